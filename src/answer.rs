@@ -1,0 +1,186 @@
+//! Reading what the server says: leniently, in bounded space, and harmless to show.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::client::{ApiKey, Client};
+use crate::error::Error;
+use crate::http::Reply;
+use crate::id::AppId;
+
+/// Server text in a message is cut after so many bytes.
+pub(crate) const SHOWN_MAX: usize = 2 * 1024;
+
+/// What can be told from the body of a refusal.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Refusal {
+    /// `errorCode`, or the `code` of the newer API versions.
+    pub(crate) code: Option<String>,
+    /// `errorMessage` and `details`; for a body that is not the API's JSON, its beginning. Empty if there is none.
+    pub(crate) text: String,
+}
+
+/// The error for an answer that says no: the server's own words, then what such an answer usually means.
+pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, app: &AppId) -> Error {
+    let Refusal { code, text } = refusal(&reply.body, &client.api_key);
+    let mut message = format!("{what} was refused: {}", reply.status);
+    for part in code.iter().chain([&text]).filter(|part| !part.is_empty()) {
+        message.push_str(", ");
+        message.push_str(part);
+    }
+    let meaning = match reply.status {
+        300..=399 => format!(
+            "redirects are not followed, for the key would go along; it points to {}: is the base URL right?",
+            reply.target.as_deref().map_or_else(|| "no other host".into(), |target| shown(target, &client.api_key))
+        ),
+        401 => "the user name or the API key is wrong".into(),
+        403 => "the user lacks API Rights for this app; they are given on the Permissions tab of its Environments page"
+            .into(),
+        404 => format!("is \"{app}\" the subdomain of the app's URL? Neither its UUID nor its display name will do"),
+        413 => "the package is over the server's limit; Mendix Cloud takes up to 1 GB".into(),
+        status if is_later(status) => "the server asks to try again later".into(),
+        _ => String::new(),
+    };
+    if !meaning.is_empty() {
+        message.push_str("; ");
+        message.push_str(&meaning);
+    }
+    Error::rejected(message, reply.status, is_later(reply.status)).with_code(code).with_retry_after(reply.retry_after)
+}
+
+/// Refusals that mean "later": nothing was accepted, and the same request may do another time.
+fn is_later(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 503)
+}
+
+/// The API's two shapes of an error body, or whatever a gateway in front of it said instead.
+pub(crate) fn refusal(body: &[u8], key: &ApiKey) -> Refusal {
+    let Ok(Value::Object(body)) = serde_json::from_slice(without_bom(body)) else {
+        return Refusal { code: None, text: excerpt(body, key) };
+    };
+    let inner = body.get("error").and_then(Value::as_object).unwrap_or(&body);
+    let field = |name: &str, newer: &str| {
+        let value = inner.get(name).or_else(|| inner.get(newer))?;
+        let text = shown(&plain(value)?, key);
+        (!text.is_empty()).then_some(text)
+    };
+    let code = field("errorCode", "code");
+    let text = match (field("errorMessage", "message"), field("details", "detail")) {
+        (Some(message), Some(details)) => format!("{message} ({details})"),
+        (Some(text), None) | (None, Some(text)) => text,
+        (None, None) => shown(&Value::Object(body.clone()).to_string(), key),
+    };
+    Refusal { code, text }
+}
+
+/// A JSON value as somebody would write it: a string without its quotes, nothing for `null`.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// Reads a success body: a JSON object that has what `T` needs; unknown fields and a byte order mark are ignored.
+pub(crate) fn success<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(without_bom(body))
+}
+
+/// Whether `body` is a complete JSON object already, so that nothing of interest can follow.
+pub(crate) fn is_whole_object(body: &[u8]) -> bool {
+    let trimmed = body.trim_ascii_end();
+    trimmed.ends_with(b"}") && serde_json::from_slice::<serde::de::IgnoredAny>(without_bom(trimmed)).is_ok()
+}
+
+/// The beginning of a body of any kind, as text that can be shown.
+pub(crate) fn excerpt(body: &[u8], key: &ApiKey) -> String {
+    shown(&String::from_utf8_lossy(without_bom(body)), key)
+}
+
+/// Server text made harmless: no key, no control characters or escapes, white space folded, at most 2 KiB.
+pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
+    let visible: String = text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect();
+    let folded = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The key goes before the cut, or the cut could leave a part of it.
+    let mut text = key.redact(&folded);
+    if text.len() > SHOWN_MAX {
+        let ellipsis = '…';
+        let end = (0..=SHOWN_MAX - ellipsis.len_utf8()).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push(ellipsis);
+    }
+    text
+}
+
+/// Neither a control character (escape sequences begin with one) nor one that reorders or hides what is around it.
+fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> ApiKey {
+        ApiKey::new("26587896-1CEF").unwrap()
+    }
+
+    #[test]
+    fn both_shapes_of_an_error_body_are_read() {
+        let read = |body: &str| refusal(body.as_bytes(), &key());
+        let said = |code: &str, text: &str| Refusal { code: Some(code.into()), text: text.into() };
+        assert_eq!(
+            read(r#"{"errorMessage":"Please log in","errorCode":"NOT ALLOWED"}"#),
+            said("NOT ALLOWED", "Please log in")
+        );
+        assert_eq!(read(r#"{"error":{"code":400,"message":"bad"}}"#), said("400", "bad"));
+        assert_eq!(
+            read(r#"{"errorCode":"X","errorMessage":"bad","details":{"file":"missing"}}"#),
+            said("X", r#"bad ({"file":"missing"})"#)
+        );
+        assert_eq!(read("\u{feff}{\"errorCode\":\"X\",\"errorMessage\":\"bad\"}"), said("X", "bad"));
+    }
+
+    #[test]
+    fn a_body_that_is_not_the_apis_json_is_shown_from_its_beginning() {
+        let read = |body: &[u8]| refusal(body, &key());
+        for (body, text) in [
+            (&b"<html>\n <h1>502 Bad  Gateway</h1>"[..], "<html> <h1>502 Bad Gateway</h1>"),
+            (b"", ""),
+            (b"null", "null"),
+            (b"[]", "[]"),
+            (b"\xff\xfe!", "\u{fffd}\u{fffd}!"),
+            (br#"{"errorCode":null,"x":1}"#, r#"{"errorCode":null,"x":1}"#),
+        ] {
+            assert_eq!(read(body), Refusal { code: None, text: text.into() });
+        }
+    }
+
+    #[test]
+    fn server_text_is_stripped_redacted_and_cut() {
+        assert_eq!(shown("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d", &key()), "a [31mred b c d");
+        assert_eq!(shown("it was 26587896-1cef, or \"26587896-1CEF\"", &key()), "it was [key], or \"[key]\"");
+        // A key that is spelled with escapes in JSON is plain once decoded.
+        let body = br#"{"errorCode":"X","errorMessage":"\u0032\u0036587896-1cef"}"#;
+        assert_eq!(refusal(body, &key()).text, "[key]");
+        let long = shown(&"é".repeat(4000), &key());
+        assert!(long.len() <= SHOWN_MAX && long.ends_with("é…"), "{}", long.len());
+        let at_the_cut = format!("{}26587896-1cef", "x".repeat(SHOWN_MAX - 8));
+        assert!(!shown(&at_the_cut, &key()).contains("2658"));
+        assert_eq!(shown(&"x".repeat(SHOWN_MAX), &key()).len(), SHOWN_MAX);
+    }
+
+    #[test]
+    fn an_object_is_whole_only_with_its_last_brace() {
+        assert!(is_whole_object(br#"{"a":{"b":"}"}} "#));
+        for part in [&br#"{"a":{"b":"}"}"#[..], b"{", b"", b"12", b"}", br#"{"a":"}"#] {
+            assert!(!is_whole_object(part), "{}", String::from_utf8_lossy(part));
+        }
+    }
+}

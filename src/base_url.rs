@@ -1,0 +1,180 @@
+//! Where the API is: the base URL, taken apart and checked without a crate for it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::error::{Error, Result};
+
+/// The host that serves Mendix Cloud.
+pub(crate) const MENDIX_CLOUD: &str = "https://deploy.mendix.com";
+
+/// `scheme://host[:port][/prefix]`, without user info, query or fragment; https, unless the host is this machine.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct BaseUrl {
+    /// Without trailing slashes.
+    text: String,
+    /// `host` or `host:port`, as it stands in the URL.
+    authority: String,
+}
+
+impl BaseUrl {
+    pub(crate) fn parse(url: &str) -> Result<Self> {
+        // The refused text is not repeated: it may hold a password.
+        let refuse = |problem: &str| {
+            Err(Error::config(format!(
+                "the base URL is refused: {problem}; it must look like https://host[:port][/prefix], \
+                 and /api/v2 is added to it"
+            )))
+        };
+        if url.bytes().any(|b| !b.is_ascii_graphic()) {
+            return refuse("it holds white space, control or non-ASCII characters");
+        }
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return refuse("it has no scheme");
+        };
+        let scheme = scheme.to_ascii_lowercase();
+        let (authority, prefix) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if rest.contains('@') {
+            return refuse("it holds a user name or password, or a stray @");
+        }
+        let Some(host) = host_of(authority) else {
+            return refuse("its host or port is missing or malformed");
+        };
+        let prefix = prefix.trim_end_matches('/');
+        if prefix.contains(['?', '#']) {
+            return refuse("it has a query or a fragment");
+        }
+        if !is_plain_path(prefix) {
+            return refuse("its path holds dot segments, empty segments or unusual characters");
+        }
+        if prefix.ends_with("/api/v2") {
+            return refuse("it ends in /api/v2 already");
+        }
+        match scheme.as_str() {
+            "https" => {}
+            "http" if is_loopback(host) => {}
+            "http" => return refuse("plain http would show the API key to the network, use https"),
+            _ => return refuse("its scheme is neither https nor http"),
+        }
+        Ok(BaseUrl { text: format!("{scheme}://{authority}{prefix}"), authority: authority.to_owned() })
+    }
+
+    /// `host` or `host:port`, for messages.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, if both are well-formed.
+fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        address.parse::<Ipv6Addr>().ok()?;
+        (address, port)
+    } else {
+        let host = authority.split(':').next()?;
+        let port = authority.strip_prefix(host)?;
+        let ok = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+        if host.is_empty() || host.starts_with('.') || host.contains("..") || !ok {
+            return None;
+        }
+        (host, port)
+    };
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Some(host),
+        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            port.parse::<u16>().ok().filter(|port| *port > 0).map(|_| host)
+        }
+        _ => None,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Empty, or segments of characters that no proxy on the way reads in a way of its own.
+fn is_plain_path(path: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    path.is_empty()
+        || path
+            .split('/')
+            .skip(1)
+            .all(|segment| !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_host_a_port_a_prefix_and_trailing_slashes_work() {
+        for (given, base, authority) in [
+            ("https://deploy.mendix.com", "https://deploy.mendix.com", "deploy.mendix.com"),
+            ("HTTPS://deploy.mendix.com/", "https://deploy.mendix.com", "deploy.mendix.com"),
+            ("https://h:8443/a/b_c//", "https://h:8443/a/b_c", "h:8443"),
+            ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443", "[2001:db8::1]:8443"),
+            ("http://localhost:80", "http://localhost:80", "localhost:80"),
+            ("http://127.8.9.1/x", "http://127.8.9.1/x", "127.8.9.1"),
+            ("http://[::1]:9", "http://[::1]:9", "[::1]:9"),
+        ] {
+            let url = BaseUrl::parse(given).unwrap();
+            assert_eq!((url.to_string().as_str(), url.authority()), (base, authority));
+        }
+    }
+
+    #[test]
+    fn what_could_leak_or_mislead_is_refused_without_being_repeated() {
+        for bad in [
+            "",
+            "deploy.mendix.com",
+            "https://",
+            "https:///x",
+            "ftp://h",
+            "://h",
+            "https://me:secret@h",
+            "https://secret@h",
+            "https://h/secret@x",
+            "https://h?secret",
+            "https://h/?secret",
+            "https://h#secret",
+            "https://h/a#secret",
+            "https://h:0",
+            "https://h:65536",
+            "https://h:",
+            "https://h:secret",
+            "https://h:1:2",
+            "https://[::1",
+            "https://[secret]",
+            "https://[::1]x",
+            "https://.h",
+            "https://h..x",
+            "https://h/../secret",
+            "https://h/.",
+            "https://h/a//b",
+            "https://h/%2e",
+            "https://h\\secret",
+            "https://h/a b",
+            "https://h\r\nsecret: x",
+            "https://hé",
+            "https://h/api/v2",
+            "https://h/x/api/v2/",
+            "http://h",
+            "http://10.0.0.1",
+            "http://localhost.evil.com",
+            "http://127.0.0.1.evil.com",
+            "http://[::2]",
+        ] {
+            let error = BaseUrl::parse(bad).map(|url| url.to_string()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{bad}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Sees an answer while the body is still being sent, and puts interim answers right.
+//!
+//! HTTP/1.1 lets a server answer before it has read the request (RFC 9112 §9.3). ureq looks at the connection only
+//! once the whole body is out, so that a refusal would cost the upload of a gigabyte, or be lost in the reset that
+//! follows it. The watch stands above TLS, looks for input between two writes, and once the server has refused lets
+//! the rest of the body go nowhere; ureq then parses the answer as if the body had been sent.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, Transport, time,
+};
+use ureq::{Agent, Error, Timeout, config::Config};
+
+use crate::socket::{Exchange, LOOK, SocketConnector};
+
+/// How often a transmission that goes well is interrupted by a look. A look costs three short system calls.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a look may wait for the rest of a TLS record whose beginning is there.
+const LOOK_WAIT: Duration = Duration::from_millis(1);
+
+/// An agent for exactly one exchange.
+pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Duration) -> Agent {
+    let socket = SocketConnector { exchange: exchange.clone(), stall_timeout };
+    let watch = WatchConnector { exchange: exchange.clone(), proxied: config.proxy().is_some() };
+    let chain = ().chain(ConnectProxyConnector::default()).chain(socket);
+    #[cfg(feature = "rustls")]
+    let chain = chain.chain(ureq::unversioned::transport::RustlsConnector::default());
+    #[cfg(feature = "native-tls")]
+    let chain = chain.chain(ureq::unversioned::transport::NativeTlsConnector::default());
+    Agent::with_parts(config, chain.chain(watch), DefaultResolver::default())
+}
+
+struct WatchConnector {
+    exchange: Arc<Exchange>,
+    proxied: bool,
+}
+
+impl<In: Transport> Connector<In> for WatchConnector {
+    type Out = Either<In, Watch<In>>;
+
+    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
+        let Some(inner) = chained else { return Ok(None) };
+        // The connection to a proxy is made by the same chain, without the proxy in its settings. Only the
+        // connection to the API, which may go through it, is watched.
+        if self.proxied && details.config.proxy().is_none() {
+            return Ok(Some(Either::A(inner)));
+        }
+        self.exchange.connected.store(true, Ordering::Relaxed);
+        Ok(Some(Either::B(Watch { inner, exchange: self.exchange.clone(), last_look: None, phase: None })))
+    }
+}
+
+struct Watch<T> {
+    inner: T,
+    exchange: Arc<Exchange>,
+    last_look: Option<Instant>,
+    /// For which wait of ureq's the buffered input was handed over last.
+    phase: Option<Timeout>,
+}
+
+impl<T: Transport> Watch<T> {
+    /// Takes in what has arrived and decides whether it ends the sending. An early 2xx does not, unless sending has
+    /// failed and it is all the answer there will be: a server may say yes before it has read the last byte.
+    fn look(&mut self, failed: bool) {
+        self.last_look = Some(Instant::now());
+        if self.exchange.input_waits() {
+            let limit = NextTimeout { after: time::Duration::Exact(LOOK_WAIT), reason: LOOK, ..NextTimeout::default() };
+            // If this fails, the next write will as well, and says why.
+            let _ = self.inner.await_input(limit);
+        }
+        let ends = match self.drop_interim() {
+            Head::Final(status) => failed || status >= 300,
+            Head::NotHttp => true,
+            Head::Incomplete | Head::Interim { .. } => false,
+        };
+        if ends {
+            self.exchange.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.exchange.answered.load(Ordering::Relaxed)
+    }
+
+    /// Drops every complete interim answer from the input (RFC 9110 §15.2 lets a client ignore them), since ureq
+    /// takes one that bears a header for the end of the exchange; returns what comes after them.
+    fn drop_interim(&mut self) -> Head {
+        loop {
+            match Head::of(self.inner.buffers().input()) {
+                Head::Interim { length, .. } => self.inner.buffers().input_consume(length),
+                head => return head,
+            }
+        }
+    }
+
+    /// Waits for `100 Continue`: its arrival is reported as the end of that wait, upon which ureq sends the body.
+    fn await_continue(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let go_on = Err(Error::Timeout(Timeout::Await100));
+        let started = Instant::now();
+        loop {
+            match Head::of(self.inner.buffers().input()) {
+                Head::Interim { status, length } => {
+                    self.inner.buffers().input_consume(length);
+                    let follows = Head::of(self.inner.buffers().input());
+                    // A refusal in the same packet: the body must not be sent.
+                    if status == 100 && !matches!(follows, Head::Final(_) | Head::NotHttp) {
+                        return go_on;
+                    }
+                }
+                Head::Final(_) | Head::NotHttp => return Ok(true),
+                Head::Incomplete => {
+                    let mut left = timeout;
+                    if let time::Duration::Exact(after) = timeout.after {
+                        left.after = time::Duration::Exact(after.saturating_sub(started.elapsed()));
+                    }
+                    match self.inner.await_input(left) {
+                        Ok(true) => {}
+                        Ok(false) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                        Err(Error::Timeout(_)) => return go_on,
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T: Transport> Transport for Watch<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.is_answered() {
+            return Ok(());
+        }
+        let sent = self.inner.transmit_output(amount, timeout);
+        if let Some(error) = sent.err().or_else(|| self.exchange.take_failure()) {
+            self.look(true);
+            return if self.is_answered() { Ok(()) } else { Err(error) };
+        }
+        let due = || self.last_look.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
+        if self.exchange.input_seen.swap(false, Ordering::Relaxed) || (self.exchange.is_sending_body() && due()) {
+            self.look(false);
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
+        // Input that came during an earlier phase is handed over once as it is; ureq would wait for more.
+        let is_new = self.phase.replace(timeout.reason) != Some(timeout.reason);
+        let awaits_head = match timeout.reason {
+            Timeout::Await100 => return self.await_continue(timeout),
+            Timeout::RecvResponse => {
+                if is_new {
+                    self.exchange.limit_answer(*timeout.after);
+                    self.drop_interim();
+                }
+                true
+            }
+            _ => false,
+        };
+        if is_new && !self.inner.buffers().input().is_empty() {
+            return Ok(true);
+        }
+        loop {
+            if let Some(until) = self.exchange.answer_until() {
+                let left = until.saturating_duration_since(Instant::now());
+                timeout.after = time::Duration::Exact(left);
+            }
+            let more = self.inner.await_input(timeout)?;
+            if awaits_head && more {
+                self.drop_interim();
+                if self.inner.buffers().input().is_empty() {
+                    continue;
+                }
+            }
+            return Ok(more);
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+/// What the input begins with.
+#[derive(Debug, PartialEq)]
+enum Head {
+    /// Too little to tell, or an interim answer that is not whole yet.
+    Incomplete,
+    /// A whole interim answer of so many bytes.
+    Interim {
+        status: u16,
+        length: usize,
+    },
+    /// The status line of the answer itself.
+    Final(u16),
+    NotHttp,
+}
+
+impl Head {
+    fn of(input: &[u8]) -> Head {
+        const PATTERN: &[u8] = b"HTTP/1.d ddd";
+        let fits = |(byte, pattern): (&u8, &u8)| match pattern {
+            b'd' => byte.is_ascii_digit(),
+            literal => byte == literal,
+        };
+        if !input.iter().zip(PATTERN).all(fits) {
+            return Head::NotHttp;
+        }
+        let Some(digits) = input.get(PATTERN.len() - 3..PATTERN.len()) else { return Head::Incomplete };
+        let status = digits.iter().fold(0_u16, |status, digit| status * 10 + u16::from(digit - b'0'));
+        // 101 would be the end of HTTP on this connection, so it is no interim answer here.
+        if !(100..200).contains(&status) || status == 101 {
+            return Head::Final(status);
+        }
+        match end_of_head(input) {
+            Some(length) => Head::Interim { status, length },
+            None => Head::Incomplete,
+        }
+    }
+}
+
+/// Where the empty line ends; a bare line feed ends a line as well (RFC 9112 §2.2).
+fn end_of_head(input: &[u8]) -> Option<usize> {
+    let mut line_ends = input.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    let mut previous = line_ends.next()?;
+    for at in line_ends {
+        let line = input.get(previous + 1..at)?;
+        if line.is_empty() || line == b"\r" {
+            return Some(at + 1);
+        }
+        previous = at;
+    }
+    None
+}
+
+impl<T> fmt::Debug for Watch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WatchConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchConnector").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_told_from_its_first_twelve_bytes() {
+        for (input, head) in [
+            ("", Head::Incomplete),
+            ("HTT", Head::Incomplete),
+            ("HTTP/1.1 40", Head::Incomplete),
+            ("HTTP/1.1 403", Head::Final(403)),
+            ("HTTP/1.0 200 OK\r\n", Head::Final(200)),
+            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", Head::Final(101)),
+            ("HTTP/1.1 100 Continue\r\n", Head::Incomplete),
+            ("HTTP/1.1 100 Continue\r\n\r", Head::Incomplete),
+            ("HTTP/1.1 100 Continue\r\n\r\n", Head::Interim { status: 100, length: 25 }),
+            ("HTTP/1.1 100\n\nHTTP", Head::Interim { status: 100, length: 14 }),
+            ("HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200", Head::Interim { status: 103, length: 31 }),
+            ("HTTP/2 200", Head::NotHttp),
+            ("SSH-2.0", Head::NotHttp),
+            ("HTTP/1.1 4x3", Head::NotHttp),
+        ] {
+            assert_eq!(Head::of(input.as_bytes()), head, "{input:?}");
+        }
+    }
+}

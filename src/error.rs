@@ -1,0 +1,281 @@
+//! The one error type: what happened, to which object, whether a package may exist, and what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::id::{JobId, PackageId};
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of thing went wrong. [`Error::kind`] returns it; the table "Does my package exist?" in the crate's
+/// documentation says what each kind means for an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// User name, API key, base URL, certificate, id or setting: refused before any socket is opened.
+    Config,
+    /// The local file: missing, a directory, a FIFO, empty, too large, unreadable, or changed while it was sent.
+    Package,
+    /// No byte of the request got out: name lookup, refused connection, TLS, proxy, connect limit.
+    Connect,
+    /// The server said no: a redirect, a 4xx, or a 503.
+    Rejected,
+    /// The connection broke while the body was being sent; the server cannot hold a whole package.
+    Interrupted,
+    /// The whole request was sent and no usable answer came. After an upload the package may exist; after a poll
+    /// the status is not known.
+    Unknown,
+    /// The job ended as `Failed`.
+    JobFailed,
+    /// The time limit of the wait ran out; the job goes on.
+    StillRunning,
+}
+
+/// Why a call failed.
+///
+/// `Display` is one line for a log; `Debug` is that line and its causes, so that
+/// `fn main() -> Result<(), mendix_deploy::Error>` reads well. Neither ever holds the API key, and text that came
+/// from the server is capped, stripped of control characters and searched for the key first.
+///
+/// ```
+/// use mendix_deploy::{Client, ErrorKind};
+///
+/// let error = Client::new("me@example.com", "key\n").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// assert!(!error.may_have_been_accepted());
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    status: Option<u16>,
+    code: Option<String>,
+    package_id: Option<PackageId>,
+    job_id: Option<JobId>,
+    accepted: bool,
+    transient: bool,
+    retry_after: Option<Duration>,
+    cause: Option<anyhow::Error>,
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The HTTP status of the server's answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The server's own `errorCode`, an opaque string such as `UNAUTHORIZED` or `NOT ALLOWED`.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The package that the upload created, once the server has named it.
+    pub fn package_id(&self) -> Option<&PackageId> {
+        self.0.package_id.as_ref()
+    }
+
+    /// The job in question, once it is known: hand it to [`wait_for_job`](crate::wait_for_job) to go on waiting.
+    pub fn job_id(&self) -> Option<&JobId> {
+        self.0.job_id.as_ref()
+    }
+
+    /// Whether a package may exist that a second upload would make twice.
+    ///
+    /// `true` after an upload whose outcome is not known, and whenever a package or a job is already known.
+    /// `false` means that uploading again cannot create a duplicate.
+    pub fn may_have_been_accepted(&self) -> bool {
+        self.0.accepted || self.0.package_id.is_some() || self.0.job_id.is_some()
+    }
+
+    /// Whether the same call, simply made again later, may succeed without doing harm.
+    ///
+    /// Always `false` after an upload that may have been accepted.
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
+    }
+
+    /// How long the server asked to be left alone (`Retry-After`, RFC 9110 §10.2.3).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+// Private constructors: each demands what its kind must name. Facts that only some errors have are added after.
+impl Error {
+    fn new(kind: ErrorKind, message: String) -> Self {
+        Error(Box::new(Inner {
+            kind,
+            message,
+            status: None,
+            code: None,
+            package_id: None,
+            job_id: None,
+            accepted: false,
+            transient: false,
+            retry_after: None,
+            cause: None,
+        }))
+    }
+
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, message.into())
+    }
+
+    pub(crate) fn package(path: &std::path::Path, problem: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Package, format!("cannot upload {}: {problem}", path.display()))
+    }
+
+    pub(crate) fn connect(message: String, transient: bool) -> Self {
+        let mut error = Self::new(ErrorKind::Connect, message);
+        error.0.transient = transient;
+        error
+    }
+
+    pub(crate) fn rejected(message: String, status: u16, transient: bool) -> Self {
+        let mut error = Self::new(ErrorKind::Rejected, message).with_status(status);
+        error.0.transient = transient;
+        error
+    }
+
+    pub(crate) fn interrupted(message: String) -> Self {
+        let mut error = Self::new(ErrorKind::Interrupted, message);
+        error.0.transient = true;
+        error
+    }
+
+    /// An upload whose outcome is not known. Never transient: to send it again could make the package twice.
+    pub(crate) fn unknown_upload(message: String) -> Self {
+        let mut error = Self::new(ErrorKind::Unknown, message);
+        error.0.accepted = true;
+        error
+    }
+
+    /// A poll that brought no status. Harmless to repeat.
+    pub(crate) fn unknown_status(message: String) -> Self {
+        let mut error = Self::new(ErrorKind::Unknown, message);
+        error.0.transient = true;
+        error
+    }
+
+    pub(crate) fn job_failed(message: String, job: &JobId) -> Self {
+        Self::new(ErrorKind::JobFailed, message).with_job(job)
+    }
+
+    pub(crate) fn still_running(message: String, job: &JobId) -> Self {
+        let mut error = Self::new(ErrorKind::StillRunning, message).with_job(job);
+        error.0.transient = true;
+        error
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_code(mut self, code: Option<String>) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    pub(crate) fn with_package(mut self, package: &PackageId) -> Self {
+        self.0.package_id = Some(package.clone());
+        self
+    }
+
+    pub(crate) fn with_job(mut self, job: &JobId) -> Self {
+        self.0.job_id = Some(job.clone());
+        self
+    }
+
+    pub(crate) fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds a remark to the end of the line, such as how many attempts were made.
+    pub(crate) fn and(mut self, remark: &str) -> Self {
+        self.0.message.push_str(remark);
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        // An id that is known must never be missing, whatever the sentence above says.
+        let unsaid = |id: &str| !self.0.message.contains(id);
+        if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
+            write!(f, " [package {package}]")?;
+        }
+        if let Some(job) = self.job_id().filter(|id| unsaid(id.as_str())) {
+            write!(f, " [job {job}]")?;
+        }
+        Ok(())
+    }
+}
+
+/// The causes as prose: this is what `fn main() -> Result<(), Error>` prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "\n  caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_ref().map(|cause| {
+            let cause: &(dyn StdError + 'static) = cause.as_ref();
+            cause
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_can_cross_threads_and_anyhow() {
+        fn assert_traits<T: StdError + Send + Sync + 'static>() {}
+        assert_traits::<Error>();
+        assert!(size_of::<Result<()>>() <= size_of::<usize>());
+    }
+
+    #[test]
+    fn debug_prints_the_chain_and_display_one_line() {
+        let cause = anyhow::anyhow!("connection refused").context("no route");
+        let error = Error::connect("cannot reach x:1".into(), true).because(cause);
+        assert_eq!(error.to_string(), "cannot reach x:1");
+        assert_eq!(format!("{error:?}"), "cannot reach x:1\n  caused by: no route\n  caused by: connection refused");
+        assert_eq!(error.source().unwrap().to_string(), "no route");
+    }
+
+    #[test]
+    fn ids_once_known_are_in_the_text_exactly_once() {
+        let job: JobId = "j-1".parse().unwrap();
+        let package: PackageId = "p-1".parse().unwrap();
+        let error = Error::job_failed("job j-1 failed".into(), &job).with_package(&package);
+        assert_eq!(error.to_string(), "job j-1 failed [package p-1]");
+        assert!(error.may_have_been_accepted());
+        assert!(!error.is_transient());
+    }
+}

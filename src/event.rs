@@ -1,0 +1,145 @@
+//! What a caller can watch while a call blocks.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::id::{JobId, PackageId};
+use crate::job::JobStatus;
+
+/// Something worth showing; see [`Client::on_event`](crate::Client::on_event). `Display` is one line.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A part of the package was handed to the network: at the start, then at most once a second and once a
+    /// percent, and at the end. Bytes of the package; a retried upload begins again at 0.
+    Uploading {
+        /// Bytes handed over so far.
+        sent: u64,
+        /// Bytes of the package.
+        total: u64,
+    },
+    /// The server took the package. It comes before the first pause, so that the log of a build that is killed
+    /// later has the ids.
+    Accepted {
+        /// The package that the job will create.
+        package_id: PackageId,
+        /// The job to wait for.
+        job_id: JobId,
+    },
+    /// A poll brought a status.
+    Polled {
+        /// The job asked for.
+        job_id: JobId,
+        /// What the server said.
+        status: JobStatus,
+        /// Time since the wait began.
+        elapsed: Duration,
+        /// The pause until the next poll; `None` if this was the last one.
+        next_poll: Option<Duration>,
+    },
+    /// An attempt failed in a way that allows another one.
+    Retrying {
+        /// The number of the attempt that failed, from 1; in a wait, how many polls in a row have failed.
+        attempt: u32,
+        /// The pause before the next attempt.
+        wait: Duration,
+        /// What went wrong, in one line.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Uploading { sent, total } => {
+                let percent = u128::from(*sent) * 100 / u128::from((*total).max(1));
+                write!(f, "uploading: {} of {} ({percent} %)", Bytes(*sent), Bytes(*total))
+            }
+            Event::Accepted { package_id, job_id } => {
+                write!(f, "upload accepted: package {package_id}, job {job_id}")
+            }
+            Event::Polled { job_id, status, elapsed, next_poll } => {
+                write!(f, "job {job_id}: {status} after {}", Seconds(*elapsed))?;
+                next_poll.map_or(Ok(()), |pause| write!(f, ", next look in {}", Seconds(pause)))
+            }
+            Event::Retrying { attempt, wait, reason } => {
+                write!(f, "attempt {attempt} failed, next one in {}: {reason}", Seconds(*wait))
+            }
+        }
+    }
+}
+
+/// A size as people read it.
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl fmt::Display for Bytes {
+    #[allow(clippy::cast_precision_loss)] // one decimal is shown
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
+        if self.0 < 1024 {
+            return write!(f, "{} bytes", self.0);
+        }
+        let mut size = self.0 as f64 / 1024.0;
+        let mut units = UNITS.into_iter();
+        let mut unit = units.next().unwrap_or_default();
+        for larger in units {
+            if size >= 1024.0 {
+                (size, unit) = (size / 1024.0, larger);
+            }
+        }
+        write!(f, "{size:.1} {unit}")
+    }
+}
+
+/// A time as people read it: tenths below ten seconds, minutes from two minutes on.
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            0..10 => write!(f, "{:.1} s", self.0.as_secs_f64()),
+            whole @ 10..120 => write!(f, "{whole} s"),
+            whole => write!(f, "{} min {} s", whole / 60, whole % 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_is_one_readable_line() {
+        let job_id: JobId = "j-1".parse().unwrap();
+        let package_id: PackageId = "p-1".parse().unwrap();
+        let s = Duration::from_secs;
+        for (event, line) in [
+            (Event::Uploading { sent: 0, total: 0 }, "uploading: 0 bytes of 0 bytes (0 %)"),
+            (Event::Uploading { sent: 1536, total: 1 << 30 }, "uploading: 1.5 KiB of 1.0 GiB (0 %)"),
+            (
+                Event::Uploading { sent: u64::MAX, total: u64::MAX },
+                "uploading: 17179869184.0 GiB of 17179869184.0 GiB (100 %)",
+            ),
+            (Event::Accepted { package_id, job_id: job_id.clone() }, "upload accepted: package p-1, job j-1"),
+            (
+                Event::Polled {
+                    job_id: job_id.clone(),
+                    status: JobStatus::Running,
+                    elapsed: s(65),
+                    next_poll: Some(Duration::from_millis(6500)),
+                },
+                "job j-1: Running after 65 s, next look in 6.5 s",
+            ),
+            (
+                Event::Polled { job_id, status: JobStatus::Completed, elapsed: s(125), next_poll: None },
+                "job j-1: Completed after 2 min 5 s",
+            ),
+            (
+                Event::Retrying { attempt: 1, wait: s(1), reason: "cannot reach h:1".into() },
+                "attempt 1 failed, next one in 1.0 s: cannot reach h:1",
+            ),
+        ] {
+            assert_eq!(event.to_string(), line);
+        }
+    }
+}

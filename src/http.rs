@@ -1,0 +1,325 @@
+//! One request over HTTP: out goes a request, back comes a reply or a failure. The only file that names ureq's
+//! stable API.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use anyhow::anyhow;
+use ureq::http::{HeaderValue, Uri, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
+
+use crate::client::Client;
+use crate::early_answer;
+use crate::error::{Error, Result};
+use crate::retry::retry_after;
+use crate::socket::{Exchange, LONGEST};
+
+/// No more of an answer's body is kept.
+const BODY_MAX: usize = 64 * 1024;
+/// How long the rest of a refusal may take once its head is there: what matters is known by then.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
+const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
+
+/// A GET, or with a body a POST.
+pub(crate) struct Request<'a> {
+    /// With its query; appended to the base URL and `/api/v2`.
+    pub(crate) path: &'a str,
+    pub(crate) body: Option<Body<'a>>,
+    /// How long the answer may take once the request is out.
+    pub(crate) answer_limit: Duration,
+}
+
+pub(crate) struct Body<'a> {
+    pub(crate) content_type: String,
+    /// `reader` must yield exactly so many bytes or an error.
+    pub(crate) length: u64,
+    pub(crate) reader: &'a mut dyn Read,
+    /// Asks the server before the body is sent (RFC 9110 §10.1.1).
+    pub(crate) expect_continue: bool,
+}
+
+/// The server's answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    /// Where a redirect points: scheme and host only.
+    pub(crate) target: Option<String>,
+    /// At most 64 KiB.
+    pub(crate) body: Vec<u8>,
+    /// Why the body has no proper end, if it has none.
+    pub(crate) cut_short: Option<anyhow::Error>,
+    /// Whether the whole request was handed over before the answer came.
+    pub(crate) request_was_whole: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) stage: Stage,
+    pub(crate) cause: anyhow::Error,
+}
+
+/// How far the exchange got.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// No byte of the request got out. What it was that could not be reached, and what may help.
+    Connecting { target: String, hint: &'static str, transient: bool },
+    /// The request's body could not be read from where it comes from.
+    ReadingBody,
+    /// A part of the request was sent.
+    Sending,
+    /// The whole request was sent.
+    AwaitingAnswer,
+}
+
+/// Certificates to trust in place of the default ones.
+#[derive(Clone)]
+pub(crate) struct RootCertificates(RootCerts);
+
+impl RootCertificates {
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self> {
+        let mut certificates = Vec::new();
+        for item in parse_pem(pem) {
+            let item = item.map_err(|e| Error::config("the root certificates are not valid PEM").because(e))?;
+            if let PemItem::Certificate(certificate) = item {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(Error::config("the root certificates hold no PEM block named CERTIFICATE"));
+        }
+        Ok(RootCertificates(certificates.into()))
+    }
+}
+
+/// Sends one request on a connection of its own and reads the answer. Blocks for at most the connect limit twice,
+/// the body as long as it keeps moving, and the answer limit.
+pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failure> {
+    let exchange = Arc::new(Exchange::default());
+    let proxy = proxy(client)?;
+    let whole_length = request.body.as_ref().map_or(0, |body| body.length);
+    let agent = agent(client, &request, proxy.clone(), &exchange);
+    let response = call(&agent, client, request, &exchange)
+        .map_err(|error| failure(client, proxy.as_ref(), error, &exchange, whole_length))?;
+
+    let headers = response.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let mut reply = Reply {
+        status: response.status().as_u16(),
+        retry_after: text(header::RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now())),
+        target: text(header::LOCATION).and_then(origin),
+        body: Vec::new(),
+        cut_short: None,
+        request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
+    };
+    if reply.status >= 300 {
+        exchange.limit_answer(REFUSAL_LIMIT);
+    }
+    reply.cut_short = read_body(response.into_body().into_reader(), &mut reply.body).err();
+    Ok(reply)
+}
+
+fn agent(client: &Client, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Arc<Exchange>) -> Agent {
+    let connect_limit = Some(in_range(client.connect_timeout));
+    let answer_limit = Some(in_range(request.answer_limit));
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        // A redirect would carry the key to another host, and turn a POST into a GET whose 200 means nothing.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(proxy)
+        .tls_config(tls_config(client))
+        .user_agent(USER_AGENT)
+        .timeout_resolve(connect_limit)
+        .timeout_connect(connect_limit)
+        .timeout_recv_response(answer_limit)
+        .timeout_recv_body(answer_limit)
+        .build();
+    early_answer::agent(config, exchange, in_range(client.stall_timeout))
+}
+
+/// A limit that can be set on a socket and added to a point in time.
+fn in_range(limit: Duration) -> Duration {
+    limit.clamp(Duration::from_millis(1), LONGEST)
+}
+
+fn tls_config(client: &Client) -> TlsConfig {
+    // With both in the build, `native-tls` was asked for and `rustls` is merely the default.
+    let provider = if cfg!(feature = "native-tls") { TlsProvider::NativeTls } else { TlsProvider::Rustls };
+    let system_roots = cfg!(any(feature = "native-tls", feature = "platform-verifier"));
+    let roots = match &client.roots {
+        Some(RootCertificates(roots)) => roots.clone(),
+        None if system_roots => RootCerts::PlatformVerifier,
+        None => RootCerts::WebPki,
+    };
+    TlsConfig::builder().provider(provider).root_certs(roots).build()
+}
+
+/// The proxy of the environment, unless the host is exempt. ureq would go around a SOCKS proxy that it was not built
+/// for, which is not what whoever set it wants.
+fn proxy(client: &Client) -> Result<Option<Proxy>, Failure> {
+    let uri = client.base_url.to_string().parse::<Uri>();
+    let proxy = if client.use_proxy { Proxy::try_from_env() } else { None };
+    let Some(proxy) = proxy.filter(|proxy| uri.is_ok_and(|uri| !proxy.is_no_proxy(&uri))) else {
+        return Ok(None);
+    };
+    let protocol = proxy.protocol().to_string();
+    if protocol.starts_with("SOCKS") {
+        let cause =
+            anyhow!("the proxy variables name a {protocol} proxy, and only HTTP and HTTPS proxies are supported");
+        let hint = "; name one in HTTPS_PROXY, or list the host in NO_PROXY";
+        let target = client.base_url.authority().to_owned();
+        return Err(Failure { stage: Stage::Connecting { target, hint, transient: false }, cause });
+    }
+    Ok(Some(proxy))
+}
+
+fn call(
+    agent: &Agent,
+    client: &Client,
+    request: Request<'_>,
+    exchange: &Arc<Exchange>,
+) -> Result<ureq::http::Response<ureq::Body>, UreqError> {
+    let url = format!("{}/api/v2{}", client.base_url, request.path);
+    let mut api_key = HeaderValue::from_str(client.api_key.expose()).map_err(|e| UreqError::Http(e.into()))?;
+    api_key.set_sensitive(true);
+    let username = client.username.as_str();
+    let Some(body) = request.body else {
+        return agent.get(url).header("Mendix-Username", username).header("Mendix-ApiKey", api_key).call();
+    };
+    let mut post = agent
+        .post(url)
+        .header("Mendix-Username", username)
+        .header("Mendix-ApiKey", api_key)
+        .header(header::CONTENT_TYPE, body.content_type)
+        .header(header::CONTENT_LENGTH, body.length);
+    if body.expect_continue {
+        post = post.header(header::EXPECT, "100-continue");
+    }
+    let mut reader = Handing { reader: body.reader, left: body.length, exchange };
+    post.send(SendBody::from_reader(&mut reader))
+}
+
+/// Counts what ureq takes of a body. Once the server has answered, the rest is made up of whatever the buffer holds:
+/// none of it is sent, and ureq gets to the answer without another read of the disk.
+struct Handing<'a> {
+    reader: &'a mut dyn Read,
+    left: u64,
+    exchange: &'a Exchange,
+}
+
+impl Read for Handing<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = if self.exchange.answered.load(Ordering::Relaxed) {
+            usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
+        } else {
+            let n = self.reader.read(buf).map_err(|error| io::Error::other(BodyError(error)))?;
+            self.exchange.handed.fetch_add(n as u64, Ordering::Relaxed);
+            n
+        };
+        self.left = self.left.saturating_sub(n as u64);
+        Ok(n)
+    }
+}
+
+/// Marks an error of the body's source, so that it is told from one of the connection.
+#[derive(Debug)]
+struct BodyError(io::Error);
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// Reads up to 64 KiB, and not beyond a whole JSON object: some servers neither end nor close what they sent.
+fn read_body(mut reader: impl Read, body: &mut Vec<u8>) -> Result<(), anyhow::Error> {
+    let mut block = [0; 4096];
+    while body.len() < BODY_MAX && !crate::answer::is_whole_object(body) {
+        match reader.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(n) => body.extend_from_slice(block.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(plain_cause(UreqError::from(error))),
+        }
+    }
+    Ok(())
+}
+
+fn failure(
+    client: &Client,
+    proxy: Option<&Proxy>,
+    error: UreqError,
+    exchange: &Exchange,
+    whole_length: u64,
+) -> Failure {
+    let error = match error.into_io().downcast::<BodyError>() {
+        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause: cause.into() },
+        Err(error) => UreqError::from(error),
+    };
+    let stage = if !exchange.connected.load(Ordering::Relaxed) {
+        let (transient, hint) = connect_outlook(&error);
+        let mut target = client.base_url.authority().to_owned();
+        if let Some(proxy) = proxy {
+            target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
+        }
+        Stage::Connecting { target, hint, transient }
+    } else if exchange.handed.load(Ordering::Relaxed) < whole_length {
+        Stage::Sending
+    } else {
+        Stage::AwaitingAnswer
+    };
+    Failure { stage, cause: plain_cause(error) }
+}
+
+/// Whether connecting may go better another time, and what may help.
+fn connect_outlook(error: &UreqError) -> (bool, &'static str) {
+    let text = error.to_string().to_ascii_lowercase();
+    match error {
+        UreqError::ConnectProxyFailed(_) if text.contains("407") => (
+            false,
+            "; the proxy wants a user name and password: give them in HTTPS_PROXY=http://user:password@host:port",
+        ),
+        UreqError::ConnectProxyFailed(_) => (!text.contains("responded 4"), "; the proxy refused to connect to it"),
+        // Before the connection stands, only TLS calls data invalid.
+        UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => (true, ""),
+        UreqError::Timeout(_) | UreqError::HostNotFound | UreqError::ConnectionFailed => (true, ""),
+        _ if text.contains("certificate") => (
+            false,
+            "; its certificate is not trusted: if a proxy inspects TLS here, or the CA is a private one, \
+             give the CA's certificate in SSL_CERT_FILE or with_root_certificates",
+        ),
+        _ if text.contains("corrupt message") || text.contains("version number") || text.contains("packet length") => {
+            (false, "; what answers there does not speak TLS")
+        }
+        _ => (false, ""),
+    }
+}
+
+/// The cause in words that make sense outside ureq.
+fn plain_cause(error: UreqError) -> anyhow::Error {
+    match error {
+        UreqError::Io(error) => error.into(),
+        UreqError::Timeout(Timeout::Resolve) => anyhow!("the name lookup took longer than the connect limit"),
+        UreqError::Timeout(Timeout::Connect) => anyhow!("connecting took longer than the connect limit"),
+        UreqError::Timeout(Timeout::PerWrite) => anyhow!("no byte moved for as long as the stall limit"),
+        UreqError::Timeout(Timeout::RecvResponse | Timeout::RecvBody) => {
+            anyhow!("the answer took longer than the response limit")
+        }
+        error => error.into(),
+    }
+}
+
+/// Scheme and host of an absolute URL: enough to name where a redirect points, and nothing that may be secret.
+fn origin(location: &str) -> Option<String> {
+    let uri = location.parse::<Uri>().ok()?;
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}://{}{port}", uri.scheme_str()?, uri.host()?))
+}

@@ -1,0 +1,157 @@
+//! Identifiers: checked when they are made, so that none of them can change the path it is put into.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The longest `AppId`: the longest label that DNS allows (RFC 1035 §2.3.4), since it is a subdomain.
+const APP_ID_MAX: usize = 63;
+/// The longest `PackageId` and `JobId`. The API's own are UUIDs; they are treated as opaque.
+const OPAQUE_ID_MAX: usize = 128;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $label:literal, $check:path, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as it stands in the path.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(id: &str) -> Result<Self> {
+                String::from(id).try_into()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(id: String) -> Result<Self> {
+                if $check(&id) {
+                    Ok(Self(id))
+                } else {
+                    Err(Error::config(format!(
+                        "{} is not {}: {}", shown(&id), $label, $rule
+                    )))
+                }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// Which app: the subdomain of its URL, `calc` for `https://calc.mendixcloud.com`. Neither its UUID nor its
+    /// display name (Deploy API v2, "Request Parameters").
+    ///
+    /// A letter or digit, then up to 62 letters, digits or hyphens. Anything else is an error of kind
+    /// [`Config`](crate::ErrorKind::Config), before any socket is opened.
+    ///
+    /// ```
+    /// let app: mendix_deploy::AppId = "calc".parse()?;
+    /// assert_eq!(app.as_str(), "calc");
+    /// assert!("calc/../other".parse::<mendix_deploy::AppId>().is_err());
+    /// # Ok::<(), mendix_deploy::Error>(())
+    /// ```
+    AppId, "an AppId", is_app_id,
+    "it is the subdomain of the app's URL (`calc` in calc.mendixcloud.com), letters, digits and hyphens, at most 63"
+}
+
+id! {
+    /// The package that an upload creates. Opaque; 1 to 128 letters, digits, `-` or `_`.
+    PackageId, "a PackageId", is_opaque_id, "it must be 1 to 128 letters, digits, hyphens or underscores"
+}
+
+id! {
+    /// The job that turns an upload into a package. Opaque; 1 to 128 letters, digits, `-` or `_`.
+    ///
+    /// ```
+    /// let job: mendix_deploy::JobId = "66046953-ecf7-4550-a889-4b7e9f1e1705".parse()?;
+    /// # Ok::<(), mendix_deploy::Error>(())
+    /// ```
+    JobId, "a JobId", is_opaque_id, "it must be 1 to 128 letters, digits, hyphens or underscores"
+}
+
+fn is_app_id(id: &str) -> bool {
+    (1..=APP_ID_MAX).contains(&id.len())
+        && !id.starts_with('-')
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+fn is_opaque_id(id: &str) -> bool {
+    (1..=OPAQUE_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// The refused text, quoted and escaped, short enough for a line of a log.
+fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let head: String = chars.by_ref().take(64).collect();
+    let more = if chars.next().is_some() { "…" } else { "" };
+    format!("\"{}{more}\"", head.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn only_text_that_stays_one_path_segment_is_an_id() {
+        let long = "a".repeat(10_240);
+        for bad in ["", ".", "..", "a/b", "a?x", "a#b", "%2e", "a b", " a", "a\r\nb", "a\0", "é", &long] {
+            let app = bad.parse::<AppId>().unwrap_err();
+            assert_eq!(app.kind(), ErrorKind::Config, "{bad:?}");
+            assert!(app.to_string().contains("AppId"), "{app}");
+            let job = bad.parse::<JobId>().unwrap_err();
+            assert!(job.to_string().contains("JobId"), "{job}");
+            assert!(job.to_string().len() < 400, "a long id is not repeated whole");
+            assert!(bad.parse::<PackageId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_limits_are_inclusive() {
+        assert!("a".repeat(63).parse::<AppId>().is_ok());
+        assert!("a".repeat(64).parse::<AppId>().is_err());
+        assert!("-a".parse::<AppId>().is_err());
+        assert!("a_b".parse::<AppId>().is_err());
+        assert!("a-b_C9".parse::<JobId>().is_ok());
+        assert!("a".repeat(128).parse::<JobId>().is_ok());
+        assert!("a".repeat(129).parse::<JobId>().is_err());
+    }
+
+    #[test]
+    fn ids_are_plain_strings_in_json_and_checked_on_the_way_in() {
+        let job: JobId = serde_json::from_str("\"j-1\"").unwrap();
+        assert_eq!(serde_json::to_string(&job).unwrap(), "\"j-1\"");
+        assert!(serde_json::from_str::<JobId>("\"../x\"").is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! Deploy API v2, "Job Status": ask once how far a job is.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::answer;
+use crate::attempts::repeat;
+use crate::client::{ApiKey, Client};
+use crate::error::{Error, Result};
+use crate::http::{self, Failure, Reply, Request, Stage};
+use crate::id::{AppId, JobId};
+
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// A status that this crate does not know is kept up to so many characters.
+const OTHER_MAX: usize = 64;
+
+/// How far a job is (Deploy API v2, "Job Status").
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobStatus {
+    /// Waiting for its turn.
+    Queued,
+    /// At work.
+    Running,
+    /// Done; the package exists.
+    Completed,
+    /// Ended without a package.
+    Failed,
+    /// A status the specification does not name. It is shown and waited on, never taken for an end.
+    Other(String),
+}
+
+impl JobStatus {
+    /// Compared without case. The text came from the server, so it is made harmless first.
+    fn read(text: &str, key: &ApiKey) -> Self {
+        let text = answer::shown(text, key);
+        let known = [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed];
+        known
+            .into_iter()
+            .find(|status| status.as_str().eq_ignore_ascii_case(&text))
+            .unwrap_or_else(|| JobStatus::Other(text.chars().take(OTHER_MAX).collect()))
+    }
+
+    /// The status as the API spells it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            JobStatus::Queued => "Queued",
+            JobStatus::Running => "Running",
+            JobStatus::Completed => "Completed",
+            JobStatus::Failed => "Failed",
+            JobStatus::Other(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Asks for the status of a job, once. A job that failed is a status here, not an error.
+///
+/// Blocks for at most the connect limit twice and the response limit (60 s by default), for each attempt that
+/// [`Retry`](crate::Retry) allows; failed attempts are repeated if the error is transient.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind): `Connect`, `Rejected` (401, 403, 404 and the like), or `Unknown` if no
+/// usable answer came. Each holds the job's id.
+///
+/// ```no_run
+/// # let client = mendix_deploy::Client::from_env()?;
+/// let status = mendix_deploy::job_status(&client, &"calc".parse()?, &"66046953-ecf7-4550".parse()?)?;
+/// println!("{status}");
+/// # Ok::<(), mendix_deploy::Error>(())
+/// ```
+pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
+    repeat(client, || ask(client, app, job))
+}
+
+/// One GET, not repeated.
+pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
+    let answer_limit = client.response_timeout.unwrap_or(ANSWER_LIMIT);
+    let path = format!("/apps/{app}/jobs/{job}");
+    let status = match http::send(client, Request { path: &path, body: None, answer_limit }) {
+        Ok(reply) => read(client, &reply, app, job),
+        Err(failure) => Err(failed(failure, job)),
+    };
+    status.map_err(|error| error.with_job(job))
+}
+
+fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobStatus> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "Status", alias = "status")]
+        status: String,
+    }
+
+    let no_status = || {
+        let said = answer::excerpt(&reply.body, &client.api_key);
+        Error::unknown_status(format!(
+            "the status of job {job} is not known: the server answered {} and said \"{said}\"",
+            reply.status
+        ))
+        .with_status(reply.status)
+        .with_retry_after(reply.retry_after)
+    };
+    match reply.status {
+        200..=299 => match answer::success::<Answer>(&reply.body) {
+            Ok(Answer { status }) if !status.trim().is_empty() => Ok(JobStatus::read(&status, &client.api_key)),
+            _ => Err(no_status()),
+        },
+        300..=499 | 503 => {
+            Err(answer::rejected(client, reply, &format!("the question for the status of job {job}"), app))
+        }
+        _ => Err(no_status()),
+    }
+}
+
+fn failed(Failure { stage, cause }: Failure, job: &JobId) -> Error {
+    let error = match stage {
+        Stage::Connecting { target, hint, transient } => {
+            Error::connect(format!("cannot connect to {target}{hint}"), transient)
+        }
+        Stage::ReadingBody | Stage::Sending | Stage::AwaitingAnswer => {
+            Error::unknown_status(format!("the status of job {job} is not known: no usable answer came"))
+        }
+    };
+    error.because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {
+        let key = ApiKey::new("s3cret").unwrap();
+        let read = |text| JobStatus::read(text, &key);
+        assert_eq!(read("completed"), JobStatus::Completed);
+        assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
+        assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
+        assert_eq!(read("Completed?").to_string(), "Completed?");
+        assert_eq!(read("\u{1b}[2Js3cret"), JobStatus::Other("[2J[key]".into()));
+        assert_eq!(read(&"x".repeat(3000)).as_str().len(), OTHER_MAX);
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the default) or `native-tls`");
+
+mod answer;
+mod attempts;
+mod base_url;
+mod client;
+mod early_answer;
+mod error;
+mod event;
+mod http;
+mod id;
+mod job;
+mod multipart;
+mod package_file;
+mod retry;
+mod socket;
+mod upload;
+mod wait;
+
+pub use client::Client;
+pub use error::{Error, ErrorKind, Result};
+pub use event::Event;
+pub use id::{AppId, JobId, PackageId};
+pub use job::{JobStatus, job_status};
+pub use retry::Retry;
+pub use upload::{Upload, UploadedPackage, upload_and_wait, upload_package};
+pub use wait::{Poll, wait_for_job};

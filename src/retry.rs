@@ -1,0 +1,227 @@
+//! When to try an upload again: the settings, and the pure decision. Nothing here sleeps or does I/O.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::error::Error;
+
+/// How often and how patiently a call that was **not accepted** is repeated.
+///
+/// The default makes 3 attempts, waiting about 1 s, then 2 s, doubling up to 20 s. Each wait is shortened by a
+/// random amount of up to half (jitter), so that many builds that failed together do not come back together. A
+/// `Retry-After` of the server's is a lower bound; if it asks for more than the longest wait, the call gives up
+/// and names it.
+///
+/// What may have been accepted is never repeated, whatever is set here. Polls of
+/// [`wait_for_job`](crate::wait_for_job) are governed by [`Poll`](crate::Poll) instead.
+///
+/// ```
+/// use mendix_deploy::Retry;
+/// use std::time::Duration;
+///
+/// let patient = Retry::default().with_attempts(6).with_max_wait(Duration::from_secs(120));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Retry {
+    attempts: u32,
+    first_wait: Duration,
+    max_wait: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry { attempts: 3, first_wait: Duration::from_secs(1), max_wait: Duration::from_secs(20) }
+    }
+}
+
+impl Retry {
+    /// One attempt, no second one.
+    pub fn never() -> Self {
+        Retry::default().with_attempts(1)
+    }
+
+    /// How many attempts are made in all; 0 counts as 1. Default 3.
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// The wait after the first attempt; it doubles with each further one. Default 1 s.
+    pub fn with_first_wait(mut self, wait: Duration) -> Self {
+        self.first_wait = wait;
+        self
+    }
+
+    /// The longest wait between two attempts, and the longest `Retry-After` that is honoured. Default 20 s.
+    pub fn with_max_wait(mut self, wait: Duration) -> Self {
+        self.max_wait = wait;
+        self
+    }
+
+    /// What to do after attempt number `attempt` (from 1) ended in `error`. `jitter` is between 0 and 1.
+    pub(crate) fn decide(&self, attempt: u32, error: &Error, jitter: f64) -> Decision {
+        if !error.is_transient() || error.may_have_been_accepted() {
+            return Decision::GiveUp(Reason::NotRepeatable);
+        }
+        if attempt >= self.attempts {
+            return Decision::GiveUp(Reason::Attempts(attempt));
+        }
+        let asked = error.retry_after().unwrap_or_default();
+        if asked > self.max_wait {
+            return Decision::GiveUp(Reason::AskedTooMuch(asked));
+        }
+        let doublings = attempt.saturating_sub(1).min(31);
+        let wait = self.first_wait.saturating_mul(1 << doublings).min(self.max_wait);
+        let wait = wait.mul_f64(1.0 - 0.5 * jitter.clamp(0.0, 1.0));
+        Decision::Wait(wait.max(asked))
+    }
+}
+
+/// What [`Retry::decide`] says.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Decision {
+    Wait(Duration),
+    GiveUp(Reason),
+}
+
+/// Why no further attempt is made.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Reason {
+    NotRepeatable,
+    Attempts(u32),
+    AskedTooMuch(Duration),
+}
+
+/// 64 random bits. The standard library seeds every `RandomState` from the operating system, which is all the
+/// randomness that a boundary or a jitter needs, without a crate for it.
+pub(crate) fn random_bits() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
+/// A random number from 0 up to 1.
+#[allow(clippy::cast_precision_loss)] // 53 bits fit an f64 exactly
+pub(crate) fn random_fraction() -> f64 {
+    (random_bits() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Reads a `Retry-After` value: seconds, or a date in the preferred form (RFC 9110 §10.2.3 and §5.6.7). A date in
+/// the past means at once; anything that is neither is as if the header were absent.
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than fit is still a number: longer than any wait that is allowed.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let now = now.duration_since(UNIX_EPOCH).ok()?;
+    Some(Duration::from_secs(http_date(value)?).saturating_sub(now))
+}
+
+/// Seconds since 1970 of an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete forms are not
+/// read: a server that still sends one gets the wait of the schedule.
+fn http_date(text: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let day: u64 = words.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
+    let month_name = words.next()?;
+    let month = MONTHS.iter().position(|name| *name == month_name)? as u64;
+    let year: u64 = words.next()?.parse().ok().filter(|year| (1970..=9999).contains(year))?;
+    let mut clock = words.next()?.splitn(3, ':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    if words.next()? != "GMT" || words.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // Days since 1970 by counting years from March, so that the leap day comes last.
+    let (y, m) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
+    let since_1970 = days.checked_sub(719_468)?;
+    Some(since_1970 * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn refused() -> Error {
+        Error::connect("refused".into(), true)
+    }
+
+    #[test]
+    fn waits_double_from_the_first_to_the_longest_and_end_with_the_attempts() {
+        let retry = Retry::default().with_attempts(8).with_max_wait(20 * S);
+        let waits: Vec<_> = (1..=8).map(|n| retry.decide(n, &refused(), 0.0)).collect();
+        let expected: Vec<_> = [1, 2, 4, 8, 16, 20, 20].iter().map(|s| Decision::Wait(*s * S)).collect();
+        assert_eq!(waits[..7], expected[..]);
+        assert_eq!(waits[7], Decision::GiveUp(Reason::Attempts(8)));
+    }
+
+    #[test]
+    fn jitter_takes_off_at_most_half() {
+        let retry = Retry::default();
+        assert_eq!(retry.decide(1, &refused(), 1.0), Decision::Wait(S / 2));
+        assert_eq!(retry.decide(1, &refused(), 0.5), Decision::Wait(S * 3 / 4));
+        assert_eq!(retry.decide(1, &refused(), 7.0), Decision::Wait(S / 2));
+    }
+
+    #[test]
+    fn what_may_have_been_accepted_is_never_repeated() {
+        let unknown = Error::unknown_upload("?".into());
+        let gave_up = Decision::GiveUp(Reason::NotRepeatable);
+        assert_eq!(Retry::default().decide(1, &unknown, 0.0), gave_up);
+        let wrong_key = Error::rejected("no".into(), 401, false);
+        assert_eq!(Retry::default().decide(1, &wrong_key, 0.0), gave_up);
+        assert_eq!(Retry::never().decide(1, &refused(), 0.0), Decision::GiveUp(Reason::Attempts(1)));
+        assert_eq!(Retry::default().with_attempts(0).decide(1, &refused(), 0.0), Decision::GiveUp(Reason::Attempts(1)));
+    }
+
+    #[test]
+    fn retry_after_is_a_lower_bound_up_to_the_longest_wait() {
+        let asked = |wait| Error::rejected("later".into(), 429, true).with_retry_after(Some(wait));
+        let retry = Retry::default();
+        assert_eq!(retry.decide(1, &asked(7 * S), 0.9), Decision::Wait(7 * S));
+        assert_eq!(retry.decide(1, &asked(Duration::ZERO), 0.0), Decision::Wait(S));
+        assert_eq!(retry.decide(1, &asked(20 * S), 0.0), Decision::Wait(20 * S));
+        assert_eq!(retry.decide(1, &asked(21 * S), 0.0), Decision::GiveUp(Reason::AskedTooMuch(21 * S)));
+    }
+
+    #[test]
+    fn no_setting_overflows() {
+        let retry =
+            Retry::default().with_attempts(u32::MAX).with_first_wait(Duration::MAX).with_max_wait(Duration::MAX);
+        for attempt in [1, 2, 31, 32, 33, u32::MAX - 1] {
+            let Decision::Wait(wait) = retry.decide(attempt, &refused(), 0.3) else { panic!() };
+            assert!(wait > 1000 * S);
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
+        let now = UNIX_EPOCH + 784_111_777 * S; // Sun, 06 Nov 1994 08:49:37 GMT
+        let read = |value| retry_after(value, now);
+        assert_eq!(read("7"), Some(7 * S));
+        assert_eq!(read(" 0 "), Some(Duration::ZERO));
+        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60 * S));
+        assert_eq!(read("Sat, 05 Nov 1994 08:50:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("Thu, 29 Feb 1996 00:00:00 GMT"), Some((825_552_000 - 784_111_777) * S));
+        assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(Duration::from_secs(253_402_300_799 - 784_111_777)));
+        for garbage in [
+            "",
+            "-1",
+            "1.5",
+            "soon",
+            "Sun, 06 Nov 1994",
+            "Sun, 99 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 0000 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 PST",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT x",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(read(garbage), None, "{garbage:?}");
+        }
+    }
+}

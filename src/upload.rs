@@ -1,0 +1,362 @@
+//! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
+
+use std::fmt::Write as _;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::answer;
+use crate::attempts::repeat;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::http::{self, Body, Failure, Reply, Request, Stage};
+use crate::id::{AppId, JobId, PackageId};
+use crate::multipart::{Boundary, Multipart};
+use crate::package_file::PackageFile;
+use crate::wait::{Poll, wait_for_job};
+
+/// The documented limit is "1 GB"; read as the larger of the two usual meanings, so that the server decides.
+const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
+/// Bodies larger than this ask before they are sent, as curl's do.
+const EXPECT_ABOVE: u64 = 1024 * 1024;
+const ANSWER_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// How a package is uploaded. The default names it after its file and refuses files over 1 GiB.
+///
+/// ```
+/// use mendix_deploy::Upload;
+///
+/// let upload = Upload::default().with_name("calc_1.0.0.45.mda");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Upload {
+    name: Name,
+    size_limit: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Name {
+    OfTheFile,
+    Given(String),
+    ByTheServer,
+}
+
+impl Default for Upload {
+    fn default() -> Self {
+        Upload { name: Name::OfTheFile, size_limit: SIZE_LIMIT }
+    }
+}
+
+impl Upload {
+    /// Names the package; any text but the empty one. A unique name is worth having: it is how an upload whose
+    /// outcome is not known can be found.
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Name::Given(name.into());
+        self
+    }
+
+    /// Leaves the name out; the server then says `default.mda`.
+    pub fn without_name(mut self) -> Self {
+        self.name = Name::ByTheServer;
+        self
+    }
+
+    /// Refuses files of more than so many bytes. Default 1 GiB (1,073,741,824 bytes); Mendix Cloud documents 1 GB.
+    pub fn with_size_limit(mut self, bytes: u64) -> Self {
+        self.size_limit = bytes;
+        self
+    }
+}
+
+/// What an upload brings: the package that is being made, and the job that makes it. In JSON it is spelled as the
+/// API spells it: `{"PackageId":"…","JobId":"…"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct UploadedPackage {
+    /// The package that the job will create.
+    pub package_id: PackageId,
+    /// The job to wait for.
+    #[serde(alias = "JobID")]
+    pub job_id: JobId,
+}
+
+/// Uploads the package in `file` to the app and returns its ids; the package exists once the job has completed.
+///
+/// The file is streamed: memory use does not depend on its size. What the server has not accepted is tried again
+/// as [`Retry`](crate::Retry) says, **what it may have accepted never is**. Should the server refuse the upload
+/// while the body is still being sent, the rest is not sent.
+///
+/// Blocks for as long as the body keeps moving; a standstill ends after the stall limit, a missing answer after
+/// the response limit (see [`Client`]), for each attempt, with the waits of `Retry` in between.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind): `Config` and `Package` before any socket is opened (`Package` also if the
+/// file changes while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made; `Unknown` if
+/// one may have been made: then [`may_have_been_accepted`](Error::may_have_been_accepted) is true.
+///
+/// ```no_run
+/// use mendix_deploy::{Client, Upload, upload_package};
+///
+/// let client = Client::from_env()?;
+/// let uploaded = upload_package(&client, &"calc".parse()?, "calc.mda", &Upload::default())?;
+/// println!("{}", uploaded.job_id);
+/// # Ok::<(), mendix_deploy::Error>(())
+/// ```
+pub fn upload_package(
+    client: &Client,
+    app: &AppId,
+    file: impl AsRef<Path>,
+    upload: &Upload,
+) -> Result<UploadedPackage> {
+    upload_path(client, app, file.as_ref(), upload)
+}
+
+/// [`upload_package`], then [`wait_for_job`](crate::wait_for_job).
+///
+/// Blocks for as long as the two together. Once the server has named the package and its job, every error names
+/// them: [`Error::job_id`] is what `wait_for_job` needs to go on where this left off.
+///
+/// # Errors
+/// Those of the two functions.
+pub fn upload_and_wait(
+    client: &Client,
+    app: &AppId,
+    file: impl AsRef<Path>,
+    upload: &Upload,
+    poll: &Poll,
+) -> Result<UploadedPackage> {
+    let uploaded = upload_path(client, app, file.as_ref(), upload)?;
+    wait_for_job(client, app, &uploaded.job_id, poll).map_err(|error| error.with_package(&uploaded.package_id))?;
+    Ok(uploaded)
+}
+
+fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {
+    if matches!(&upload.name, Name::Given(name) if name.is_empty()) {
+        return Err(Error::config("the package name is empty: leave it out, or name the package after its file"));
+    }
+    let mut package = PackageFile::open(path, upload.size_limit)?;
+    let name = match &upload.name {
+        Name::OfTheFile => Some(package.file_name().to_owned()),
+        Name::Given(name) => Some(name.clone()),
+        Name::ByTheServer => None,
+    };
+    let url_path = match &name {
+        Some(name) => format!("/apps/{app}/packages/upload?name={}", percent_encoded(name)),
+        None => format!("/apps/{app}/packages/upload"),
+    };
+    let mut post = Post { client, app, package: &mut package, url_path, name, may_expect: true };
+    let uploaded = repeat(client, || post.send())?;
+    client.notify(&Event::Accepted { package_id: uploaded.package_id.clone(), job_id: uploaded.job_id.clone() });
+    Ok(uploaded)
+}
+
+/// One upload, as often as it is attempted.
+struct Post<'a> {
+    client: &'a Client,
+    app: &'a AppId,
+    package: &'a mut PackageFile,
+    url_path: String,
+    name: Option<String>,
+    /// Until a server has refused the `Expect` header.
+    may_expect: bool,
+}
+
+impl Post<'_> {
+    fn send(&mut self) -> Result<UploadedPackage> {
+        let mut reply = self.send_once();
+        if self.may_expect && matches!(&reply, Ok(reply) if reply.status == 417) {
+            // Nothing was accepted, and without the header the same server takes the body (RFC 9110 §10.1.1).
+            self.may_expect = false;
+            reply = self.send_once();
+        }
+        match reply {
+            Ok(reply) => self.read(&reply),
+            Err(failure) => Err(self.failed(failure)),
+        }
+    }
+
+    fn send_once(&mut self) -> Result<Reply, Failure> {
+        let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
+        let file = self
+            .package
+            .read_from_start()
+            .map_err(|error| Failure { stage: Stage::ReadingBody, cause: error.into() })?;
+        let boundary = Boundary::random();
+        let progress = Progress { file, client: self.client, sent: 0, total: size, shown: None };
+        let mut body = Multipart::new(&boundary, "file", &file_name, progress, size);
+        let length = body.len();
+        http::send(
+            self.client,
+            Request {
+                path: &self.url_path,
+                answer_limit: self.client.response_timeout.unwrap_or(ANSWER_LIMIT),
+                body: Some(Body {
+                    content_type: boundary.content_type(),
+                    length,
+                    reader: &mut body,
+                    expect_continue: self.may_expect && length > EXPECT_ABOVE,
+                }),
+            },
+        )
+    }
+
+    fn read(&self, reply: &Reply) -> Result<UploadedPackage> {
+        match reply.status {
+            200..=299 => self.read_ids(reply),
+            300..=499 | 503 => Err(answer::rejected(self.client, reply, &self.what(), self.app)),
+            status if reply.request_was_whole => {
+                Err(self.unknown(&self.said(reply)).with_status(status).with_retry_after(reply.retry_after))
+            }
+            status => Err(self.interrupted(&self.said(reply)).with_status(status).with_retry_after(reply.retry_after)),
+        }
+    }
+
+    fn read_ids(&self, reply: &Reply) -> Result<UploadedPackage> {
+        let key = &self.client.api_key;
+        let ids = answer::success::<UploadedPackage>(&reply.body)
+            .ok()
+            .filter(|ids| !key.is_in(ids.package_id.as_str()) && !key.is_in(ids.job_id.as_str()));
+        match ids {
+            Some(ids) if reply.request_was_whole => Ok(ids),
+            Some(ids) => {
+                let said = "the server accepted the package before all of it was sent, and the connection broke";
+                Err(self.unknown(said).with_status(reply.status).with_package(&ids.package_id).with_job(&ids.job_id))
+            }
+            None => {
+                let mut error = self.unknown(&self.said(reply)).with_status(reply.status);
+                if let Some(cause) = &reply.cut_short {
+                    error = error.because(anyhow::anyhow!("the answer broke off: {cause:#}"));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn failed(&self, Failure { stage, cause }: Failure) -> Error {
+        let error = match stage {
+            Stage::Connecting { target, hint, transient } => {
+                Error::connect(format!("cannot connect to {target}{hint}"), transient)
+            }
+            Stage::ReadingBody => Error::package(
+                self.package.path(),
+                "it changed or could not be read while it was sent; the server got no whole package",
+            ),
+            Stage::Sending => self.interrupted("the connection broke off while the body was being sent"),
+            Stage::AwaitingAnswer => self.unknown("no usable answer came"),
+        };
+        error.because(cause)
+    }
+
+    fn what(&self) -> String {
+        format!("the upload of {} to app {}", self.package.path().display(), self.app)
+    }
+
+    fn said(&self, reply: &Reply) -> String {
+        let text = match answer::excerpt(&reply.body, &self.client.api_key) {
+            text if text.is_empty() => "nothing".to_owned(),
+            text => format!("\"{text}\""),
+        };
+        format!("the server answered {} and said {text}", reply.status)
+    }
+
+    fn interrupted(&self, how: &str) -> Error {
+        Error::interrupted(format!("{} failed: {how}; no package was made", self.what()))
+    }
+
+    fn unknown(&self, how: &str) -> Error {
+        let name = self.name.as_deref().unwrap_or("default.mda").escape_debug();
+        Error::unknown_upload(format!(
+            "{} has an unknown outcome: the whole package was sent, but {how}; a package may exist: before \
+             uploading again, look for \"{name}\" on the app's Environments page or with GET {}/api/1/apps/{}/packages",
+            self.what(),
+            self.client.base_url,
+            self.app,
+        ))
+    }
+}
+
+/// Tells the client's watch how far the file has been read: at the start and the end, and in between at most once
+/// a second and a percent, so that neither a log nor the upload suffers.
+struct Progress<'a, R> {
+    file: R,
+    client: &'a Client,
+    sent: u64,
+    total: u64,
+    /// When and at how many bytes it was told last.
+    shown: Option<(Instant, u64)>,
+}
+
+impl<R: Read> Read for Progress<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.shown.is_none() {
+            self.show();
+        }
+        let n = self.file.read(buf)?;
+        self.sent = self.sent.saturating_add(n as u64);
+        let due = |(when, bytes): (Instant, u64)| {
+            self.sent - bytes >= self.total / 100 && when.elapsed() >= Duration::from_secs(1)
+        };
+        if n > 0 && (self.sent >= self.total || self.shown.is_some_and(due)) {
+            self.show();
+        }
+        Ok(n)
+    }
+}
+
+impl<R> Progress<'_, R> {
+    fn show(&mut self) {
+        self.shown = Some((Instant::now(), self.sent));
+        self.client.notify(&Event::Uploading { sent: self.sent, total: self.total });
+    }
+}
+
+/// Everything but the unreserved characters of RFC 3986 §2.3, which mean themselves everywhere in a URL.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_percent_encoded_down_to_the_unreserved_characters() {
+        assert_eq!(percent_encoded("calc_1.0.0-45~x.mda"), "calc_1.0.0-45~x.mda");
+        assert_eq!(percent_encoded("a b+c&d#e%f/../é\r\n\""), "a%20b%2Bc%26d%23e%25f%2F..%2F%C3%A9%0D%0A%22");
+    }
+
+    #[test]
+    fn ids_are_read_in_either_spelling_and_never_bad_ones() {
+        let read = |body: &str| answer::success::<UploadedPackage>(body.as_bytes());
+        let ids = read(r#"{"extra":[1],"JobID":"j","PackageId":"p"}"#).unwrap();
+        assert_eq!((ids.package_id.as_str(), ids.job_id.as_str()), ("p", "j"));
+        assert_eq!(serde_json::to_string(&ids).unwrap(), r#"{"PackageId":"p","JobId":"j"}"#);
+        assert_eq!(read("\u{feff}{\"PackageId\":\"p\",\"JobId\":\"j\"}").unwrap(), ids);
+        for bad in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "<html>",
+            r#"{"PackageId":"p"}"#,
+            r#"{"PackageId":"p","JobId":""}"#,
+            r#"{"PackageId":"p","JobId":"../x"}"#,
+            r#"{"PackageId":"p","JobId":7}"#,
+            r#"{"PackageId":"p","JobId":"j""#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}
