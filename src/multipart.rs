@@ -146,6 +146,9 @@ fn changed(how: String) -> io::Error {
 }
 
 #[cfg(test)]
+mod referee;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
