@@ -8,6 +8,8 @@ mod attempts;
 mod base_url;
 mod client;
 mod early_answer;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 mod error;
 mod event;
 mod http;

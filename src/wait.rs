@@ -353,7 +353,7 @@ mod tests {
     fn no_setting_overflows() {
         let endless = Poll::default().without_timeout().with_interval(Duration::MAX).with_max_interval(Duration::MAX);
         assert_eq!(endless.pause(Duration::ZERO, None), Some(Duration::MAX));
-        assert_eq!(endless.pause(S, None), Some(Duration::MAX - S), "never beyond what a clock can show");
+        assert_eq!(endless.pause(S, None), Some(Duration::MAX.saturating_sub(S)), "never beyond what a clock can show");
         let limited = endless.with_timeout(Duration::MAX);
         assert_eq!(limited.pause(Duration::MAX, Some(Duration::MAX)), None);
         assert_eq!(Poll::default().pause(S, Some(Duration::MAX)), Some(1799 * S));
@@ -383,7 +383,7 @@ mod tests {
     #[test]
     fn brown_outs_are_survived_and_ten_failures_in_a_row_are_not() {
         let outcome = wait_on(&Poll::default(), |n| match n {
-            n if n == 50 => Ok(JobStatus::Completed),
+            50 => Ok(JobStatus::Completed),
             n if n % 10 == 9 => Ok(JobStatus::Running),
             _ => Err(later(500)),
         });

@@ -1,0 +1,25 @@
+//! Uploads `app.mda` whenever it has changed.
+//!
+//! An xtask is the better place for this. Cargo runs a build script whenever it thinks it must, also for `cargo
+//! check`, in an editor, and on machines of people who only wanted to compile; it shows nothing of its output while
+//! it runs; and an upload cannot be undone. So this one does nothing unless `DEPLOY_APP` names an app, and should
+//! the upload fail, so does the build.
+
+use mendix_deploy::{Client, Poll, Upload, upload_and_wait};
+
+const PACKAGE: &str = "app.mda";
+
+fn main() -> Result<(), mendix_deploy::Error> {
+    // Without these lines, every change to any file of the crate would upload the package again.
+    println!("cargo::rerun-if-changed={PACKAGE}");
+    println!("cargo::rerun-if-env-changed=DEPLOY_APP");
+    let Ok(app) = std::env::var("DEPLOY_APP") else {
+        println!("cargo::warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set");
+        return Ok(());
+    };
+    let client = Client::from_env()?;
+    let uploaded = upload_and_wait(&client, &app.parse()?, PACKAGE, &Upload::default(), &Poll::default())?;
+    println!("cargo::warning=package {} is ready to be deployed", uploaded.package_id);
+    println!("cargo::rustc-env=PACKAGE_ID={}", uploaded.package_id);
+    Ok(())
+}

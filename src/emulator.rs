@@ -1,0 +1,264 @@
+//! A Deploy API v2 on a loopback port, so that an upload can be tried and tested without an account.
+//!
+//! It takes uploads as strictly as the real service is known to: the exact paths, both headers, one part that is
+//! named `file`, an exact `Content-Length`. It answers as the real one does, in `PascalCase` on success and with
+//! `errorCode` and `errorMessage` otherwise, and moves a job through `Queued`, `Running` and `Completed`. A body
+//! is streamed: a package of 1 GiB costs no more memory than a small one.
+//!
+//! What it does not imitate: nothing is packaged or kept after it is dropped, every well-formed `AppId` exists, a
+//! package may hold any bytes, and it speaks plain HTTP.
+//!
+//! ```
+//! use mendix_deploy::emulator::Emulator;
+//! use mendix_deploy::{Poll, Upload, upload_and_wait};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = Emulator::start()?;
+//! emulator.complete_after_polls(1);
+//!
+//! let path = std::env::temp_dir().join(format!("calc-{}.mda", std::process::id()));
+//! std::fs::write(&path, "a sample")?;
+//! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &path, &Upload::default(), &Poll::default())?;
+//! std::fs::remove_file(&path)?;
+//!
+//! let received = emulator.uploads();
+//! assert_eq!(received[0].package_id, made.package_id);
+//! assert_eq!(received[0].content.as_deref(), Some(&b"a sample"[..]));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A tool that reads its settings from the environment is tested with `MENDIX_DEPLOY_URL` set to
+//! [`Emulator::url`], `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to [`Emulator::API_KEY`].
+
+mod answer;
+mod call;
+mod connection;
+mod form;
+mod head;
+mod listener;
+mod part;
+mod service;
+mod wire;
+
+#[cfg(test)]
+mod raw;
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use crate::Client;
+use listener::Listener;
+use service::{Pace, Service};
+
+pub use service::Received;
+
+/// A running Deploy API; see the [module](self). It stops, and closes its connections, when it is dropped.
+///
+/// Every setting can be changed while it runs.
+pub struct Emulator {
+    url: String,
+    client: Client,
+    service: Arc<Service>,
+    _listener: Listener,
+}
+
+impl Emulator {
+    /// The only user name that is accepted.
+    pub const USERNAME: &'static str = "richard.ford51@example.com";
+    /// The only API key that is accepted.
+    pub const API_KEY: &'static str = "26587896-1cef-4483-accf-ad304e2673d6";
+
+    /// Starts on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When the port cannot be opened or the thread cannot be started.
+    pub fn start() -> io::Result<Emulator> {
+        let service = Arc::new(Service::default());
+        let listener = Listener::start(&service)?;
+        let url = format!("http://{}", listener.address());
+        let client = Client::new(Self::USERNAME, Self::API_KEY)
+            .and_then(|client| client.with_base_url(&url))
+            .map_err(io::Error::other)?
+            .without_proxy();
+        Ok(Emulator { url, client, service, _listener: listener })
+    }
+
+    /// The base URL, `http://127.0.0.1:54321`, for `with_base_url` or `MENDIX_DEPLOY_URL`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A client for it with the right credentials, which ignores the proxy variables of the environment.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Lets jobs end at their `polls`-th poll: `Queued` at the first, `Running` until then. The default is 3; with
+    /// 0 or 1 a job has ended at its first poll. Applies to jobs that are created afterwards.
+    pub fn complete_after_polls(&self, polls: u32) {
+        self.service.settings().pace = Pace::Polls(polls);
+    }
+
+    /// Lets jobs end a fixed time after their upload: `Queued` for a tenth of it, then `Running`. Applies to jobs
+    /// that are created afterwards.
+    pub fn complete_after(&self, time: Duration) {
+        self.service.settings().pace = Pace::Time(time);
+    }
+
+    /// Lets jobs that are created afterwards end as `Failed`.
+    pub fn fail_jobs(&self) {
+        self.service.settings().fails = true;
+    }
+
+    /// Answers 401 from now on, whatever the credentials.
+    pub fn refuse_credentials(&self) {
+        self.service.settings().refuses_credentials = true;
+    }
+
+    /// Answers the next `calls` calls with `status` and an `errorCode` and `errorMessage`, whatever they ask for. An
+    /// upload is answered as soon as its head is read. A status that cannot end a call (not 200 to 599) is taken
+    /// for 500.
+    pub fn answer_next(&self, calls: u32, status: u16) {
+        let status = if (200..=599).contains(&status) { status } else { 500 };
+        self.service.settings().next_answers = (calls, status);
+    }
+
+    /// Keeps the content of files of up to `bytes` bytes; of larger ones only size and digest. The default is
+    /// 1 MiB. Applies to uploads that begin afterwards.
+    pub fn keep_up_to(&self, bytes: u64) {
+        self.service.settings().keep = bytes;
+    }
+
+    /// What was accepted so far, in order.
+    pub fn uploads(&self) -> Vec<Received> {
+        self.service.uploads()
+    }
+
+    /// How many requests were read so far, of any kind: refused and malformed ones too.
+    pub fn requests(&self) -> usize {
+        self.service.requests()
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::raw::{Raw, form, get_job, upload};
+    use super::*;
+
+    #[test]
+    fn an_accepted_upload_is_kept_as_it_was_sent() {
+        let emulator = Emulator::start().unwrap();
+        let answer = Raw::to(&emulator).ask(&upload("?name=a%20%22b%C3%A9%26.mda", &form("content")));
+        assert_eq!(answer.status, 200, "{answer:?}");
+
+        let uploads = emulator.uploads();
+        let received = uploads.first().unwrap();
+        assert_eq!(answer.json["PackageId"], received.package_id.as_str());
+        assert_eq!(answer.json["JobId"], received.job_id.as_str());
+        assert_eq!(received.app_id.as_str(), "calc");
+        assert_eq!(received.name, "a \"bé&.mda");
+        assert_eq!(received.file_name, "x.mda");
+        assert_eq!(received.size, 7);
+        assert_eq!(received.content.as_deref(), Some(&b"content"[..]));
+        assert_eq!((uploads.len(), emulator.requests()), (1, 1));
+    }
+
+    #[test]
+    fn content_beyond_the_limit_is_only_measured() {
+        let emulator = Emulator::start().unwrap();
+        emulator.keep_up_to(3);
+        for content in ["abc", "abcd"] {
+            assert_eq!(Raw::to(&emulator).ask(&upload("", &form(content))).status, 200);
+        }
+        let [kept, measured] = &emulator.uploads()[..] else { panic!("two uploads") };
+        assert_eq!(kept.content.as_deref(), Some(&b"abc"[..]));
+        assert_eq!((measured.size, measured.digest), (4, 0xfc17_9f83_ee07_24dd));
+        assert_eq!(measured.content, None);
+    }
+
+    #[test]
+    fn a_large_upload_is_streamed() {
+        const SIZE: u32 = 64 << 20;
+        let emulator = Emulator::start().unwrap();
+        let block = vec![0_u8; 1 << 20];
+        let (before, after) = form("|").split_once('|').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let mut raw = Raw::to(&emulator);
+        raw.send(&raw::upload_head("", u64::from(SIZE) + before.len() as u64 + after.len() as u64, ""));
+        raw.send(&before);
+        for _ in 0..SIZE >> 20 {
+            raw.0.write_all(&block).unwrap();
+        }
+        raw.send(&after);
+        assert_eq!(raw.answer().status, 200);
+        let received = emulator.uploads().remove(0);
+        assert_eq!((received.size, received.content), (u64::from(SIZE), None));
+        // Zeros change nothing when they are mixed in, so only the multiplications are left.
+        let digest = 0x0100_0000_01b3_u64.wrapping_pow(SIZE).wrapping_mul(0xcbf2_9ce4_8422_2325);
+        assert_eq!(received.digest, digest);
+    }
+
+    #[test]
+    fn jobs_follow_the_settings_of_the_time_they_were_created() {
+        let emulator = Emulator::start().unwrap();
+        let mut raw = Raw::to(&emulator);
+        let mut job = || raw.ask(&upload("", &form("x"))).json["JobId"].as_str().unwrap().to_owned();
+        let by_polls = job();
+        emulator.complete_after_polls(0);
+        let at_once = job();
+        emulator.complete_after(Duration::from_secs(3600));
+        let by_time = job();
+        emulator.complete_after(Duration::ZERO);
+        emulator.fail_jobs();
+        let failing = job();
+
+        let mut status = |job: &str| raw.ask(&get_job("calc", job)).json["Status"].clone();
+        let three = [status(&by_polls), status(&by_polls), status(&by_polls)];
+        assert_eq!(three, ["Queued", "Running", "Completed"]);
+        assert_eq!(status(&at_once), "Completed");
+        assert_eq!(status(&by_time), "Queued");
+        assert_eq!(status(&failing), "Failed");
+    }
+
+    #[test]
+    fn refused_credentials_are_answered_as_the_service_does() {
+        let emulator = Emulator::start().unwrap();
+        emulator.refuse_credentials();
+        let answer = Raw::to(&emulator).ask(&get_job("calc", "j"));
+        assert_eq!(answer.status, 401);
+        assert_eq!(
+            answer.body,
+            r#"{"errorMessage":"UNAUTHORIZED:Please provide valid credentials or set up a Mendix user session","errorCode":"UNAUTHORIZED"}"#
+        );
+    }
+
+    #[test]
+    fn the_next_calls_are_answered_as_told_and_then_as_usual() {
+        let emulator = Emulator::start().unwrap();
+        emulator.answer_next(2, 503);
+        // The head alone: no body is waited for.
+        let refused = Raw::to(&emulator).ask(&raw::upload_head("", 1 << 30, ""));
+        assert_eq!(refused.status, 503);
+        assert_eq!(refused.json["errorCode"], "SERVICE UNAVAILABLE");
+        assert!(refused.json["errorMessage"].is_string());
+        assert_eq!(Raw::to(&emulator).ask(&get_job("calc", "j")).status, 503);
+        assert_eq!(Raw::to(&emulator).ask(&get_job("calc", "j")).status, 404);
+        assert_eq!(emulator.requests(), 3);
+
+        emulator.answer_next(1, 99);
+        assert_eq!(Raw::to(&emulator).ask(&get_job("calc", "j")).status, 500, "99 is no status");
+        emulator.answer_next(1, 204);
+        let mut raw = Raw::to(&emulator);
+        assert_eq!(raw.ask(&get_job("calc", "j")).body, "");
+        assert_eq!(raw.ask(&get_job("calc", "j")).status, 404, "nothing was left over");
+    }
+}
