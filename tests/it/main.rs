@@ -1,1 +1,9 @@
 //! One integration binary: it links once, and its modules share their servers.
+
+// A test that cannot go on had better stop where it is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod examples;
+mod main_job;
+mod tidy;
+mod wire;

@@ -1,0 +1,116 @@
+//! The examples, run as a user would run them, against the emulator.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use mendix_deploy::emulator::Emulator;
+
+use crate::main_job::TempFile;
+
+/// An example as `cargo test` has built it, with the environment that points it to the emulator.
+fn example(name: &str, emulator: &Emulator) -> Command {
+    let tests = std::env::current_exe().unwrap();
+    let path: PathBuf = tests.ancestors().nth(2).unwrap().join("examples").join(name);
+    let mut command = Command::new(path.with_extension(std::env::consts::EXE_EXTENSION));
+    command.env("MENDIX_USERNAME", Emulator::USERNAME);
+    command.env("MENDIX_API_KEY", Emulator::API_KEY);
+    command.env("MENDIX_DEPLOY_URL", emulator.url());
+    command.env("NO_PROXY", "127.0.0.1").env_remove("SSL_CERT_FILE").env_remove("RUST_BACKTRACE");
+    command
+}
+
+fn text(output: &Output) -> (String, String) {
+    let out = String::from_utf8(output.stdout.clone()).unwrap();
+    let err = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(!out.contains(Emulator::API_KEY) && !err.contains(Emulator::API_KEY), "{out}{err}");
+    (out, err)
+}
+
+#[test]
+fn quickstart_needs_nothing_and_shows_the_main_job() {
+    let emulator = Emulator::start().unwrap();
+    let output = example("quickstart", &emulator)
+        .env_remove("MENDIX_USERNAME")
+        .env_remove("MENDIX_API_KEY")
+        .env_remove("MENDIX_DEPLOY_URL")
+        .output()
+        .unwrap();
+    let (out, err) = text(&output);
+    assert!(output.status.success(), "{out}{err}");
+    assert!(out.contains("Completed") && out.contains("is ready to be deployed"), "{out}");
+}
+
+#[test]
+fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
+    let emulator = Emulator::start().unwrap();
+    emulator.complete_after_polls(1);
+    let file = TempFile::new("x.mda", b"PK");
+    let output = example("upload", &emulator).args(["calc"]).arg(&file.0).arg("named.mda").output().unwrap();
+    let (out, err) = text(&output);
+    assert!(output.status.success(), "{err}");
+    let received = emulator.uploads().pop().unwrap();
+    assert_eq!(received.name, "named.mda");
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let expected =
+        serde_json::json!({"PackageId": received.package_id, "JobId": received.job_id, "Status": "Completed"});
+    assert_eq!((answer, out.lines().count()), (expected, 1));
+    assert!(err.contains("(100 %)") && err.contains("upload accepted") && err.contains("Completed"), "{err}");
+}
+
+#[test]
+fn upload_fails_with_words_and_a_status_when_it_does() {
+    let emulator = Emulator::start().unwrap();
+    emulator.refuse_credentials();
+    let file = TempFile::new("x.mda", b"PK");
+    let output = example("upload", &emulator).arg("calc").arg(&file.0).output().unwrap();
+    let (out, err) = text(&output);
+    assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
+    assert!(err.contains("no package was made") && err.contains("the user name or the API key is wrong"), "{err}");
+
+    let unset = example("upload", &emulator).env_remove("MENDIX_API_KEY").arg("calc").arg(&file.0).output().unwrap();
+    assert!(text(&unset).1.contains("MENDIX_API_KEY is not set"));
+    let usage = example("upload", &emulator).output().unwrap();
+    assert!(!usage.status.success() && text(&usage).1.contains("usage: upload APP_ID FILE [NAME]"));
+}
+
+#[test]
+fn wait_takes_up_a_job_where_upload_left_it() {
+    let emulator = Emulator::start().unwrap();
+    emulator.complete_after_polls(1);
+    let file = TempFile::new("x.mda", b"PK");
+    let client = emulator.client();
+    let app = "calc".parse().unwrap();
+    let job = mendix_deploy::upload_package(&client, &app, &file.0, &mendix_deploy::Upload::default()).unwrap().job_id;
+    let output = example("wait", &emulator).args(["calc", job.as_str()]).output().unwrap();
+    let (out, err) = text(&output);
+    assert!(output.status.success(), "{err}");
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer, serde_json::json!({"JobId": job, "Status": "Completed"}));
+}
+
+/// Builds a crate, so it is run by `.ci/run` and not with every `cargo test`.
+#[test]
+#[ignore = "compiles the dependencies anew"]
+fn a_build_script_uploads_its_package() {
+    let emulator = Emulator::start().unwrap();
+    emulator.complete_after_polls(1);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/build_script");
+    let build = |deploy: bool| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(folder).arg("build").env("MENDIX_USERNAME", Emulator::USERNAME);
+        command.env("MENDIX_API_KEY", Emulator::API_KEY).env("MENDIX_DEPLOY_URL", emulator.url());
+        if deploy {
+            command.env("DEPLOY_APP", "calc");
+        }
+        let output = command.output().unwrap();
+        let (_, err) = text(&output);
+        assert!(output.status.success(), "{err}");
+        err
+    };
+    assert!(build(false).contains("app.mda is not uploaded"));
+    assert!(build(true).contains("is ready to be deployed"));
+    build(true);
+    let uploads = emulator.uploads();
+    assert_eq!(uploads.len(), 1, "an unchanged package is not uploaded again");
+    assert_eq!(uploads[0].name, "app.mda");
+}
