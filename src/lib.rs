@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the default) or `native-tls`");

@@ -78,12 +78,23 @@ impl Poll {
         self
     }
 
-    /// The pause after a poll that ended `elapsed` into the wait, or `None` when the time is up.
-    pub(crate) fn pause(&self, elapsed: Duration, retry_after: Option<Duration>) -> Option<Duration> {
+    /// The pause after a poll that ended `elapsed` into the wait, or `None` when the time is up: the schedule on its
+    /// own, for a loop of yours around [`job_status`](crate::job_status).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pause = mendix_deploy::Poll::default().pause(Duration::from_secs(60));
+    /// assert_eq!(pause, Some(Duration::from_secs(6)));
+    /// ```
+    pub fn pause(&self, elapsed: Duration) -> Option<Duration> {
+        self.pause_at_least(Duration::ZERO, elapsed)
+    }
+
+    fn pause_at_least(&self, asked: Duration, elapsed: Duration) -> Option<Duration> {
         let left = self.timeout.unwrap_or(Duration::MAX).saturating_sub(elapsed);
-        let pause = (elapsed / 10).min(self.max_interval).max(self.interval).max(SHORTEST_PAUSE);
-        let pause = pause.max(retry_after.unwrap_or_default()).min(left);
-        (!left.is_zero()).then_some(pause)
+        let pause = (elapsed / 10).min(self.max_interval).max(self.interval).max(SHORTEST_PAUSE).max(asked);
+        (!left.is_zero()).then_some(pause.min(left))
     }
 }
 
@@ -146,7 +157,7 @@ fn wait(
         let answer = ask();
         let elapsed = clock.elapsed();
         let retry_after = answer.as_ref().err().and_then(Error::retry_after);
-        let pause = poll.pause(elapsed, retry_after);
+        let pause = poll.pause_at_least(retry_after.unwrap_or_default(), elapsed);
         let failure = match answer {
             Ok(status) => {
                 failures = 0;
@@ -352,11 +363,11 @@ mod tests {
     #[test]
     fn no_setting_overflows() {
         let endless = Poll::default().without_timeout().with_interval(Duration::MAX).with_max_interval(Duration::MAX);
-        assert_eq!(endless.pause(Duration::ZERO, None), Some(Duration::MAX));
-        assert_eq!(endless.pause(S, None), Some(Duration::MAX.saturating_sub(S)), "never beyond what a clock can show");
+        assert_eq!(endless.pause(Duration::ZERO), Some(Duration::MAX));
+        assert_eq!(endless.pause(S), Some(Duration::MAX.saturating_sub(S)), "never beyond what a clock can show");
         let limited = endless.with_timeout(Duration::MAX);
-        assert_eq!(limited.pause(Duration::MAX, Some(Duration::MAX)), None);
-        assert_eq!(Poll::default().pause(S, Some(Duration::MAX)), Some(1799 * S));
+        assert_eq!(limited.pause_at_least(Duration::MAX, Duration::MAX), None);
+        assert_eq!(Poll::default().pause_at_least(Duration::MAX, S), Some(1799 * S));
     }
 
     #[test]
