@@ -18,6 +18,8 @@ mod id;
 mod job;
 mod multipart;
 mod package_file;
+#[cfg(test)]
+mod properties;
 mod retry;
 mod socket;
 mod upload;

@@ -72,7 +72,8 @@ impl Retry {
         }
         let doublings = attempt.saturating_sub(1).min(31);
         let wait = self.first_wait.saturating_mul(1 << doublings).min(self.max_wait);
-        let wait = wait.mul_f64(1.0 - 0.5 * jitter.clamp(0.0, 1.0));
+        // Halved first: the longest duration there is, as a float, is rounded up and no duration any more.
+        let wait = wait.saturating_sub((wait / 2).mul_f64(jitter.clamp(0.0, 1.0)));
         Decision::Wait(wait.max(asked))
     }
 }
@@ -190,8 +191,10 @@ mod tests {
         let retry =
             Retry::default().with_attempts(u32::MAX).with_first_wait(Duration::MAX).with_max_wait(Duration::MAX);
         for attempt in [1, 2, 31, 32, 33, u32::MAX - 1] {
-            let Decision::Wait(wait) = retry.decide(attempt, &refused(), 0.3) else { panic!() };
-            assert!(wait > 1000 * S);
+            for jitter in [0.0, 1e-300, 0.3, 1.0] {
+                let Decision::Wait(wait) = retry.decide(attempt, &refused(), jitter) else { panic!() };
+                assert!(wait > 1000 * S);
+            }
         }
     }
 
