@@ -124,6 +124,8 @@ impl<T: Transport> Watch<T> {
                         return go_on;
                     }
                 }
+                // As in `look`: a server may say yes before it has read anything, and still wants the body.
+                Head::Final(200..=299) => return go_on,
                 Head::Final(_) | Head::NotHttp => return Ok(true),
                 Head::Incomplete => {
                     let mut left = timeout;
