@@ -55,6 +55,11 @@ pub(crate) fn write(text: impl Into<Vec<u8>>) -> Step {
     Step::Write(text.into())
 }
 
+/// A step that asks for the body, so that nobody has to wait for it.
+pub(crate) fn go_ahead() -> Step {
+    write("HTTP/1.1 100 Continue\r\n\r\n")
+}
+
 /// A step that writes a whole answer; `status` may bring headers, one a line.
 pub(crate) fn answer(status: &str, body: &str) -> Step {
     let head = status.replace('\n', "\r\n");

@@ -7,7 +7,7 @@ use mendix_deploy::ErrorKind;
 use super::caller::Caller;
 use super::early_answers::trusting;
 use super::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, write};
 
 const SIZE: u64 = 3 * MIB;
 
@@ -70,7 +70,7 @@ fn interim_answers_in_pieces_are_ignored() {
     arrives_whole(Server::tls([after_head(&pieces(text))]), 1);
     // And wherever else they come: in the middle of the body, and before the answer.
     let script = [
-        vec![Step::Head, write("HTTP/1.1 100 Continue\r\n\r\n"), Step::Body(MIB)],
+        vec![Step::Head, go_ahead(), Step::Body(MIB)],
         pieces("HTTP/1.1 102 Processing\r\nX-Progress: 33\r\n\r\n"),
         vec![Step::RestOfBody],
         pieces(text),
@@ -82,7 +82,7 @@ fn interim_answers_in_pieces_are_ignored() {
 
 #[test]
 fn a_100_continue_that_nobody_asked_for_is_ignored() {
-    let server = Server::start([after_head(&[write("HTTP/1.1 100 Continue\r\n\r\n")])]);
+    let server = Server::start([after_head(&[go_ahead()])]);
     let package = Package::sparse(100 * KIB);
     Caller::of(&server).upload(&package).ok();
     let seen = server.stop();
@@ -99,7 +99,7 @@ fn a_poll_ignores_interim_answers() {
 
 #[test]
 fn an_early_acceptance_does_not_keep_the_rest_from_being_sent() {
-    let steps = [write("HTTP/1.1 100 Continue\r\n\r\n"), answer("200 OK", IDS), Step::Drain];
+    let steps = [go_ahead(), answer("200 OK", IDS), Step::Drain];
     let server = Server::start([[&[Step::Head], &steps[..]].concat()]);
     Caller::of(&server).upload(Package::sparse(16 * MIB)).ok();
     let seen = server.stop();
@@ -108,10 +108,11 @@ fn an_early_acceptance_does_not_keep_the_rest_from_being_sent() {
 
 #[test]
 fn an_acceptance_of_half_a_body_is_no_success() {
-    let server = Server::start([vec![Step::Head, Step::Body(MIB), answer("200 OK", IDS)]]);
+    let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), answer("200 OK", IDS)]]);
     let outcome = Caller::of(&server).upload(Package::sparse(64 * MIB));
     let error = outcome.error(ErrorKind::Unknown);
     assert!(error.may_have_been_accepted());
+    assert!(error.to_string().contains("only a part"), "{error}");
     assert_eq!(error.job_id().map(mendix_deploy::JobId::as_str), Some("j-1"));
     assert_eq!(server.stop().connections, 1);
 }

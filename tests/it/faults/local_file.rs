@@ -169,11 +169,11 @@ fn a_file_that_yields_less_than_its_size_or_an_error_is_given_up() {
 
 #[test]
 fn a_file_that_changes_between_two_attempts_is_given_up() {
-    use crate::server::{Step, accepted};
+    use crate::server::{Step, accepted, go_ahead};
     for change in [grow, shrink, rewrite] {
         // More than fits the buffers on the way, or the whole of it may have been sent before the reset is seen.
         let package = Package::sparse(32 * MIB);
-        let server = Server::start([vec![Step::Head, Step::Body(KIB), Step::Reset], accepted()]);
+        let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(KIB), Step::Reset], accepted()]);
         let path = package.as_ref().to_owned();
         let caller = Caller::watched(&server.url(), move |event| {
             if matches!(event, Event::Retrying { .. }) {

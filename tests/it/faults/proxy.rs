@@ -8,7 +8,7 @@ use super::caller::{Caller, KEY, Outcome, USER, fast_retry};
 use super::child;
 use super::early_answers::trusting;
 use super::package::{MIB, Package};
-use crate::server::{Seen, Server, Step, accepted, answer, write};
+use crate::server::{Seen, Server, Step, accepted, answer, go_ahead, write};
 
 const PASSWORD: &str = "pr0xy-pa55";
 
@@ -77,7 +77,7 @@ fn a_refusal_is_seen_through_the_proxy_while_the_body_is_sent() {
     }
     let refusal = answer("403 Forbidden", r#"{"errorCode":"NOT ALLOWED"}"#);
     for end in [Step::Hold, Step::Drain] {
-        let script = vec![Step::Head, write("HTTP/1.1 100 Continue\r\n\r\n"), Step::Body(MIB), refusal.clone(), end];
+        let script = vec![Step::Head, go_ahead(), Step::Body(MIB), refusal.clone(), end];
         let server = Server::tls([script]);
         let proxy = proxy_to(&server);
         let address = format!("http://{}", proxy.address());

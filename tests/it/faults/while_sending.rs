@@ -8,12 +8,12 @@ use mendix_deploy::{ErrorKind, Event, Retry};
 use super::caller::Caller;
 use super::early_answers::trusting;
 use super::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead};
 
 #[test]
 fn a_reset_mid_body_is_retried_with_a_whole_body() {
     for start in PLAIN_AND_TLS {
-        let server = start(vec![vec![Step::Head, Step::Body(MIB), Step::Reset], accepted()]);
+        let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset], accepted()]);
         let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(32 * MIB));
         assert_eq!(outcome.retries(), 1);
         outcome.ok();
@@ -29,9 +29,9 @@ fn a_reset_mid_body_is_retried_with_a_whole_body() {
 #[test]
 fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
     for script in [
-        vec![Step::Head, Step::Body(MIB), Step::Reset],
-        vec![Step::Head, Step::Body(MIB)],
-        vec![Step::Head, Step::Reset],
+        vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset],
+        vec![Step::Head, go_ahead(), Step::Body(MIB)],
+        vec![Step::Head, go_ahead(), Step::Reset],
         vec![Step::Reset],
         // A close that the client sees as an orderly end, while it is asked to wait for the go-ahead.
         vec![Step::Head, Step::Finish, Step::Drain],
@@ -48,7 +48,7 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
 #[test]
 fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
     for start in PLAIN_AND_TLS {
-        let server = start(vec![vec![Step::Head, Step::Body(MIB), Step::Hold]]);
+        let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
         let caller = Caller::of(&server)
             .with(trusting)
             .with(|client| client.with_stall_timeout(Duration::from_millis(400)).with_retry(Retry::never()));
@@ -65,7 +65,7 @@ fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
 #[test]
 fn a_slow_but_steady_server_takes_as_long_as_it_needs() {
     let slow = Step::SlowBody(256 * KIB, Duration::from_millis(20));
-    let server = Server::start([vec![Step::Head, slow, answer("200 OK", IDS)]]);
+    let server = Server::start([vec![Step::Head, go_ahead(), slow, answer("200 OK", IDS)]]);
     let stall_limit = Duration::from_millis(400);
     let caller = Caller::of(&server).with(|client| client.with_stall_timeout(stall_limit));
     let outcome = caller.upload(Package::sparse(16 * MIB));
@@ -94,7 +94,7 @@ fn a_panic_of_the_observer_comes_through_and_nothing_hangs() {
 
 #[test]
 fn progress_begins_at_nothing_and_ends_at_everything_on_every_attempt() {
-    let server = Server::start([vec![Step::Head, Step::Body(MIB), Step::Reset], accepted()]);
+    let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset], accepted()]);
     let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
     let sent = |event: &Event| match event {
         Event::Uploading { sent, total } => Some((*sent, *total)),
