@@ -110,9 +110,11 @@ impl Request {
     }
 }
 
-/// The two ways to start a server, for tests in which TLS makes a difference below.
-pub(crate) const PLAIN_AND_TLS: [fn(Vec<Vec<Step>>) -> Server; 2] =
-    [|scripts| Server::start(scripts), |scripts| Server::tls(scripts)];
+/// A way to start a server.
+pub(crate) type Start = fn(Vec<Vec<Step>>) -> Server;
+
+/// Both of them, for tests in which TLS makes a difference below.
+pub(crate) const PLAIN_AND_TLS: [Start; 2] = [|scripts| Server::start(scripts), |scripts| Server::tls(scripts)];
 
 /// All that a server saw.
 #[derive(Debug)]
@@ -232,7 +234,9 @@ fn listen(
         }
     }
     let connections = threads.len();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     connections
 }
 
@@ -404,7 +408,7 @@ impl Connection {
     fn pause(&self, pause: Duration) {
         let started = Instant::now();
         while !self.is_over() && started.elapsed() < pause {
-            thread::sleep(TICK.min(pause - started.elapsed().min(pause)));
+            thread::sleep(TICK.min(pause.saturating_sub(started.elapsed())));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answered};
 
 /// The package was sent once, may exist, and the text says how to find out.
 #[track_caller]
-fn assert_outcome_open<'a, T: std::fmt::Debug>(outcome: &'a Outcome<T>, server: Server) -> &'a Error {
+fn assert_outcome_open<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server) -> &Error {
     let error = outcome.error(ErrorKind::Unknown);
     let text = error.to_string();
     assert!(error.may_have_been_accepted() && !error.is_transient(), "{error:?}");

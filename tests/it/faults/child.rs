@@ -32,7 +32,9 @@ pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
     let module = module.split_once("::").unwrap().1;
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", &format!("{module}::{name}"), "--nocapture"]).env(MARK, "1");
-    VARIABLES.iter().for_each(|variable| _ = command.env_remove(variable));
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
     let mut child =
         command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();

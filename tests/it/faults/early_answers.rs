@@ -4,7 +4,7 @@ use mendix_deploy::{Client, ErrorKind};
 
 use super::caller::Caller;
 use super::package::{MIB, Package};
-use crate::server::{PLAIN_AND_TLS, Seen, Server, Step, answer, write};
+use crate::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, write};
 
 const NO_RIGHTS: &str = r#"{"errorMessage":"no API Rights for this app","errorCode":"NOT ALLOWED"}"#;
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -47,7 +47,7 @@ fn refusal() -> Step {
 
 /// Uploads 200 MiB to a server that refuses like this, whatever becomes of `Expect`, and returns what each saw.
 #[track_caller]
-fn refused(start: fn(Vec<Vec<Step>>) -> Server, expects: &[Expect], then: &[Step]) -> Vec<Seen> {
+fn refused(start: Start, expects: &[Expect], then: &[Step]) -> Vec<Seen> {
     let package = Package::sparse(200 * MIB);
     let upload = |expect: &Expect| {
         let server = start(expect.then(then));
@@ -73,8 +73,8 @@ pub(crate) fn trusting(client: Client) -> Client {
     client.with_root_certificates(include_bytes!("../../certs/ca.pem")).unwrap()
 }
 
-const PLAIN: fn(Vec<Vec<Step>>) -> Server = PLAIN_AND_TLS[0];
-const TLS: fn(Vec<Vec<Step>>) -> Server = PLAIN_AND_TLS[1];
+const PLAIN: Start = PLAIN_AND_TLS[0];
+const TLS: Start = PLAIN_AND_TLS[1];
 
 #[test]
 fn a_refusal_at_once_on_an_open_connection() {

@@ -57,7 +57,7 @@ fn what_is_no_regular_file_is_refused_without_being_opened() {
 fn a_file_that_may_not_be_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let package = Package::small();
-    std::fs::set_permissions(&package, Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&package, Permissions::from_mode(0o000)).unwrap();
     // Root may read everything, so there is nothing to see for it.
     if File::open(&package).is_err() {
         refused(package.as_ref(), &Upload::default(), "opened");
