@@ -49,14 +49,16 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
 fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
     for start in PLAIN_AND_TLS {
         let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
+        let limit = Duration::from_millis(400);
         let caller = Caller::of(&server)
             .with(trusting)
-            .with(|client| client.with_stall_timeout(Duration::from_millis(400)).with_retry(Retry::never()));
+            .with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
         let outcome = caller.upload(Package::sparse(64 * MIB));
         let error = outcome.error(ErrorKind::Interrupted);
         assert!(!error.may_have_been_accepted());
         assert!(format!("{error:?}").contains("stall limit"), "{error:?}");
-        assert!(outcome.took >= Duration::from_millis(400) && outcome.took.as_secs() < 5, "{outcome:?}");
+        // The buffers on the way may take in a little more before the standstill, but there is one only.
+        assert!(outcome.took >= limit && outcome.took < limit * 5, "{outcome:?}");
         // What is sent before the standstill takes some, and over TLS in a debug build not little.
         assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
     }
