@@ -58,7 +58,7 @@ fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
         assert!(!error.may_have_been_accepted());
         assert!(format!("{error:?}").contains("stall limit"), "{error:?}");
         // The buffers on the way may take in a little more before the standstill, but there is one only.
-        assert!(outcome.took >= limit && outcome.took < limit * 5, "{outcome:?}");
+        assert!(outcome.took >= limit && outcome.took < limit * 7, "{outcome:?}");
         // What is sent before the standstill takes some, and over TLS in a debug build not little.
         assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
     }
