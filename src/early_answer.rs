@@ -21,6 +21,8 @@ use crate::socket::{Exchange, LOOK, SocketConnector};
 
 /// How often a transmission that goes well is interrupted by a look. A look costs three short system calls.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// And after how many bytes, since a fast network carries much in that time.
+const LOOK_AFTER: usize = 1024 * 1024;
 /// How long a look may wait for the rest of a TLS record whose beginning is there.
 const LOOK_WAIT: Duration = Duration::from_millis(1);
 
@@ -52,7 +54,13 @@ impl<In: Transport> Connector<In> for WatchConnector {
             return Ok(Some(Either::A(inner)));
         }
         self.exchange.connected.store(true, Ordering::Relaxed);
-        Ok(Some(Either::B(Watch { inner, exchange: self.exchange.clone(), last_look: None, phase: None })))
+        Ok(Some(Either::B(Watch {
+            inner,
+            exchange: self.exchange.clone(),
+            last_look: None,
+            unwatched: 0,
+            phase: None,
+        })))
     }
 }
 
@@ -60,6 +68,8 @@ struct Watch<T> {
     inner: T,
     exchange: Arc<Exchange>,
     last_look: Option<Instant>,
+    /// Bytes sent since the last look.
+    unwatched: usize,
     /// For which wait of ureq's the buffered input was handed over last.
     phase: Option<Timeout>,
 }
@@ -69,6 +79,7 @@ impl<T: Transport> Watch<T> {
     /// failed and it is all the answer there will be: a server may say yes before it has read the last byte.
     fn look(&mut self, failed: bool) {
         self.last_look = Some(Instant::now());
+        self.unwatched = 0;
         if self.exchange.input_waits() {
             let limit = NextTimeout { after: time::Duration::Exact(LOOK_WAIT), reason: LOOK, ..NextTimeout::default() };
             // If this fails, the next write will as well, and says why.
@@ -113,6 +124,8 @@ impl<T: Transport> Watch<T> {
                         return go_on;
                     }
                 }
+                // As in `look`: a server may say yes before it has read anything, and still wants the body.
+                Head::Final(200..=299) => return go_on,
                 Head::Final(_) | Head::NotHttp => return Ok(true),
                 Head::Incomplete => {
                     let mut left = timeout;
@@ -145,7 +158,8 @@ impl<T: Transport> Transport for Watch<T> {
             self.look(true);
             return if self.is_answered() { Ok(()) } else { Err(error) };
         }
-        let due = || self.last_look.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
+        self.unwatched = self.unwatched.saturating_add(amount);
+        let due = || self.unwatched >= LOOK_AFTER || self.last_look.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
         if self.exchange.input_seen.swap(false, Ordering::Relaxed) || (self.exchange.is_sending_body() && due()) {
             self.look(false);
         }

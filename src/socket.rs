@@ -213,6 +213,10 @@ impl Transport for Socket {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        // TLS sends what it was given in several records, and each would wait for the stall limit anew.
+        if lock(&self.link.exchange.failure).is_some() {
+            return Ok(());
+        }
         match self.send(amount, timeout) {
             Err(error) if self.link.exchange.is_sending_body() => {
                 *lock(&self.link.exchange.failure) = Some(error);

@@ -23,6 +23,9 @@ const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 /// Bodies larger than this ask before they are sent, as curl's do.
 const EXPECT_ABOVE: u64 = 1024 * 1024;
 const ANSWER_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// How the message of an unknown outcome begins.
+const SENT: &str = "the whole package was sent, but";
+const SENT_IN_PART: &str = "only a part of the package was sent when";
 
 /// How a package is uploaded. The default names it after its file and refuses files over 1 GiB.
 ///
@@ -209,7 +212,7 @@ impl Post<'_> {
             200..=299 => self.read_ids(reply),
             300..=499 | 503 => Err(answer::rejected(self.client, reply, &self.what(), self.app)),
             status if reply.request_was_whole => {
-                Err(self.unknown(&self.said(reply)).with_status(status).with_retry_after(reply.retry_after))
+                Err(self.unknown(SENT, &self.said(reply)).with_status(status).with_retry_after(reply.retry_after))
             }
             status => Err(self.interrupted(&self.said(reply)).with_status(status).with_retry_after(reply.retry_after)),
         }
@@ -223,11 +226,16 @@ impl Post<'_> {
         match ids {
             Some(ids) if reply.request_was_whole => Ok(ids),
             Some(ids) => {
-                let said = "the server accepted the package before all of it was sent, and the connection broke";
-                Err(self.unknown(said).with_status(reply.status).with_package(&ids.package_id).with_job(&ids.job_id))
+                let said = "the server accepted it, and the connection broke";
+                Err(self
+                    .unknown(SENT_IN_PART, said)
+                    .with_status(reply.status)
+                    .with_package(&ids.package_id)
+                    .with_job(&ids.job_id))
             }
             None => {
-                let mut error = self.unknown(&self.said(reply)).with_status(reply.status);
+                let sent = if reply.request_was_whole { SENT } else { SENT_IN_PART };
+                let mut error = self.unknown(sent, &self.said(reply)).with_status(reply.status);
                 if let Some(cause) = &reply.cut_short {
                     error = error.because(anyhow::anyhow!("the answer broke off: {cause:#}"));
                 }
@@ -246,7 +254,7 @@ impl Post<'_> {
                 "it changed or could not be read while it was sent; the server got no whole package",
             ),
             Stage::Sending => self.interrupted("the connection broke off while the body was being sent"),
-            Stage::AwaitingAnswer => self.unknown("no usable answer came"),
+            Stage::AwaitingAnswer => self.unknown(SENT, "no usable answer came"),
         };
         error.because(cause)
     }
@@ -267,10 +275,10 @@ impl Post<'_> {
         Error::interrupted(format!("{} failed: {how}; no package was made", self.what()))
     }
 
-    fn unknown(&self, how: &str) -> Error {
+    fn unknown(&self, sent: &str, how: &str) -> Error {
         let name = self.name.as_deref().unwrap_or("default.mda").escape_debug();
         Error::unknown_upload(format!(
-            "{} has an unknown outcome: the whole package was sent, but {how}; a package may exist: before \
+            "{} has an unknown outcome: {sent} {how}; a package may exist: before \
              uploading again, look for \"{name}\" on the app's Environments page or with GET {}/api/1/apps/{}/packages",
             self.what(),
             self.client.base_url,

@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod examples;
+mod faults;
 mod main_job;
+mod security;
+mod server;
 mod tidy;
+mod tls;
 mod wire;

@@ -1,0 +1,157 @@
+//! The whole package was sent: an answer that does not name both ids leaves the outcome open, and is never a reason to
+//! send it again. An answer that says "later" is.
+
+use std::time::Duration;
+
+use mendix_deploy::{Error, ErrorKind, Retry};
+
+use super::caller::{Caller, Outcome, fast_retry};
+use super::package::{MIB, Package};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answered};
+
+/// The package was sent once, may exist, and the text says how to find out.
+#[track_caller]
+fn assert_outcome_open<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server) -> &Error {
+    let error = outcome.error(ErrorKind::Unknown);
+    let text = error.to_string();
+    assert!(error.may_have_been_accepted() && !error.is_transient(), "{error:?}");
+    assert!(text.contains("/api/1/apps/calc/packages") && text.contains("calc.mda"), "how to check is told: {text}");
+    assert_eq!(outcome.retries(), 0);
+    let seen = server.stop();
+    assert_eq!((seen.connections, seen.requests.len()), (1, 1), "sent once: {error:?}");
+    error
+}
+
+#[test]
+fn a_whole_body_without_an_answer_is_never_sent_again() {
+    let [plain, tls] = PLAIN_AND_TLS;
+    let reset = vec![Step::Head, Step::BodyButOneByte, Step::Reset];
+    let closed = vec![Step::Request];
+    let cut = vec![Step::Request, Step::Cut];
+    for (start, script) in [(plain, reset), (plain, closed.clone()), (tls, closed), (tls, cut)] {
+        for package in [Package::small(), Package::sparse(2 * MIB)] {
+            let server = start(vec![script.clone()]);
+            let outcome = Caller::of(&server).with(super::early_answers::trusting).upload(&package);
+            assert_outcome_open(&outcome, server);
+        }
+    }
+}
+
+#[test]
+fn silence_after_a_whole_body_ends_in_the_response_limit() {
+    for start in PLAIN_AND_TLS {
+        for silent in [vec![Step::Request, Step::Hold], vec![Step::Request, Step::Write(b"HTTP".into()), Step::Hold]] {
+            let server = start(vec![silent]);
+            let caller = Caller::of(&server)
+                .with(super::early_answers::trusting)
+                .with(|client| client.with_response_timeout(Duration::from_millis(300)));
+            let outcome = caller.upload(Package::sparse(2 * MIB));
+            assert!(outcome.took >= Duration::from_millis(300) && outcome.took.as_secs() < 5, "{outcome:?}");
+            assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
+            let error = assert_outcome_open(&outcome, server);
+            assert!(format!("{error:?}").contains("response limit"), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_drips_ends_in_the_response_limit() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n{";
+    let drips = (0..200).flat_map(|_| [Step::Write(b" ".into()), Step::Pause(Duration::from_millis(20))]);
+    let script = [Step::Request, Step::Write(head.into())].into_iter().chain(drips).collect();
+    let server = Server::start([script]);
+    let caller = Caller::of(&server).with(|client| client.with_response_timeout(Duration::from_millis(300)));
+    let outcome = caller.upload(Package::small());
+    assert!(outcome.took < Duration::from_secs(2), "{outcome:?}");
+    assert_outcome_open(&outcome, server);
+}
+
+#[test]
+fn a_server_error_after_a_whole_body_leaves_the_outcome_open() {
+    for status in [500, 502, 504, 520] {
+        let server = Server::answering(&format!("{status} Oops"), "<html>\n<h1>upstream is on fire</h1>\n</html>");
+        let outcome = Caller::of(&server).upload(Package::small());
+        let error = assert_outcome_open(&outcome, server);
+        assert_eq!(error.status(), Some(status));
+        let text = error.to_string();
+        assert!(text.contains(&status.to_string()) && text.contains("upstream is on fire"), "{text}");
+    }
+}
+
+#[test]
+fn a_refusal_is_told_in_the_servers_words_and_not_repeated() {
+    for (status, code, hint) in [
+        (400, "INVALID", ""),
+        (401, "UNAUTHORIZED", "API key"),
+        (403, "NOT ALLOWED", "API Rights"),
+        (404, "NOT_FOUND", "subdomain"),
+        (413, "TOO LARGE", "1 GB"),
+    ] {
+        let body = format!(r#"{{"errorCode":"{code}","errorMessage":"in its own words"}}"#);
+        let server = Server::answering(&format!("{status} No"), &body);
+        let outcome = Caller::of(&server).upload(Package::small());
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!((error.status(), error.code()), (Some(status), Some(code)));
+        let text = error.to_string();
+        assert!(text.contains("in its own words") && text.contains(hint) && text.contains("calc"), "{text}");
+        assert!(!error.may_have_been_accepted() && !error.is_transient());
+        assert_eq!(server.stop().connections, 1);
+    }
+}
+
+/// Uploads to a server that at first answers like this and then accepts.
+fn after_later(status: &str, retry: Retry) -> (Outcome<mendix_deploy::UploadedPackage>, usize) {
+    let server = Server::start([answered(status, r#"{"errorMessage":"slow down"}"#), accepted()]);
+    let outcome = Caller::of(&server).with(|client| client.with_retry(retry)).upload(Package::small());
+    (outcome, server.stop().connections)
+}
+
+#[test]
+fn later_is_waited_for_as_long_as_the_server_asks() {
+    for status in [408, 425, 429, 503] {
+        let (outcome, connections) = after_later(&format!("{status} Later"), fast_retry());
+        assert_eq!((outcome.retries(), connections), (1, 2));
+        outcome.ok();
+    }
+    let (outcome, _) = after_later("429 Too Many Requests\nRetry-After: 1", fast_retry());
+    assert!(outcome.took >= Duration::from_secs(1) && outcome.pauses() == [Duration::from_secs(1)], "{outcome:?}");
+    outcome.ok();
+}
+
+#[test]
+fn a_retry_after_that_asks_for_nothing_leaves_the_schedule_as_it_is() {
+    for value in ["0", "Sun, 06 Nov 1994 08:49:37 GMT", "soon", "-1", "", "1.5"] {
+        let (outcome, connections) = after_later(&format!("503 Later\nRetry-After: {value}"), fast_retry());
+        assert!(outcome.pauses()[0] <= Duration::from_millis(1), "{value}: {outcome:?}");
+        assert_eq!(connections, 2, "{value}");
+        outcome.ok();
+    }
+}
+
+#[test]
+fn a_retry_after_beyond_the_longest_wait_is_named_and_not_waited_for() {
+    for value in ["7200", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let (outcome, connections) = after_later(&format!("503 Later\nRetry-After: {value}"), fast_retry());
+        let error = outcome.error(ErrorKind::Rejected);
+        assert!(error.retry_after().is_some_and(|wait| wait >= Duration::from_secs(7200)), "{error:?}");
+        assert!(error.is_transient() && error.to_string().contains("min"), "{error}");
+        assert_eq!((connections, outcome.retries()), (1, 0));
+    }
+}
+
+#[test]
+fn any_2xx_with_both_ids_is_a_success() {
+    for body in [
+        IDS,
+        r#"{"JobId":"j-1","PackageId":"p-1"}"#,
+        r#"{"PackageId":"p-1","JobID":"j-1"}"#,
+        r#"{"extra":{"deep":[1,null]},"PackageId":"p-1","Status":"Queued","JobId":"j-1","x":"é"}"#,
+        "\u{feff} {\r\n\t\"PackageId\" : \"p-1\",\r\n\t\"JobId\" : \"j-1\"\r\n}\r\n",
+    ] {
+        for status in ["200 OK", "201 Created", "202 Accepted", "299 Odd"] {
+            let server = Server::answering(status, body);
+            let uploaded = Caller::of(&server).upload(Package::small()).ok();
+            assert_eq!((uploaded.package_id.as_str(), uploaded.job_id.as_str()), ("p-1", "j-1"), "{status} {body}");
+        }
+    }
+}

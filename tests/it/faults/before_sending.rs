@@ -1,0 +1,106 @@
+//! Nothing got out yet: whatever goes wrong here, no package was made.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mendix_deploy::{Client, ErrorKind, Event, Retry};
+
+use super::caller::{Caller, KEY, USER, fast_retry};
+use super::package::Package;
+use crate::server::{IDS, Server, accepted, answered};
+
+/// An address where nobody listens. On Linux it has a host to itself, so that no other test gets the same port.
+fn nobody() -> (String, u16) {
+    let host = if cfg!(target_os = "linux") { "127.55.0.1" } else { "127.0.0.1" };
+    let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();
+    (host.to_owned(), port)
+}
+
+#[test]
+fn a_connection_refused_twice_is_tried_a_third_time() {
+    let (host, port) = nobody();
+    let server = Arc::new(Mutex::new(None));
+    let (late, address) = (server.clone(), (host.clone(), port));
+    let caller = Caller::watched(&format!("http://{host}:{port}"), move |event| {
+        if matches!(event, Event::Retrying { attempt: 2, .. }) {
+            let listener = TcpListener::bind((address.0.as_str(), address.1)).unwrap();
+            *late.lock().unwrap() = Some(Server::on(listener, [accepted()], None));
+        }
+    });
+    let outcome = caller.upload(Package::small());
+    assert_eq!(outcome.retries(), 2);
+    assert_eq!(outcome.ok().job_id.as_str(), "j-1");
+    let seen = server.lock().unwrap().take().unwrap().stop();
+    assert_eq!((seen.connections, seen.requests.len()), (1, 1));
+}
+
+#[test]
+fn a_connection_refused_for_good_names_the_host_and_the_attempts() {
+    let (host, port) = nobody();
+    let caller = Caller::at(&format!("http://{host}:{port}"));
+    let outcome = caller.upload(Package::small());
+    let error = outcome.error(ErrorKind::Connect);
+    let text = error.to_string();
+    assert!(text.contains(&format!("{host}:{port}")) && text.contains("3 attempts"), "{text}");
+    assert!(!error.may_have_been_accepted() && error.is_transient());
+    assert!(format!("{error:?}").contains("refused"), "the cause is told: {error:?}");
+    assert_eq!(outcome.retries(), 2);
+
+    let once = caller.with(|client| client.with_retry(Retry::never())).upload(Package::small());
+    once.error(ErrorKind::Connect);
+    assert_eq!(once.retries(), 0);
+}
+
+#[test]
+fn a_host_that_does_not_resolve_is_named() {
+    // DNS allows no label of this length, so the question need not leave this machine.
+    let host = format!("{}.invalid", "x".repeat(64));
+    let caller = Caller::at(&format!("https://{host}"));
+    let outcome = caller.upload(Package::small());
+    let error = outcome.error(ErrorKind::Connect);
+    assert!(error.to_string().contains(&host), "{error}");
+    assert!(!error.may_have_been_accepted());
+}
+
+#[test]
+fn plain_http_is_refused_except_to_this_machine() {
+    let client = || Client::new(USER, KEY).unwrap();
+    for url in ["http://deploy.mendix.com", "http://10.0.0.1:8080", "http://localhost.example.com"] {
+        let error = client().with_base_url(url).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("https"), "{error}");
+    }
+    assert!(client().with_base_url("http://127.9.9.9:1").is_ok());
+}
+
+#[test]
+fn a_dead_kept_alive_connection_is_never_used_for_an_upload() {
+    // The answers allow the connections to be kept alive, and the server closes them all the same.
+    let server = Server::start([answered("200 OK", r#"{"Status":"Running"}"#), accepted(), accepted()]);
+    let caller = Caller::of(&server);
+    caller.status().ok();
+    caller.upload(Package::small()).ok();
+    caller.upload(Package::small()).ok();
+    let seen = server.stop();
+    let connections: Vec<_> = seen.requests.iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [0, 1, 2]);
+}
+
+#[test]
+fn limits_of_zero_and_for_ever_are_no_trap() {
+    let package = Package::small();
+    for limit in [Duration::ZERO, Duration::MAX] {
+        let server = Server::answering("200 OK", IDS);
+        let caller = Caller::of(&server).with(|client| {
+            client
+                .with_connect_timeout(limit)
+                .with_stall_timeout(limit)
+                .with_response_timeout(limit)
+                .with_retry(fast_retry().with_max_wait(limit))
+        });
+        // With no time at all either end is right, as long as there is one.
+        let outcome = caller.upload(&package);
+        assert!(outcome.result.is_ok() || limit.is_zero(), "{outcome:?}");
+    }
+}

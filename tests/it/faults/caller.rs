@@ -1,0 +1,201 @@
+//! The client of the tests. Whatever it says is kept, and searched for the key before a test gets to see it.
+
+use std::error::Error as _;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mendix_deploy::{
+    AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Poll, Result, Retry, Upload, UploadedPackage,
+};
+
+use crate::server::Server;
+
+pub(crate) const KEY: &str = "26587896-Secret-Key-4483";
+pub(crate) const USER: &str = "richard.ford51@example.com";
+
+/// Every limit of the client, unless a test sets a shorter one. No test may come near it.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A client, and what it has said.
+pub(crate) struct Caller {
+    client: Client,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+/// What a call brought.
+#[derive(Debug)]
+pub(crate) struct Outcome<T> {
+    pub(crate) result: Result<T>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) took: Duration,
+    /// Time on a processor, where the system tells.
+    pub(crate) cpu: Option<Duration>,
+}
+
+impl Caller {
+    /// It retries at once and is otherwise patient.
+    pub(crate) fn of(server: &Server) -> Caller {
+        Caller::at(&server.url())
+    }
+
+    pub(crate) fn at(url: &str) -> Caller {
+        Caller::watched(url, |_| {})
+    }
+
+    /// `watch` is called with every event as well.
+    pub(crate) fn watched(url: &str, watch: impl Fn(&Event) + Send + Sync + 'static) -> Caller {
+        let client = Client::new(USER, KEY).unwrap().with_base_url(url).unwrap();
+        Caller::from(client, watch).with(|client| {
+            client
+                .with_retry(fast_retry())
+                .with_connect_timeout(PATIENCE)
+                .with_stall_timeout(PATIENCE)
+                .with_response_timeout(PATIENCE)
+        })
+    }
+
+    pub(crate) fn from(client: Client, watch: impl Fn(&Event) + Send + Sync + 'static) -> Caller {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let kept = events.clone();
+        let client = client.on_event(move |event| {
+            kept.lock().unwrap().push(event.clone());
+            watch(event);
+        });
+        Caller { client, events }
+    }
+
+    pub(crate) fn with(self, change: impl FnOnce(Client) -> Client) -> Caller {
+        Caller { client: change(self.client), events: self.events }
+    }
+
+    pub(crate) fn upload(&self, file: impl AsRef<Path>) -> Outcome<UploadedPackage> {
+        self.upload_as(file, &Upload::default())
+    }
+
+    pub(crate) fn upload_as(&self, file: impl AsRef<Path>, upload: &Upload) -> Outcome<UploadedPackage> {
+        let outcome = self.call(|client| mendix_deploy::upload_package(client, &app(), file, upload));
+        if let Err(error) = &outcome.result {
+            let repeatable = error.is_transient() && error.may_have_been_accepted();
+            assert!(!repeatable, "this could make the package twice: {error:?}");
+        }
+        outcome
+    }
+
+    pub(crate) fn upload_and_wait(&self, file: impl AsRef<Path>, poll: &Poll) -> Outcome<UploadedPackage> {
+        self.call(|client| mendix_deploy::upload_and_wait(client, &app(), file, &Upload::default(), poll))
+    }
+
+    pub(crate) fn status(&self) -> Outcome<JobStatus> {
+        self.call(|client| mendix_deploy::job_status(client, &app(), &job()))
+    }
+
+    pub(crate) fn wait(&self, poll: &Poll) -> Outcome<()> {
+        self.call(|client| mendix_deploy::wait_for_job(client, &app(), &job(), poll))
+    }
+
+    fn call<T: Debug>(&self, call: impl FnOnce(&Client) -> Result<T>) -> Outcome<T> {
+        let (started, cpu_before) = (Instant::now(), cpu_time());
+        let result = call(&self.client);
+        let took = started.elapsed();
+        let cpu = cpu_time().zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
+        let events = std::mem::take(&mut *self.events.lock().unwrap());
+        let outcome = Outcome { result, events, took, cpu };
+        outcome.check();
+        assert_no_key(&format!("{:?}", self.client));
+        assert!(took < PATIENCE / 2, "a limit nobody was to reach was waited for: {outcome:?}");
+        outcome
+    }
+}
+
+impl<T: Debug> Outcome<T> {
+    /// What holds for every call, whatever came of it.
+    fn check(&self) {
+        assert_no_key(&format!("{:?} {:?}", self.result, self.events));
+        for event in &self.events {
+            assert_one_line(&event.to_string());
+        }
+        if let Err(error) = &self.result {
+            assert_well_formed(error);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(self) -> T {
+        self.result.unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn error(&self, kind: ErrorKind) -> &Error {
+        let error = self.result.as_ref().expect_err("an error");
+        assert_eq!(error.kind(), kind, "{error:?}");
+        error
+    }
+
+    pub(crate) fn retries(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count()
+    }
+
+    /// The pauses that were announced, of retries and between polls.
+    pub(crate) fn pauses(&self) -> Vec<Duration> {
+        let pause = |event: &Event| match event {
+            Event::Retrying { wait, .. } => Some(*wait),
+            Event::Polled { next_poll, .. } => *next_poll,
+            _ => None,
+        };
+        self.events.iter().filter_map(pause).collect()
+    }
+}
+
+/// One line of `Display`, the known ids in it, no control characters, no key in it or in any of its causes.
+#[track_caller]
+pub(crate) fn assert_well_formed(error: &Error) {
+    let text = error.to_string();
+    assert_one_line(&text);
+    assert_no_key(&format!("{text} {error:?} {:?}", error.code()));
+    assert!(!text.starts_with(char::is_uppercase), "a message starts in lower case: {text}");
+    assert!(text.len() < 8 << 10, "a message is bounded: {text}");
+    let ids = [error.job_id().map(JobId::as_str), error.package_id().map(mendix_deploy::PackageId::as_str)];
+    for id in ids.into_iter().flatten() {
+        assert!(text.contains(id), "{id} is known, and not in: {text}");
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        assert_no_key(&format!("{error} {error:?}"));
+        assert!(!text.contains(&error.to_string()), "Display repeats its source: {text}");
+        cause = error.source();
+    }
+}
+
+#[track_caller]
+fn assert_one_line(text: &str) {
+    assert!(!text.is_empty() && !text.chars().any(char::is_control), "not one clean line: {text:?}");
+}
+
+/// Neither the key nor enough of it to be of use.
+#[track_caller]
+pub(crate) fn assert_no_key(text: &str) {
+    let (text, key) = (text.to_ascii_lowercase(), KEY.to_ascii_lowercase());
+    for part in [&key[..12], &key[12..]] {
+        assert!(!text.contains(part), "the key is in: {text}");
+    }
+}
+
+pub(crate) fn fast_retry() -> Retry {
+    Retry::default().with_first_wait(Duration::from_millis(1))
+}
+
+pub(crate) fn app() -> AppId {
+    "calc".parse().unwrap()
+}
+
+pub(crate) fn job() -> JobId {
+    "j-1".parse().unwrap()
+}
+
+/// Of this thread alone, which makes the calls.
+fn cpu_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}

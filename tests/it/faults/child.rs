@@ -1,0 +1,52 @@
+//! A test again, in a process of its own: for what a process has once, such as its environment or its memory.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
+/// All that the SDK reads.
+const VARIABLES: [&str; 12] = [
+    "MENDIX_USERNAME",
+    "MENDIX_API_KEY",
+    "MENDIX_DEPLOY_URL",
+    "SSL_CERT_FILE",
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// Whether this process was started by [`run`].
+pub(crate) fn is_running() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
+/// Runs the test `name` of `module` (`module_path!()`) in a child. Of the variables that the SDK reads, the child has
+/// these and no others.
+#[track_caller]
+pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
+    let module = module.split_once("::").unwrap().1;
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("{module}::{name}"), "--nocapture"]).env(MARK, "1");
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    let mut child =
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > Duration::from_secs(40) {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let is_one = out.contains("1 passed");
+    assert!(output.status.success() && is_one, "with {variables:?}: {}\n{out}\n{err}", output.status);
+    super::caller::assert_no_key(&format!("{out}{err}"));
+}

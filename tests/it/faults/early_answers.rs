@@ -1,0 +1,187 @@
+//! The server refuses before it has got the body. The caller gets the refusal, at once, and the rest is not sent.
+
+use mendix_deploy::{Client, ErrorKind};
+
+use super::caller::Caller;
+use super::package::{MIB, Package};
+use crate::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, write};
+
+const NO_RIGHTS: &str = r#"{"errorMessage":"no API Rights for this app","errorCode":"NOT ALLOWED"}"#;
+const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+/// As much as may be on its way, in the buffers of both ends, before the refusal is noticed.
+const ON_ITS_WAY: u64 = 24 * MIB;
+
+/// What becomes of `Expect: 100-continue`.
+#[derive(Debug, Clone, Copy)]
+enum Expect {
+    Honoured,
+    Ignored,
+    /// The first connection ends in a 417; the refusal comes on the second one.
+    Unwelcome,
+    /// Interim answers may bear headers.
+    HonouredWithHeader,
+}
+
+const EXPECTS: [Expect; 4] = [Expect::Honoured, Expect::Ignored, Expect::Unwelcome, Expect::HonouredWithHeader];
+
+impl Expect {
+    /// The scripts of a server that reads the head, treats `Expect` like this, and goes on with `then`.
+    fn then(self, then: &[Step]) -> Vec<Vec<Step>> {
+        let script = |interim: &str| [&[Step::Head, write(interim)], then].concat();
+        match self {
+            Expect::Honoured => vec![script(CONTINUE)],
+            Expect::Ignored => vec![script("")],
+            Expect::Unwelcome => vec![vec![Step::Head, answer("417 Expectation Failed", "")], script("")],
+            Expect::HonouredWithHeader => vec![script("HTTP/1.1 100 Continue\r\nX-Served-By: edge-7\r\n\r\n")],
+        }
+    }
+
+    fn connections(self) -> usize {
+        if matches!(self, Expect::Unwelcome) { 2 } else { 1 }
+    }
+}
+
+fn refusal() -> Step {
+    answer("403 Forbidden\nContent-Type: application/json", NO_RIGHTS)
+}
+
+/// Uploads 200 MiB to a server that refuses like this, whatever becomes of `Expect`, and returns what each saw.
+#[track_caller]
+fn refused(start: Start, expects: &[Expect], then: &[Step]) -> Vec<Seen> {
+    let package = Package::sparse(200 * MIB);
+    let upload = |expect: &Expect| {
+        let server = start(expect.then(then));
+        let outcome = Caller::of(&server).with(trusting).upload(&package);
+        let seen = server.stop();
+        let context = format!("{expect:?}, {} bytes read: {outcome:?}", seen.body_bytes());
+        assert!(outcome.result.is_err(), "{context}");
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!((error.status(), error.code()), (Some(403), Some("NOT ALLOWED")), "{context}");
+        assert!(error.to_string().contains("no API Rights for this app"), "{context}");
+        assert!(!error.may_have_been_accepted() && outcome.retries() == 0, "{context}");
+        assert!(outcome.took.as_secs() < 5, "{context}");
+        assert_eq!(seen.connections, expect.connections(), "{context}");
+        assert!(seen.body_bytes() < ON_ITS_WAY, "{context}");
+        assert_eq!(seen.requests[0].header("Expect"), Some("100-continue"), "{context}");
+        assert!(seen.connections == 1 || seen.requests[1].header("Expect").is_none(), "{context}");
+        seen
+    };
+    expects.iter().map(upload).collect()
+}
+
+pub(crate) fn trusting(client: Client) -> Client {
+    client.with_root_certificates(include_bytes!("../../certs/ca.pem")).unwrap()
+}
+
+const PLAIN: Start = PLAIN_AND_TLS[0];
+const TLS: Start = PLAIN_AND_TLS[1];
+
+#[test]
+fn a_refusal_at_once_on_an_open_connection() {
+    refused(PLAIN, &EXPECTS, &[refusal(), Step::Hold]);
+}
+
+#[test]
+fn a_refusal_at_once_then_a_close() {
+    refused(PLAIN, &EXPECTS, &[refusal()]);
+}
+
+#[test]
+fn a_refusal_at_once_while_the_server_reads_on() {
+    refused(PLAIN, &EXPECTS, &[refusal(), Step::Drain]);
+}
+
+#[test]
+fn a_refusal_at_once_then_a_half_close_while_the_server_reads_on() {
+    refused(PLAIN, &EXPECTS, &[refusal(), Step::Finish, Step::Drain]);
+}
+
+#[test]
+fn a_refusal_after_ten_mebibytes_then_a_close() {
+    refused(PLAIN, &EXPECTS, &[Step::Body(10 * MIB), refusal()]);
+}
+
+#[test]
+fn a_refusal_by_a_server_that_then_stops_reading() {
+    refused(PLAIN, &EXPECTS, &[Step::Body(3 * MIB), refusal(), Step::Hold]);
+}
+
+#[test]
+fn a_refusal_in_the_packet_of_the_100_continue_costs_no_body() {
+    let mut both = CONTINUE.to_owned();
+    let Step::Write(refusal) = refusal() else { unreachable!() };
+    both.push_str(&String::from_utf8(refusal).unwrap());
+    for start in PLAIN_AND_TLS {
+        for end in [Step::Hold, Step::Drain] {
+            let seen = refused(start, &[Expect::Ignored], &[write(both.clone()), end]);
+            assert_eq!(seen[0].body_bytes(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_in_the_place_of_the_100_continue_costs_no_body() {
+    for start in PLAIN_AND_TLS {
+        let seen = refused(start, &[Expect::Ignored], &[refusal(), Step::Drain]);
+        assert_eq!(seen[0].body_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_refusal_in_pieces() {
+    let Step::Write(refusal) = refusal() else { unreachable!() };
+    let pause = Step::Pause(std::time::Duration::from_millis(30));
+    let pieces = |size: usize| refusal.chunks(size).flat_map(|piece| [write(piece), pause.clone()]);
+    for end in [Step::Hold, Step::Drain] {
+        let then: Vec<_> = [Step::Body(MIB)].into_iter().chain(pieces(40)).chain([end]).collect();
+        refused(PLAIN, &[Expect::Honoured], &then);
+        refused(TLS, &[Expect::Honoured], &then);
+    }
+}
+
+#[test]
+fn a_refusal_over_tls_at_once() {
+    refused(TLS, &EXPECTS, &[refusal(), Step::Hold]);
+    refused(TLS, &EXPECTS, &[refusal()]);
+    refused(TLS, &[Expect::Honoured], &[refusal(), Step::Finish, Step::Drain]);
+}
+
+#[test]
+fn a_refusal_over_tls_while_the_server_reads_on() {
+    refused(TLS, &[Expect::Honoured, Expect::Unwelcome], &[refusal(), Step::Drain]);
+}
+
+#[test]
+fn a_refusal_over_tls_after_ten_mebibytes_then_a_close() {
+    refused(TLS, &[Expect::Honoured, Expect::Ignored], &[Step::Body(10 * MIB), refusal()]);
+}
+
+#[test]
+fn a_refusal_over_tls_by_a_server_that_then_stops_reading() {
+    refused(TLS, &[Expect::Honoured, Expect::Ignored], &[Step::Body(3 * MIB), refusal(), Step::Hold]);
+}
+
+#[test]
+fn a_413_in_the_middle_of_the_body_is_no_connection_reset() {
+    let html = "<html><h1>413 Request Entity Too Large</h1></html>";
+    let then = [Step::Body(10 * MIB), answer("413 Payload Too Large\nConnection: close", html)];
+    for start in PLAIN_AND_TLS {
+        let server = start(Expect::Honoured.then(&then));
+        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(300 * MIB));
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!(error.status(), Some(413));
+        assert!(error.to_string().contains("Request Entity Too Large"), "{error}");
+        assert_eq!(server.stop().connections, 1);
+    }
+}
+
+#[test]
+fn a_401_without_a_body_or_an_end_of_it_is_told_all_the_same() {
+    for (head, body) in [("401 Unauthorized", ""), ("401 Unauthorized\nContent-Length: 500", r#"{"errorCode":"#)] {
+        let raw = format!("HTTP/1.1 {}\r\n\r\n{body}", head.replace('\n', "\r\n"));
+        let server = Server::start(Expect::Ignored.then(&[write(raw), Step::Hold]));
+        let outcome = Caller::of(&server).upload(Package::sparse(200 * MIB));
+        assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(401));
+        assert!(outcome.took.as_secs() < 5, "{outcome:?}");
+    }
+}

@@ -1,0 +1,180 @@
+//! Input that no server should ever see, and input that looks dangerous and has to arrive unchanged.
+
+use futures_util::FutureExt as _;
+use mendix_deploy::{AppId, Client, ErrorKind, JobId, PackageId, Upload};
+
+use super::caller::{Caller, KEY, USER, assert_well_formed};
+use super::package::Package;
+use crate::server::{IDS, Request, Server};
+
+#[test]
+fn an_id_that_could_change_the_path_is_refused_by_name() {
+    let long = "a".repeat(10 << 10);
+    for bad in ["", "..", "a/b", "a?x", "a#b", "%2e", "a b", "a\r\nX: y", "a\n", "\u{e9}", "a\0", &long] {
+        let app = bad.parse::<AppId>().map(|_| ()).unwrap_err();
+        let job = bad.parse::<JobId>().map(|_| ()).unwrap_err();
+        let package = bad.parse::<PackageId>().map(|_| ()).unwrap_err();
+        for (error, field) in [(app, "AppId"), (job, "JobId"), (package, "PackageId")] {
+            assert_eq!(error.kind(), ErrorKind::Config, "{bad:?}");
+            assert_well_formed_config(&error, field);
+        }
+    }
+}
+
+/// `Config`, about the field, and small whatever was given.
+#[track_caller]
+fn assert_well_formed_config(error: &mendix_deploy::Error, field: &str) {
+    let text = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(text.contains(field) && text.len() < 500, "{text}");
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+    assert!(!error.may_have_been_accepted() && !error.is_transient());
+}
+
+#[test]
+fn credentials_that_no_header_can_carry_are_refused_and_not_shown() {
+    for bad in ["", "pa55\n", "pa55\r\n", "\tpa55", "pa55\r\nX: y", "pa\u{e9}55", "pa\x0055", "pa\x7f55", "pa 55"] {
+        for (result, field) in [(Client::new(bad, "key"), "user name"), (Client::new("me@example.com", bad), "API key")]
+        {
+            let error = result.unwrap_err();
+            assert_well_formed_config(&error, field);
+            assert!(!format!("{error} {error:?}").contains("55"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_base_url_that_could_leak_or_mislead_is_refused() {
+    for bad in [
+        "https://me:pa55@example.com",
+        "https://example.com?pa55",
+        "https://example.com/#pa55",
+        "https://",
+        "https:///x",
+        "example.com",
+        "ftp://example.com",
+        "https://exa mple.com",
+        "https://example.com:99999",
+    ] {
+        let error = Client::new(USER, KEY).unwrap().with_base_url(bad).unwrap_err();
+        assert_well_formed_config(&error, "base URL");
+        assert!(!format!("{error:?}").contains("pa55"), "{error:?}");
+    }
+}
+
+#[test]
+fn trailing_slashes_a_sub_path_and_a_port_work() {
+    for (suffix, target) in [
+        ("", "/api/v2/apps/calc/jobs/j-1"),
+        ("//", "/api/v2/apps/calc/jobs/j-1"),
+        ("/gateway/mendix_1/", "/gateway/mendix_1/api/v2/apps/calc/jobs/j-1"),
+    ] {
+        let server = Server::answering("200 OK", r#"{"Status":"Running"}"#);
+        Caller::at(&format!("{}{suffix}", server.url())).status().ok();
+        let request = &server.stop().requests[0];
+        assert!(request.head.starts_with(&format!("GET {target} HTTP/1.1\r\n")), "{}", request.head);
+    }
+}
+
+#[test]
+fn an_ipv6_literal_works() {
+    // Where the machine has no IPv6 there is nothing to see.
+    let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else { return };
+    let url = format!("http://[::1]:{}", listener.local_addr().unwrap().port());
+    let server = Server::on(listener, [crate::server::answered("200 OK", r#"{"Status":"Running"}"#)], None);
+    Caller::at(&url).status().ok();
+    let host = server.stop().requests[0].header("Host").unwrap().to_owned();
+    assert!(url.ends_with(&host), "{host}");
+}
+
+const ODD_NAMES: [&str; 14] = [
+    "calc_1.0.0.45.mda",
+    "a\"b.mda",
+    "a\rb\nc\r\n.mda",
+    "a;b.mda",
+    "a\\b.mda",
+    "100%.mda",
+    "%41%22%.mda",
+    "a+b.mda",
+    "a&name=b.mda",
+    "a#b?c.mda",
+    "a b.mda",
+    "Größe \u{1f4e6}.mda",
+    "../../etc/passwd",
+    "'; filename*=UTF-8''x; y=\"",
+];
+
+/// The package's name as a server understands the query.
+fn name_in_query(request: &Request) -> Option<String> {
+    let target = request.head.split(' ').nth(1).unwrap();
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    assert_eq!(path, "/api/v2/apps/calc/packages/upload");
+    let query = query?;
+    assert!(query.bytes().all(|b| b.is_ascii_alphanumeric() || b"=%-._~".contains(&b)), "{query}");
+    let value = query.strip_prefix("name=").unwrap();
+    assert!(!value.contains('='), "one parameter: {query}");
+    let mut parts = value.split('%');
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    Some(String::from_utf8(bytes).unwrap())
+}
+
+/// The one part of a body, read by somebody else's parser: its name, its file name, its content.
+fn only_part(request: &Request) -> (String, String, Vec<u8>) {
+    let boundary = multer::parse_boundary(request.header("Content-Type").unwrap()).unwrap();
+    let body = Ok::<_, std::convert::Infallible>(request.body.clone());
+    let mut parts = multer::Multipart::new(futures_util::stream::iter([body]), boundary);
+    // All of the body is there, so nothing is ever waited for.
+    let field = parts.next_field().now_or_never().unwrap().unwrap().unwrap();
+    let (name, file_name) = (field.name().unwrap().to_owned(), field.file_name().unwrap().to_owned());
+    let content = field.bytes().now_or_never().unwrap().unwrap().to_vec();
+    assert!(parts.next_field().now_or_never().unwrap().unwrap().is_none(), "one part only");
+    (name, file_name, content)
+}
+
+#[test]
+fn any_package_name_arrives_as_it_was_given() {
+    let long = "n".repeat(300);
+    for name in ODD_NAMES.into_iter().chain([long.as_str()]) {
+        let server = Server::answering("200 OK", IDS);
+        Caller::of(&server).upload_as(Package::small(), &Upload::default().with_name(name)).ok();
+        let seen = server.stop();
+        assert_eq!(name_in_query(&seen.requests[0]).as_deref(), Some(name));
+        assert_eq!(only_part(&seen.requests[0]).1, "calc.mda", "the part is named after the file");
+    }
+}
+
+#[test]
+fn a_package_without_a_name_has_no_query_and_an_empty_name_is_refused() {
+    let server = Server::answering("200 OK", IDS);
+    let caller = Caller::of(&server);
+    caller.upload_as(Package::small(), &Upload::default().without_name()).ok();
+    let empty = caller.upload_as(Package::small(), &Upload::default().with_name(""));
+    assert_well_formed(empty.error(ErrorKind::Config));
+    let seen = server.stop();
+    assert_eq!((seen.connections, name_in_query(&seen.requests[0])), (1, None));
+}
+
+#[cfg(unix)]
+#[test]
+fn any_file_name_is_escaped_in_the_one_part_and_in_the_query() {
+    for name in ODD_NAMES.into_iter().filter(|name| !name.contains('/')) {
+        let server = Server::answering("200 OK", IDS);
+        Caller::of(&server).upload(Package::named(name, b"PK\r\n--content")).ok();
+        let seen = server.stop();
+        let request = &seen.requests[0];
+        assert_eq!(name_in_query(request).as_deref(), Some(name));
+        assert_eq!(request.content_length(), request.body_bytes);
+        // What the standard for forms escapes, and nothing else.
+        let escaped = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+        let body = String::from_utf8_lossy(&request.body);
+        assert!(body.contains(&format!("; name=\"file\"; filename=\"{escaped}\"\r\n")), "{body}");
+        let (part, file_name, content) = only_part(request);
+        assert_eq!((part.as_str(), content.as_slice()), ("file", &b"PK\r\n--content"[..]));
+        // The parser takes a backslash for the quotation of what follows; browsers and this crate do not.
+        assert!(file_name == escaped || escaped.contains('\\'), "{file_name}");
+    }
+}

@@ -1,0 +1,118 @@
+//! `Expect: 100-continue` and the interim answers: asked for or not, in whatever shape, the body gets there once.
+
+use std::time::Duration;
+
+use mendix_deploy::ErrorKind;
+
+use super::caller::Caller;
+use super::early_answers::trusting;
+use super::package::{KIB, MIB, Package};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, write};
+
+const SIZE: u64 = 3 * MIB;
+
+/// A server that reads the head, does `then`, reads the body and accepts it.
+fn after_head(then: &[Step]) -> Vec<Step> {
+    [&[Step::Head], then, &[Step::RestOfBody, answer("200 OK", IDS)]].concat()
+}
+
+/// Uploads to the server and checks that exactly one whole body arrived, on the last connection.
+#[track_caller]
+fn arrives_whole(server: Server, connections: usize) {
+    let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(SIZE));
+    assert_eq!(outcome.retries(), 0, "{outcome:?}");
+    outcome.ok();
+    let seen = server.stop();
+    assert_eq!((seen.connections, seen.requests.len()), (connections, connections));
+    let last = seen.requests.last().unwrap();
+    assert!(last.has_closing_boundary() && last.body_bytes == last.content_length());
+    assert_eq!(seen.body_bytes(), last.body_bytes, "one body in all");
+}
+
+#[test]
+fn an_expect_that_is_never_answered_costs_a_moment_only() {
+    arrives_whole(Server::start([after_head(&[])]), 1);
+    arrives_whole(Server::tls([after_head(&[])]), 1);
+}
+
+#[test]
+fn a_417_is_followed_by_one_upload_without_expect() {
+    let unwelcome = vec![Step::Head, answer("417 Expectation Failed", "no")];
+    for start in PLAIN_AND_TLS {
+        let server = start(vec![unwelcome.clone(), accepted()]);
+        arrives_whole(server, 2);
+    }
+    // Not for ever, though.
+    let server = Server::start([unwelcome]);
+    let outcome = Caller::of(&server).upload(Package::sparse(SIZE));
+    assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(417));
+    let seen = server.stop();
+    let expects: Vec<_> = seen.requests.iter().map(|request| request.header("Expect").is_some()).collect();
+    assert_eq!(expects, [true, false]);
+}
+
+#[test]
+fn a_100_continue_with_a_header_is_one_all_the_same() {
+    let interim = write("HTTP/1.1 100 Continue\r\nServer: edge\r\nX-Request-Id: 7\r\n\r\n");
+    arrives_whole(Server::start([after_head(std::slice::from_ref(&interim))]), 1);
+    arrives_whole(Server::tls([after_head(&[interim])]), 1);
+}
+
+#[test]
+fn interim_answers_in_pieces_are_ignored() {
+    let text = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n\
+                HTTP/1.1 100 Continue\r\n\r\n";
+    let pieces = |text: &str| -> Vec<Step> {
+        let piece = |piece: &[u8]| [write(piece), Step::Pause(Duration::from_millis(15))];
+        text.as_bytes().chunks(17).flat_map(piece).collect()
+    };
+    arrives_whole(Server::start([after_head(&pieces(text))]), 1);
+    arrives_whole(Server::tls([after_head(&pieces(text))]), 1);
+    // And wherever else they come: in the middle of the body, and before the answer.
+    let script = [
+        vec![Step::Head, go_ahead(), Step::Body(MIB)],
+        pieces("HTTP/1.1 102 Processing\r\nX-Progress: 33\r\n\r\n"),
+        vec![Step::RestOfBody],
+        pieces(text),
+        vec![write("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"), answer("200 OK", IDS)],
+    ];
+    arrives_whole(Server::start([script.concat()]), 1);
+    arrives_whole(Server::tls([script.concat()]), 1);
+}
+
+#[test]
+fn a_100_continue_that_nobody_asked_for_is_ignored() {
+    let server = Server::start([after_head(&[go_ahead()])]);
+    let package = Package::sparse(100 * KIB);
+    Caller::of(&server).upload(&package).ok();
+    let seen = server.stop();
+    assert_eq!(seen.requests[0].header("Expect"), None, "asking about so little would only cost time");
+    assert!(seen.requests[0].has_closing_boundary());
+}
+
+#[test]
+fn a_poll_ignores_interim_answers() {
+    let interim = write("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
+    let script = vec![Step::Head, interim, answer("200 OK", r#"{"Status":"Running"}"#)];
+    assert_eq!(Caller::of(&Server::start([script])).status().ok().as_str(), "Running");
+}
+
+#[test]
+fn an_early_acceptance_does_not_keep_the_rest_from_being_sent() {
+    let steps = [go_ahead(), answer("200 OK", IDS), Step::Drain];
+    let server = Server::start([[&[Step::Head], &steps[..]].concat()]);
+    Caller::of(&server).upload(Package::sparse(16 * MIB)).ok();
+    let seen = server.stop();
+    assert_eq!(seen.requests[0].body_bytes, seen.requests[0].content_length());
+}
+
+#[test]
+fn an_acceptance_of_half_a_body_is_no_success() {
+    let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), answer("200 OK", IDS)]]);
+    let outcome = Caller::of(&server).upload(Package::sparse(64 * MIB));
+    let error = outcome.error(ErrorKind::Unknown);
+    assert!(error.may_have_been_accepted());
+    assert!(error.to_string().contains("only a part"), "{error}");
+    assert_eq!(error.job_id().map(mendix_deploy::JobId::as_str), Some("j-1"));
+    assert_eq!(server.stop().connections, 1);
+}

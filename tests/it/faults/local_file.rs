@@ -1,0 +1,204 @@
+//! The local file: what cannot be a package never opens a connection, and one that changes never arrives as a whole.
+
+use std::fs::{File, Permissions};
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use mendix_deploy::{ErrorKind, Event, Upload};
+
+use super::caller::Caller;
+use super::child;
+use super::package::{KIB, MIB, Package};
+use crate::server::{IDS, Server};
+
+const GIB: u64 = 1 << 30;
+
+/// The upload is refused before there is any connection, and the text names the file.
+#[track_caller]
+fn refused(path: &Path, upload: &Upload, why: &str) {
+    let server = Server::answering("200 OK", IDS);
+    let outcome = Caller::of(&server).upload_as(path, upload);
+    let error = outcome.error(ErrorKind::Package);
+    let text = error.to_string();
+    assert!(text.contains(&path.display().to_string()) && text.contains(why), "{text}");
+    assert!(!error.may_have_been_accepted() && !error.is_transient());
+    assert!(outcome.events.is_empty(), "{outcome:?}");
+    assert_eq!(server.stop().connections, 0);
+}
+
+#[test]
+fn what_is_no_plausible_package_is_refused_without_a_connection() {
+    let upload = Upload::default();
+    refused(Package::missing("calc.mda").as_ref(), &upload, "found");
+    refused(Package::small().as_ref().parent().unwrap(), &upload, "directory");
+    refused(&Package::small().as_ref().join("below-a-file"), &upload, "found");
+    refused(Package::named("calc.mda", b"").as_ref(), &upload, "empty");
+    refused(Package::sparse(11).as_ref(), &upload.clone().with_size_limit(10), "11");
+    refused(Package::sparse(GIB + 1).as_ref(), &upload, "1073741825");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_without_being_opened() {
+    refused(Path::new("/dev/zero"), &Upload::default(), "regular");
+    let socket = Package::missing("calc.mda");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    refused(socket.as_ref(), &Upload::default(), "regular");
+    // The standard library makes no FIFOs.
+    let fifo = Package::missing("calc.mda");
+    if std::process::Command::new("mkfifo").arg(fifo.as_ref()).status().is_ok_and(|status| status.success()) {
+        refused(fifo.as_ref(), &Upload::default(), "regular");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let package = Package::small();
+    std::fs::set_permissions(&package, Permissions::from_mode(0o000)).unwrap();
+    // Root may read everything, so there is nothing to see for it.
+    if File::open(&package).is_err() {
+        refused(package.as_ref(), &Upload::default(), "opened");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_not_utf_8_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let package = Package::named(std::ffi::OsStr::from_bytes(b"calc\xff.mda"), b"PK");
+    refused(package.as_ref(), &Upload::default(), "UTF-8");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_package_is_a_package() {
+    let (package, link) = (Package::small(), Package::missing("latest.mda"));
+    std::os::unix::fs::symlink(&package, &link).unwrap();
+    let server = Server::answering("200 OK", IDS);
+    Caller::of(&server).upload(&link).ok();
+    assert!(server.stop().requests[0].head.contains("?name=latest.mda "));
+}
+
+/// Uploads a file to which something happens once its sending has begun. It must not arrive as a whole, nor be tried
+/// again.
+#[track_caller]
+fn changed_while_sent(size: u64, change: fn(&Path)) {
+    let package = Package::sparse(size);
+    let server = Server::answering("200 OK", IDS);
+    let path = package.as_ref().to_owned();
+    let caller = Caller::watched(&server.url(), move |event| {
+        if matches!(event, Event::Uploading { sent: 0, .. }) {
+            change(&path);
+        }
+    });
+    let outcome = caller.upload(&package);
+    let error = outcome.error(ErrorKind::Package);
+    assert!(error.to_string().contains("calc.mda") && format!("{error:?}").contains("caused by"), "{error:?}");
+    assert!(!error.may_have_been_accepted() && !error.is_transient());
+    assert_eq!(outcome.retries(), 0);
+    assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
+    let seen = server.stop();
+    assert_eq!((seen.connections, seen.requests.len()), (1, 1));
+    let request = &seen.requests[0];
+    assert!(!request.has_closing_boundary(), "the body was closed off");
+    assert!(request.body_bytes < request.content_length());
+}
+
+fn shrink(path: &Path) {
+    File::options().write(true).open(path).unwrap().set_len(10 * KIB).unwrap();
+}
+
+fn empty(path: &Path) {
+    File::create(path).unwrap();
+}
+
+fn grow(path: &Path) {
+    File::options().append(true).open(path).unwrap().write_all(b"x").unwrap();
+}
+
+fn replace(path: &Path) {
+    let other = path.with_extension("new");
+    std::fs::copy(path, &other).unwrap();
+    std::fs::rename(&other, path).unwrap();
+}
+
+fn remove(path: &Path) {
+    std::fs::remove_file(path).unwrap();
+}
+
+/// Other bytes, the same size. The clock of some file systems is coarse, so the time is set as well.
+fn rewrite(path: &Path) {
+    let mut file = File::options().write(true).open(path).unwrap();
+    file.write_all(b"other").unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_never_arrives_as_a_whole() {
+    for change in [shrink, empty, grow, rewrite] {
+        changed_while_sent(100 * KIB, change);
+        changed_while_sent(3 * MIB, change);
+    }
+    // Elsewhere than on Unix a file that is open can be neither replaced nor removed.
+    if cfg!(unix) {
+        changed_while_sent(3 * MIB, replace);
+        changed_while_sent(3 * MIB, remove);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_yields_less_than_its_size_or_an_error_is_given_up() {
+    // Files of the system that claim to have a page: the one ends early, the other cannot be read.
+    for file in ["/sys/kernel/mm/transparent_hugepage/enabled", "/sys/class/net/lo/speed"] {
+        let claims = std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 4096);
+        if !claims || std::fs::read(file).is_ok_and(|content| content.len() == 4096) {
+            continue;
+        }
+        let server = Server::answering("200 OK", IDS);
+        let outcome = Caller::of(&server).upload(file);
+        assert!(outcome.error(ErrorKind::Package).to_string().contains(file));
+        assert_eq!(outcome.retries(), 0);
+        let seen = server.stop();
+        assert!(seen.requests.iter().all(|request| !request.has_closing_boundary()));
+    }
+}
+
+#[test]
+fn a_file_that_changes_between_two_attempts_is_given_up() {
+    use crate::server::{Step, accepted, go_ahead};
+    for change in [grow, shrink, rewrite] {
+        // More than fits the buffers on the way, or the whole of it may have been sent before the reset is seen.
+        let package = Package::sparse(32 * MIB);
+        let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(KIB), Step::Reset], accepted()]);
+        let path = package.as_ref().to_owned();
+        let caller = Caller::watched(&server.url(), move |event| {
+            if matches!(event, Event::Retrying { .. }) {
+                change(&path);
+            }
+        });
+        let outcome = caller.upload(&package);
+        assert!(!outcome.error(ErrorKind::Package).may_have_been_accepted());
+        assert!(server.stop().requests.iter().all(|request| !request.has_closing_boundary()));
+    }
+}
+
+#[test]
+fn a_gibibyte_takes_no_more_memory_than_a_mebibyte() {
+    const URL: &str = "MENDIX_DEPLOY_URL";
+    if child::is_running() {
+        Caller::at(&std::env::var(URL).unwrap()).upload(Package::sparse(GIB)).ok();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.map(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap());
+        assert!(kib.is_none_or(|kib| kib < 40 * 1024), "{kib:?} KiB at the peak");
+    } else {
+        let server = Server::answering("200 OK", IDS);
+        child::run(module_path!(), "a_gibibyte_takes_no_more_memory_than_a_mebibyte", &[(URL, &server.url())]);
+        let seen = server.stop();
+        assert!(seen.body_bytes() > GIB && seen.body_bytes() == seen.requests[0].content_length());
+    }
+}

@@ -1,0 +1,16 @@
+//! What must be survived: each test is one thing that goes wrong, and what the caller then gets.
+
+pub(crate) mod caller;
+pub(crate) mod child;
+pub(crate) mod package;
+
+mod answers;
+mod before_sending;
+mod early_answers;
+mod input;
+mod interim_answers;
+mod local_file;
+mod odd_answers;
+mod proxy;
+mod waiting;
+mod while_sending;

@@ -1,0 +1,186 @@
+//! Answers that are no answers: cut short, endless, malformed, or not what was asked for. Nothing panics, nothing grows.
+
+use std::time::Duration;
+
+use mendix_deploy::ErrorKind;
+
+use super::caller::Caller;
+use super::package::{MIB, Package};
+use crate::server::{Server, Step, answered, write};
+
+/// What the server may manage to send before nobody takes any more: what fits the buffers of both ends.
+const BUFFERED: u64 = 24 * MIB;
+
+/// Uploads to a server that reads everything and then does `then`; the package may exist, and is not sent again.
+#[track_caller]
+fn unknown_after(then: &[Step]) -> (String, u64) {
+    let server = Server::start([[&[Step::Request], then].concat()]);
+    let caller = Caller::of(&server).with(|client| client.with_response_timeout(Duration::from_millis(500)));
+    let outcome = caller.upload(Package::small());
+    let error = outcome.error(ErrorKind::Unknown);
+    assert!(error.may_have_been_accepted());
+    let text = error.to_string();
+    let seen = server.stop();
+    assert_eq!(seen.connections, 1, "{then:?}");
+    (text, seen.flooded)
+}
+
+/// The same for a poll, once: it only costs the knowledge of the status.
+#[track_caller]
+fn unknown_status_after(then: &[Step]) {
+    let server = Server::start([[&[Step::Request], then].concat()]);
+    let caller = Caller::of(&server).with(|client| {
+        client.with_response_timeout(Duration::from_millis(500)).with_retry(mendix_deploy::Retry::never())
+    });
+    let outcome = caller.status();
+    let error = outcome.error(ErrorKind::Unknown);
+    assert_eq!(error.job_id().map(mendix_deploy::JobId::as_str), Some("j-1"));
+    assert!(error.is_transient());
+}
+
+#[test]
+fn a_2xx_without_both_ids_leaves_the_outcome_open_and_shows_the_body() {
+    let long = "a gateway's long page ".repeat(1000);
+    for (body, shown) in [
+        ("<html><b>Welcome to the\r\ncaptive portal</b></html>", "captive portal"),
+        ("", "said nothing"),
+        ("null", "null"),
+        ("[]", "[]"),
+        ("\u{feff}", "said nothing"),
+        (r#"{"PackageId":"p-1"}"#, "p-1"),
+        (r#"{"PackageId":"p-1","JobId":""}"#, "JobId"),
+        (r#"{"PackageId":"p-1","JobId":"../x"}"#, "../x"),
+        (r#"{"PackageId":"p-1","JobId":"a b"}"#, "a b"),
+        (r#"{"PackageId":"p-1","JobId":7}"#, "7"),
+        (r#"{"PackageId":"p-1","JobId":null}"#, "null"),
+        (long.as_str(), "a gateway's long page"),
+    ] {
+        let (text, _) = unknown_after(&answered("200 OK", body)[1..]);
+        assert!(text.contains(shown) && text.contains("200"), "{text}");
+        assert!(text.len() < 2048 + 600, "an excerpt of at most 2 KiB: {}", text.len());
+    }
+    let invalid = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n".as_slice(), b"\xff\xfe{\x80"].concat();
+    unknown_after(&[write(invalid)]);
+    unknown_after(&[write("HTTP/1.1 204 No Content\r\n\r\n")]);
+    unknown_after(&[write("HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n")]);
+}
+
+#[test]
+fn json_that_is_cut_short_leaves_the_outcome_open() {
+    let half = r#"{"PackageId":"p-1","JobId":"j-"#;
+    let length = format!("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{half}");
+    let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{half}\r\n", half.len());
+    let mid_chunk = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n{half}");
+    let to_the_end = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{half}");
+    for answer in [length, chunked, mid_chunk, to_the_end] {
+        let (text, _) = unknown_after(&[write(answer.clone())]);
+        assert!(text.contains("p-1"), "{text}");
+        unknown_after(&[write(answer), Step::Hold]);
+    }
+}
+
+#[test]
+fn a_whole_answer_needs_neither_an_end_nor_the_right_length() {
+    let ids = crate::server::IDS;
+    for answer in [
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n{ids}"),
+        format!("HTTP/1.1 200 OK\r\n\r\n{ids}\r\n"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{ids}\r\n", ids.len()),
+    ] {
+        let server = Server::start([vec![Step::Request, write(answer), Step::Hold]]);
+        let outcome = Caller::of(&server).upload(Package::small());
+        assert!(outcome.took.as_secs() < 5, "{outcome:?}");
+        outcome.ok();
+    }
+}
+
+#[test]
+fn an_endless_answer_is_read_no_further_than_makes_sense() {
+    let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+    for (head, flood) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", " ".repeat(1 << 16)),
+        ("HTTP/1.1 200 OK\r\n\r\n", "x".repeat(1 << 16)),
+        ("HTTP/1.1 200 OK\r\n\r\n{", r#""a":{"b":1},"#.repeat(1 << 12)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk),
+        // Nothing that ever ends a line, a head, or the row of interim answers.
+        ("HTTP/1.1 200 OK\r\nX-Long: ", "x".repeat(1 << 16)),
+        ("HTTP/1.1 200 OK\r\n", "X-More: yes\r\n".repeat(1 << 12)),
+        ("HTTP/1.1 100 Continue\r\nX-Long: ", "x".repeat(1 << 16)),
+    ] {
+        let (_, flooded) = unknown_after(&[write(head), Step::Flood(flood.clone().into())]);
+        assert!(flooded < BUFFERED, "{flooded} bytes were taken after {head}");
+        unknown_status_after(&[write(head), Step::Flood(flood.into())]);
+    }
+}
+
+#[test]
+fn endless_interim_answers_end_in_the_response_limit() {
+    let flood = "HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10);
+    unknown_after(&[Step::Flood(flood.clone().into())]);
+    unknown_status_after(&[Step::Flood(flood.into())]);
+}
+
+#[test]
+fn a_head_beyond_all_measure_is_an_error() {
+    let large = format!("HTTP/1.1 200 OK\r\nX-Large: {}\r\n", "x".repeat(100 << 10));
+    let many = format!("HTTP/1.1 200 OK\r\n{}", "X-Many: 1\r\n".repeat(300));
+    for head in [large, many] {
+        let answer = format!("{head}Content-Length: 33\r\n\r\n{}", crate::server::IDS);
+        unknown_after(&[write(answer.clone())]);
+        unknown_status_after(&[write(answer)]);
+    }
+}
+
+#[test]
+fn a_compressed_answer_that_nobody_asked_for_is_not_unpacked() {
+    // A kibibyte of zeros, as gzip writes it; a bomb is the same with more of them.
+    let gzip = [
+        &b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\x63\x60\x18\x05\xa3\x60\x14\x0c\x77\x00"[..],
+        &b"\x2e\xaf\xb5\xef\x00\x04\x00\x00"[..],
+    ]
+    .concat();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", gzip.len());
+    let (text, _) = unknown_after(&[write([head.as_bytes(), &gzip].concat())]);
+    assert!(text.len() < 1000, "{text}");
+    let server = Server::answering("200 OK", crate::server::IDS);
+    Caller::of(&server).upload(Package::small()).ok();
+    assert_eq!(server.stop().requests[0].header("Accept-Encoding"), None);
+}
+
+#[test]
+fn garbage_in_the_place_of_a_head_is_an_error() {
+    let ids = crate::server::IDS;
+    let two_lengths = format!("HTTP/1.1 200 OK\r\nContent-Length: 33\r\nContent-Length: 1\r\n\r\n{ids}");
+    for garbage in [
+        "BANANA\r\n\r\n",
+        "\r\n\r\n\r\n",
+        "\0\0\0\0",
+        "HTTP/1.1 abc OK\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 099 OK\r\n\r\n",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        &two_lengths,
+    ] {
+        for end in [&[][..], &[Step::Hold]] {
+            unknown_after(&[&[write(garbage)], end].concat());
+            unknown_status_after(&[&[write(garbage)], end].concat());
+        }
+    }
+}
+
+#[test]
+fn garbage_while_the_body_is_sent_is_an_interruption() {
+    for script in [vec![Step::Head, write("BANANA\r\n\r\n"), Step::Hold], vec![Step::Head, write("BANANA\r\n\r\n")]] {
+        let server = Server::start([script]);
+        let outcome = Caller::of(&server).upload(Package::sparse(64 * MIB));
+        outcome.error(ErrorKind::Interrupted);
+        assert!(outcome.took.as_secs() < 5, "{outcome:?}");
+        assert!(server.stop().body_bytes() < MIB);
+    }
+}

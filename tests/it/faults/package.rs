@@ -1,0 +1,56 @@
+//! Packages to upload, in a directory of their own that goes with them.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// So many bytes.
+pub(crate) const KIB: u64 = 1 << 10;
+pub(crate) const MIB: u64 = 1 << 20;
+
+pub(crate) struct Package {
+    path: PathBuf,
+}
+
+impl Package {
+    /// A package of the usual kind, too small for an `Expect`.
+    pub(crate) fn small() -> Package {
+        Package::named("calc.mda", b"PK\x03\x04 a package")
+    }
+
+    /// So many bytes that take no room on the disk.
+    pub(crate) fn sparse(bytes: u64) -> Package {
+        let package = Package::named("calc.mda", b"");
+        File::options().write(true).open(&package).unwrap().set_len(bytes).unwrap();
+        package
+    }
+
+    pub(crate) fn named(name: impl AsRef<OsStr>, content: &[u8]) -> Package {
+        let package = Package::missing(name);
+        std::fs::write(&package, content).unwrap();
+        package
+    }
+
+    /// A path to no file yet, in a directory that is there.
+    pub(crate) fn missing(name: impl AsRef<OsStr>) -> Package {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("mendix-deploy-{}-{number}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        Package { path: directory.join(name.as_ref()) }
+    }
+}
+
+impl AsRef<Path> for Package {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Package {
+    fn drop(&mut self) {
+        // What cannot be deleted is left to the system; it is no matter of the test.
+        let _ = self.path.parent().map(std::fs::remove_dir_all);
+    }
+}

@@ -1,0 +1,216 @@
+//! Waiting for a job: brown-outs are survived, an end is an end, and the ids are never lost. The schedule itself is
+//! tested beside its code, with a clock of its own; here are the polls that the server sees.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use mendix_deploy::{ErrorKind, Event, JobId, JobStatus, PackageId, Poll};
+
+use super::caller::{Caller, Outcome};
+use super::package::Package;
+use crate::server::{Seen, Server, Step, accepted, answer, answered, write};
+
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// Polls as often as is allowed.
+fn often() -> Poll {
+    Poll::default().with_interval(Duration::ZERO)
+}
+
+fn status(status: &str) -> Vec<Step> {
+    answered("200 OK", &format!(r#"{{"Status":"{status}"}}"#))
+}
+
+/// Waits on a server where poll `n` is treated as `scripts[n]` says, and checks that each poll is a plain GET.
+fn wait_on(scripts: Vec<Vec<Step>>, poll: &Poll) -> (Outcome<()>, Seen) {
+    let server = Server::start(scripts);
+    let limit = Duration::from_millis(200);
+    let outcome = Caller::of(&server).with(|client| client.with_response_timeout(limit)).wait(poll);
+    if let Err(error) = &outcome.result {
+        assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"), "{error:?}");
+    }
+    let seen = server.stop();
+    for request in &seen.requests {
+        assert!(request.head.starts_with("GET /api/v2/apps/calc/jobs/j-1 HTTP/1.1\r\n"), "{}", request.head);
+    }
+    (outcome, seen)
+}
+
+#[test]
+fn a_job_is_polled_until_it_has_completed() {
+    let (outcome, seen) = wait_on(["Queued", "Running", "Running", "Completed"].map(status).into(), &often());
+    let polled = |event: &Event| match event {
+        Event::Polled { job_id, status, next_poll, .. } => (job_id.to_string(), status.clone(), *next_poll),
+        other => panic!("{other:?}"),
+    };
+    let events: Vec<_> = outcome.events.iter().map(polled).collect();
+    let expected = [
+        (JobStatus::Queued, Some(SHORTEST)),
+        (JobStatus::Running, Some(SHORTEST)),
+        (JobStatus::Running, Some(SHORTEST)),
+        (JobStatus::Completed, None),
+    ];
+    assert_eq!(events, expected.map(|(status, next)| ("j-1".to_owned(), status, next)));
+    assert!(outcome.took >= SHORTEST * 3);
+    outcome.ok();
+    assert_eq!(seen.requests.len(), 4);
+}
+
+#[test]
+fn a_job_that_is_done_at_once_costs_one_poll_and_no_sleep() {
+    let (outcome, seen) = wait_on(vec![status("Completed")], &Poll::default().with_interval(Duration::MAX));
+    outcome.ok();
+    assert_eq!(seen.requests.len(), 1);
+}
+
+#[test]
+fn a_failed_job_ends_the_wait_with_its_ids() {
+    let server = Server::start([accepted(), status("Running"), status("Failed")]);
+    let outcome = Caller::of(&server).upload_and_wait(Package::small(), &often());
+    let error = outcome.error(ErrorKind::JobFailed);
+    assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
+    assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
+    assert!(error.may_have_been_accepted() && !error.is_transient());
+    assert_eq!(server.stop().requests.len(), 3);
+}
+
+#[test]
+fn a_job_that_is_not_visible_yet_is_waited_for() {
+    let unseen = || answered("404 Not Found", r#"{"errorCode":"JOB_NOT_FOUND"}"#);
+    let scripts = vec![unseen(), unseen(), status("Running"), status("Completed")];
+    let (outcome, seen) = wait_on(scripts, &often().with_max_failures(1));
+    assert_eq!(outcome.retries(), 2);
+    outcome.ok();
+    assert_eq!(seen.requests.len(), 4);
+}
+
+#[test]
+fn every_kind_of_brown_out_is_survived_between_two_good_polls() {
+    let scripts = vec![
+        status("Queued"),
+        answered("500 Oops", ""),
+        vec![Step::Reset],
+        status("Running"),
+        vec![Step::Head, Step::Hold],
+        answered("503 Later", "<html>"),
+        status("Running"),
+        answered("429 Slow Down", ""),
+        vec![Step::Head, write("BANANA\r\n\r\n")],
+        status("Completed"),
+    ];
+    let (outcome, seen) = wait_on(scripts, &often().with_max_failures(3));
+    let attempts = |event: &Event| match event {
+        Event::Retrying { attempt, .. } => Some(*attempt),
+        _ => None,
+    };
+    let attempts: Vec<_> = outcome.events.iter().filter_map(attempts).collect();
+    assert_eq!(attempts, [1, 2, 1, 2, 1, 2], "a good poll starts the count anew");
+    outcome.ok();
+    assert_eq!(seen.connections, 10);
+}
+
+#[test]
+fn a_row_of_failures_ends_the_wait_with_the_last_cause() {
+    let scripts = vec![status("Running"), answered("500 Oops", ""), answered("502 Bad Gateway", "<b>down</b>")];
+    let (outcome, seen) = wait_on(scripts, &often().with_max_failures(4));
+    let error = outcome.error(ErrorKind::Unknown);
+    assert_eq!((error.status(), seen.requests.len()), (Some(502), 5));
+    let cause = error.source().unwrap().to_string();
+    assert!(cause.contains("502") && cause.contains("down"), "{cause}");
+    assert!(error.to_string().contains("4 polls in a row"), "{error}");
+    assert!(error.is_transient());
+
+    let (outcome, _) = wait_on(vec![status("Running"), vec![Step::Reset]], &often().with_max_failures(1));
+    assert!(outcome.error(ErrorKind::Unknown).source().is_some());
+    let gone = Caller::at("http://127.0.0.1:1").wait(&often().with_max_failures(2));
+    assert!(gone.error(ErrorKind::Connect).is_transient());
+}
+
+#[test]
+fn a_refusal_of_the_credentials_ends_the_wait_at_once_and_keeps_the_ids() {
+    for refusal in ["401 Unauthorized", "403 Forbidden"] {
+        let server = Server::start([accepted(), answered(refusal, r#"{"errorCode":"NO"}"#)]);
+        let outcome = Caller::of(&server).upload_and_wait(Package::small(), &often());
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!(error.code(), Some("NO"));
+        assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
+        assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
+        assert_eq!(server.stop().requests.len(), 2);
+    }
+}
+
+#[test]
+fn retry_after_makes_a_pause_longer() {
+    let scripts = vec![answered("503 Later\nRetry-After: 1", ""), status("Completed")];
+    let (outcome, seen) = wait_on(scripts, &often());
+    assert_eq!(outcome.pauses(), [Duration::from_secs(1)]);
+    assert!(outcome.took >= Duration::from_secs(1));
+    outcome.ok();
+    assert_eq!(seen.requests.len(), 2);
+    // One of seven seconds is announced as such, too, but for the time that is left.
+    let scripts = vec![answered("429 Later\nRetry-After: 7", ""), status("Completed")];
+    let (outcome, _) = wait_on(scripts, &often().with_timeout(Duration::from_millis(300)));
+    let pause = outcome.pauses()[0];
+    assert!(pause > SHORTEST && pause <= Duration::from_millis(300), "{pause:?}");
+    outcome.ok();
+}
+
+#[test]
+fn time_that_runs_out_leaves_the_job_running() {
+    let limit = Duration::from_millis(350);
+    let (outcome, seen) = wait_on(vec![status("Queued"), status("Running")], &often().with_timeout(limit));
+    let error = outcome.error(ErrorKind::StillRunning);
+    let text = error.to_string();
+    assert!(text.contains("Running") && text.contains("wait_for_job") && text.contains("calc"), "{text}");
+    assert!(outcome.took >= limit && outcome.took < limit + Duration::from_secs(2), "{outcome:?}");
+    assert_eq!(seen.requests.len(), 5, "the last poll is made when the time is up");
+}
+
+#[test]
+fn a_server_that_hangs_does_not_make_a_wait_longer_than_its_limit_and_one_request() {
+    let limit = Duration::from_millis(250);
+    let (outcome, _) = wait_on(vec![status("Running"), vec![Step::Head, Step::Hold]], &often().with_timeout(limit));
+    assert!(outcome.error(ErrorKind::StillRunning).source().is_some());
+    assert!(outcome.took < limit + Duration::from_secs(2), "{outcome:?}");
+}
+
+#[test]
+fn no_extreme_of_the_settings_spins_or_overflows() {
+    let (once, seen) = wait_on(vec![status("Queued")], &Poll::default().with_timeout(Duration::ZERO));
+    once.error(ErrorKind::StillRunning);
+    assert_eq!(seen.requests.len(), 1);
+    let (never_shown, seen) = wait_on(vec![answered("404 No", "")], &Poll::default().with_timeout(Duration::ZERO));
+    assert!(never_shown.error(ErrorKind::StillRunning).source().is_some());
+    assert_eq!(seen.requests.len(), 1);
+    let zero = often().with_max_interval(Duration::ZERO).with_max_failures(0);
+    let (quick, seen) = wait_on(vec![status("Queued")], &zero.with_timeout(SHORTEST * 3));
+    quick.error(ErrorKind::StillRunning);
+    assert_eq!(seen.requests.len(), 4);
+    let endless = Poll::default().with_timeout(Duration::MAX).with_max_interval(Duration::MAX);
+    wait_on(vec![status("Completed")], &endless).0.ok();
+    wait_on(vec![status("Completed")], &endless.without_timeout().with_max_failures(u32::MAX)).0.ok();
+}
+
+#[test]
+fn an_unknown_status_is_shown_and_waited_on_and_spelling_has_no_case() {
+    let scripts = vec![status("Paused"), status("queued"), status(" RUNNING "), status("completed")];
+    let (outcome, seen) = wait_on(scripts, &often());
+    let text: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
+    for (line, status) in text.iter().zip(["Paused", "Queued", "Running", "Completed"]) {
+        assert!(line.contains(status), "{line}");
+    }
+    outcome.ok();
+    assert_eq!(seen.requests.len(), 4);
+}
+
+#[test]
+fn a_status_that_is_none_is_a_failed_poll() {
+    for body in ["", "{}", "null", "[]", r#"{"Status":null}"#, r#"{"Status":""}"#, r#"{"Status":7}"#, "Completed"] {
+        let (outcome, _) = wait_on(vec![vec![Step::Request, answer("200 OK", body)]], &often().with_max_failures(1));
+        let error = outcome.error(ErrorKind::Unknown);
+        assert_eq!(error.status(), Some(200), "{body}");
+    }
+    let (redirected, seen) = wait_on(vec![answered("302 Found\nLocation: https://login.example.com/x", "")], &often());
+    redirected.error(ErrorKind::Rejected);
+    assert_eq!(seen.requests.len(), 1);
+}

@@ -1,0 +1,110 @@
+//! It breaks off while the body is on its way: what was cut short cannot have been accepted, and is sent again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use mendix_deploy::{ErrorKind, Event, Retry};
+
+use super::caller::Caller;
+use super::early_answers::trusting;
+use super::package::{KIB, MIB, Package};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead};
+
+#[test]
+fn a_reset_mid_body_is_retried_with_a_whole_body() {
+    for start in PLAIN_AND_TLS {
+        let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset], accepted()]);
+        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(32 * MIB));
+        assert_eq!(outcome.retries(), 1);
+        outcome.ok();
+        let seen = server.stop();
+        let (first, second) = (&seen.requests[0], &seen.requests[1]);
+        assert!(first.body_bytes < first.content_length());
+        assert_eq!(second.body_bytes, second.content_length());
+        assert_eq!(first.header("Mendix-ApiKey"), second.header("Mendix-ApiKey"));
+        assert_ne!(first.header("Content-Type"), second.header("Content-Type"), "a boundary is for one body");
+    }
+}
+
+#[test]
+fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
+    for script in [
+        vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset],
+        vec![Step::Head, go_ahead(), Step::Body(MIB)],
+        vec![Step::Head, go_ahead(), Step::Reset],
+        vec![Step::Reset],
+        // A close that the client sees as an orderly end, while it is asked to wait for the go-ahead.
+        vec![Step::Head, Step::Finish, Step::Drain],
+    ] {
+        let server = Server::start([script.clone()]);
+        let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
+        let error = outcome.error(ErrorKind::Interrupted);
+        assert!(!error.may_have_been_accepted() && error.is_transient(), "{script:?}");
+        assert!(error.to_string().contains("3 attempts") && error.to_string().contains("calc.mda"), "{error}");
+        assert_eq!(server.stop().connections, 3, "{script:?}");
+    }
+}
+
+#[test]
+fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
+    for start in PLAIN_AND_TLS {
+        let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
+        let limit = Duration::from_millis(400);
+        let caller = Caller::of(&server)
+            .with(trusting)
+            .with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
+        let outcome = caller.upload(Package::sparse(64 * MIB));
+        let error = outcome.error(ErrorKind::Interrupted);
+        assert!(!error.may_have_been_accepted());
+        assert!(format!("{error:?}").contains("stall limit"), "{error:?}");
+        // The buffers on the way may take in a little more before the standstill, but there is one only.
+        assert!(outcome.took >= limit && outcome.took < limit * 7, "{outcome:?}");
+        // What is sent before the standstill takes some, and over TLS in a debug build not little.
+        assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_slow_but_steady_server_takes_as_long_as_it_needs() {
+    let slow = Step::SlowBody(256 * KIB, Duration::from_millis(20));
+    let server = Server::start([vec![Step::Head, go_ahead(), slow, answer("200 OK", IDS)]]);
+    let stall_limit = Duration::from_millis(400);
+    let caller = Caller::of(&server).with(|client| client.with_stall_timeout(stall_limit));
+    let outcome = caller.upload(Package::sparse(16 * MIB));
+    assert!(outcome.took > stall_limit * 2, "the test proves nothing: {outcome:?}");
+    assert_eq!(outcome.retries(), 0);
+    outcome.ok();
+}
+
+#[test]
+fn a_panic_of_the_observer_comes_through_and_nothing_hangs() {
+    let package = Package::sparse(8 * MIB);
+    let is_first = |event: &Event| matches!(event, Event::Uploading { sent: 0, .. });
+    let is_last = |event: &Event| matches!(event, Event::Uploading { sent, total } if sent == total);
+    let is_accepted = |event: &Event| matches!(event, Event::Accepted { .. });
+    let moments: [fn(&Event) -> bool; 3] = [is_first, is_last, is_accepted];
+    for moment in moments {
+        let server = Server::start([accepted()]);
+        let caller = Caller::watched(&server.url(), move |event| assert!(!moment(event), "the observer's own panic"));
+        let panic = catch_unwind(AssertUnwindSafe(|| caller.upload(&package))).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"the observer's own panic"));
+        // The same client still works, for what the observer does not mind.
+        assert!(caller.status().result.is_err());
+        server.stop();
+    }
+}
+
+#[test]
+fn progress_begins_at_nothing_and_ends_at_everything_on_every_attempt() {
+    let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset], accepted()]);
+    let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
+    let sent = |event: &Event| match event {
+        Event::Uploading { sent, total } => Some((*sent, *total)),
+        _ => None,
+    };
+    let progress: Vec<_> = outcome.events.iter().filter_map(sent).collect();
+    assert_eq!(progress.iter().filter(|(sent, _)| *sent == 0).count(), 2, "{progress:?}");
+    assert_eq!(progress.last(), Some(&(32 * MIB, 32 * MIB)));
+    assert!(matches!(outcome.events.last(), Some(Event::Accepted { .. })));
+    outcome.ok();
+}

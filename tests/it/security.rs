@@ -1,0 +1,158 @@
+//! The key goes to one host only, and comes back in no text, whatever the server does with it.
+
+use mendix_deploy::{ErrorKind, Retry};
+
+use crate::faults::caller::{Caller, KEY, assert_no_key};
+use crate::faults::package::{MIB, Package};
+use crate::server::{IDS, Seen, Server, Step, accepted, answer, answered};
+
+#[test]
+fn no_redirect_takes_the_key_or_the_package_to_another_host() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::start([accepted()]);
+        let location = format!("http://127.0.0.1:{}/secret-path?token=1", other.address().port());
+        let server = Server::answering(&format!("{status} Moved\nLocation: {location}"), "");
+        for (kind, package) in [("small", Package::small()), ("asking first", Package::sparse(2 * MIB))] {
+            let outcome = Caller::of(&server).upload(package);
+            let error = outcome.error(ErrorKind::Rejected);
+            let text = error.to_string();
+            assert_eq!(error.status(), Some(status), "{kind}");
+            assert!(text.contains(&format!("http://127.0.0.1:{}", other.address().port())), "{text}");
+            assert!(!text.contains("secret-path"), "no more than the host: {text}");
+            assert!(!error.may_have_been_accepted() && outcome.retries() == 0);
+        }
+        let poll = Caller::of(&server).status();
+        assert_eq!(poll.error(ErrorKind::Rejected).status(), Some(status));
+        assert_eq!(server.stop().connections, 3);
+        assert_eq!(other.stop().connections, 0, "{status}");
+    }
+}
+
+#[test]
+fn a_redirect_to_nowhere_is_an_error_all_the_same() {
+    let echo = format!("https://{KEY}.example.com/");
+    for location in ["", "/login", "//other.example.com/x", "javascript:alert(1)", "http://[", echo.as_str()] {
+        let server = Server::answering(&format!("302 Found\nLocation: {location}"), "");
+        let outcome = Caller::of(&server).upload(Package::small());
+        assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(302), "{location}");
+    }
+    let server = Server::answering("304 Not Modified", "");
+    assert_eq!(Caller::of(&server).status().error(ErrorKind::Rejected).status(), Some(304));
+}
+
+/// Places in which a server can repeat the key. The client's helper looks for it in all that is said.
+fn echoes(key: &str) -> Vec<String> {
+    vec![
+        format!(r#"{{"errorCode":"{key}","errorMessage":"{key} is wrong","details":["{key}"]}}"#),
+        format!(r#"{{"error":{{"code":"{key}","message":"x{key}x","detail":{{"a":"{key}"}}}}}}"#),
+        format!(r#"{{"PackageId":"{key}","JobId":"{key}"}}"#),
+        format!(r#"{{"PackageId":"p-1","JobId":"x{key}x","{key}":1}}"#),
+        format!(r#"{{"Status":"{key}"}}"#),
+        format!("<html><pre>Mendix-ApiKey: {key}\r\n</pre></html>"),
+        // Where it could be cut in two.
+        format!("{}{key}", "x".repeat(2040)),
+        format!("{}{key}", "x".repeat(2030)),
+        format!(r#"{{"errorMessage":"{}{key}"}}"#, "y".repeat(2035)),
+        format!(r#"{{"Status":"{}{key}"}}"#, "z".repeat(55)),
+        // In JSON a character can be written in other ways, too.
+        format!(r#"{{"errorMessage":"\u0{:03x}{}"}}"#, key.as_bytes()[0], &key[1..]),
+    ]
+}
+
+#[test]
+fn a_key_that_the_server_repeats_is_in_no_text() {
+    let statuses = ["200 OK", "400 No", "401 No", "404 No", "429 Later", "500 Oops", "502 Oops", "503 Later"];
+    for key in [KEY.to_owned(), KEY.to_uppercase()] {
+        for status in statuses.map(str::to_owned).into_iter().chain([format!("403 {key}\nX-Echo: {key}")]) {
+            for body in echoes(&key) {
+                let server = Server::answering(&status, &body);
+                let caller = Caller::of(&server).with(|client| client.with_retry(Retry::never()));
+                assert!(caller.upload(Package::small()).result.is_err(), "{status} {body}");
+                let poll = mendix_deploy::Poll::default().with_timeout(std::time::Duration::ZERO);
+                assert!(caller.wait(&poll).result.is_err(), "{status} {body}");
+                // In the event of a retry as well.
+                let twice =
+                    caller.with(|client| client.with_retry(crate::faults::caller::fast_retry().with_attempts(2)));
+                let _ = twice.status();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_in_the_headers_or_in_garbage_is_in_no_text() {
+    for raw in [
+        format!("HTTP/1.1 200 {KEY}\r\n{KEY}: {KEY}\r\nContent-Length: 0\r\n\r\n"),
+        format!("HTTP/1.1 503 {KEY}\r\nRetry-After: {KEY}\r\nContent-Length: 0\r\n\r\n"),
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {KEY}\r\n\r\n"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{KEY}\r\n"),
+        format!("{KEY}\r\n\r\n"),
+    ] {
+        let server = Server::start([vec![Step::Request, crate::server::write(raw.clone())]]);
+        assert!(Caller::of(&server).upload(Package::small()).result.is_err(), "{raw}");
+        assert!(Caller::of(&server).status().result.is_err(), "{raw}");
+    }
+}
+
+#[test]
+fn escape_sequences_and_hidden_text_do_not_reach_the_terminal() {
+    // Colours, a screen that is cleared, a window title, a line that is overwritten, text that is turned around.
+    let hostile =
+        "\u{1b}[31mred\u{1b}[0m \u{1b}[2J\u{9b}2J \u{1b}]0;title\u{7} a\rb\u{8}c \u{202e}dlrow\u{2066} \u{200b}";
+    let json = |field: &str| serde_json::json!({ field: hostile, "errorCode": hostile }).to_string();
+    for body in [hostile.to_owned(), json("errorMessage"), json("Status"), json("PackageId")] {
+        for status in ["200 OK", "403 No", "500 Oops", "503 Later\nRetry-After: 0"] {
+            let server = Server::answering(status, &body);
+            let caller = Caller::of(&server);
+            for text in [texts(&caller.upload(Package::small())), texts(&caller.status())].concat() {
+                let bad = |c: char| c.is_control() && c != '\n' || "\u{202e}\u{2066}\u{200b}".contains(c);
+                assert!(!text.contains(bad), "{text:?}");
+            }
+        }
+    }
+}
+
+/// All that can be printed of an outcome.
+fn texts<T: std::fmt::Debug>(outcome: &crate::faults::caller::Outcome<T>) -> Vec<String> {
+    let error = outcome.result.as_ref().err();
+    let mut texts: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
+    texts.extend(error.map(ToString::to_string));
+    texts.extend(error.map(|error| format!("{error:?}")));
+    texts.extend(error.and_then(|error| error.code().map(str::to_owned)));
+    texts
+}
+
+fn only_request(seen: Seen) -> crate::server::Request {
+    assert_eq!(seen.requests.len(), 1);
+    seen.requests.into_iter().next().unwrap()
+}
+
+#[test]
+fn the_key_is_sent_in_one_header_and_nowhere_else() {
+    let server = Server::start([accepted()]);
+    Caller::of(&server).upload(Package::small()).ok();
+    let upload = only_request(server.stop());
+    let server = Server::start([answered("200 OK", r#"{"Status":"Running"}"#)]);
+    Caller::of(&server).status().ok();
+    for request in [upload, only_request(server.stop())] {
+        assert_eq!(request.header("Mendix-ApiKey"), Some(KEY));
+        let rest = request.head.replacen(&format!(": {KEY}\r\n"), "", 1);
+        assert_no_key(&rest);
+        assert_no_key(&String::from_utf8_lossy(&request.body));
+        let names = request.head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name);
+        let usual =
+            ["host", "mendix-username", "mendix-apikey", "content-type", "content-length", "user-agent", "accept"];
+        for name in names {
+            assert!(usual.contains(&name.to_ascii_lowercase().as_str()), "an unusual header: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_second_answer_on_a_connection_is_never_taken_for_the_next_one() {
+    // Whatever a server sends beyond its answer belongs to nobody.
+    let extra = answer("200 OK", &IDS.replace("j-1", "j-666"));
+    let server = Server::start([vec![Step::Request, answer("503 Later", ""), extra, Step::Hold], accepted()]);
+    assert_eq!(Caller::of(&server).upload(Package::small()).ok().job_id.as_str(), "j-1");
+    assert_eq!(server.stop().connections, 2);
+}

@@ -1,0 +1,165 @@
+//! TLS and proxies: who is trusted, what is said if nobody is, and what the environment decides.
+//!
+//! The certificates in `tests/certs` are valid from 2020 to 2120 and were made with `openssl req -newkey ec -pkeyopt
+//! ec_paramgen_curve:prime256v1 -nodes` and `openssl ca -startdate 20200101000000Z -enddate 21200101000000Z`, the leaf
+//! with `subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1`. The key of the CA was thrown away.
+
+use std::time::Duration;
+
+use mendix_deploy::{Client, ErrorKind, Retry};
+
+use crate::faults::caller::{Caller, KEY, Outcome, USER, fast_retry};
+use crate::faults::child;
+use crate::faults::package::{MIB, Package};
+use crate::server::{Server, Step, accepted, answer, write};
+
+const CA: &[u8] = include_bytes!("../certs/ca.pem");
+const CA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs/ca.pem");
+
+/// `Connect`, after one attempt, without any request: no repetition makes it better.
+#[track_caller]
+fn assert_refused_once<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server) -> String {
+    let error = outcome.error(ErrorKind::Connect);
+    assert!(!error.is_transient() && !error.may_have_been_accepted(), "{error:?}");
+    let seen = server.stop();
+    assert_eq!((seen.connections, outcome.retries()), (1, 0), "{error:?}");
+    error.to_string()
+}
+
+#[test]
+fn an_unknown_issuer_is_refused_once_with_a_hint_and_known_with_its_certificate() {
+    let server = Server::tls([accepted()]);
+    let caller = Caller::of(&server);
+    let outcome = caller.upload(Package::small());
+    let text = assert_refused_once(&outcome, server);
+    assert!(text.contains("SSL_CERT_FILE") && text.contains("with_root_certificates"), "{text}");
+
+    for (host, package) in [("localhost", Package::small()), ("127.0.0.1", Package::sparse(3 * MIB))] {
+        let server = Server::tls([accepted()]);
+        let caller = Caller::at(&server.url().replace("localhost", host));
+        caller.with(|client| client.with_root_certificates(CA).unwrap()).upload(package).ok();
+        assert!(server.stop().requests[0].has_closing_boundary());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_certificate_for_another_name_is_refused_once() {
+    // Elsewhere this is no address of the machine until somebody makes it one.
+    let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let server = Server::on(listener, [accepted()], Some(crate::server::tls_config()));
+    let outcome = Caller::at(&url).with(|client| client.with_root_certificates(CA).unwrap()).upload(Package::small());
+    assert_refused_once(&outcome, server);
+}
+
+#[test]
+fn root_certificates_that_are_none_are_a_mistake_of_the_caller() {
+    let key = include_bytes!("../certs/leaf-key.pem");
+    let torn = &CA[..CA.len() / 2];
+    for pem in [&b""[..], b"not PEM", key, torn, b"\xff\xfe"] {
+        let error = Client::new(USER, KEY).unwrap().with_root_certificates(pem).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("root certificates"), "{error}");
+    }
+}
+
+#[test]
+fn plain_text_on_the_tls_port_is_refused_once() {
+    let server = Server::start([vec![Step::Body(1), answer("400 Bad Request", "speak TLS"), Step::Hold]]);
+    let caller = Caller::at(&server.url().replace("http:", "https:"));
+    let outcome = caller.upload(Package::small());
+    let text = assert_refused_once(&outcome, server);
+    assert!(text.contains("TLS"), "{text}");
+}
+
+#[test]
+fn a_tls_hello_that_is_never_answered_ends_in_the_connect_limit() {
+    for script in [vec![Step::Hold], vec![write([22, 3, 3, 0]), Step::Hold]] {
+        let server = Server::start([script]);
+        let caller = Caller::at(&server.url().replace("http:", "https:")).with(|client| {
+            client.with_connect_timeout(Duration::from_millis(300)).with_retry(fast_retry().with_attempts(2))
+        });
+        let outcome = caller.upload(Package::small());
+        let error = outcome.error(ErrorKind::Connect);
+        assert!(format!("{error:?}").contains("connect limit"), "{error:?}");
+        assert!(error.is_transient() && !error.may_have_been_accepted());
+        assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
+        assert_eq!((server.stop().connections, outcome.retries()), (2, 1));
+    }
+}
+
+#[test]
+fn a_connection_that_ends_in_the_handshake_is_tried_again() {
+    for script in [vec![], vec![Step::Reset]] {
+        let server = Server::start([script]);
+        let caller = Caller::at(&server.url().replace("http:", "https:"));
+        let outcome = caller.upload(Package::small());
+        assert!(!outcome.error(ErrorKind::Connect).may_have_been_accepted());
+        assert_eq!(server.stop().connections, 3);
+    }
+}
+
+#[test]
+fn an_answer_over_tls_without_a_proper_end_counts_if_it_is_whole() {
+    let to_the_end = format!("HTTP/1.1 200 OK\r\n\r\n{}", crate::server::IDS);
+    for whole in [answer("200 OK", crate::server::IDS), write(to_the_end)] {
+        let server = Server::tls([vec![Step::Request, whole, Step::Cut]]);
+        Caller::of(&server).with(|client| client.with_root_certificates(CA).unwrap()).upload(Package::small()).ok();
+    }
+    let half = write("HTTP/1.1 200 OK\r\n\r\n{\"PackageId\":\"p-1\",");
+    let server = Server::tls([vec![Step::Request, half, Step::Cut]]);
+    let outcome =
+        Caller::of(&server).with(|client| client.with_root_certificates(CA).unwrap()).upload(Package::small());
+    assert!(outcome.error(ErrorKind::Unknown).may_have_been_accepted());
+}
+
+/// A client that the child process has from its environment alone.
+fn from_env() -> Caller {
+    Caller::from(Client::from_env().unwrap(), |_| {}).with(|client| client.with_retry(Retry::never()))
+}
+
+const CREDENTIALS: [(&str, &str); 2] = [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY)];
+
+#[test]
+fn credentials_base_url_and_certificates_come_from_the_environment() {
+    if child::is_running() {
+        from_env().upload(Package::small()).ok();
+        return;
+    }
+    let server = Server::tls([accepted()]);
+    let url = server.url();
+    let set = [&CREDENTIALS[..], &[("MENDIX_DEPLOY_URL", url.as_str()), ("SSL_CERT_FILE", CA_FILE)]].concat();
+    child::run(module_path!(), "credentials_base_url_and_certificates_come_from_the_environment", &set);
+    let seen = server.stop();
+    assert_eq!(seen.requests[0].header("Mendix-Username"), Some(USER));
+    assert_eq!(seen.requests[0].header("Mendix-ApiKey"), Some(KEY));
+}
+
+#[test]
+fn a_variable_that_is_missing_or_unusable_is_named() {
+    if child::is_running() {
+        let error = Client::from_env().unwrap_err();
+        crate::faults::caller::assert_no_key(&format!("{error} {error:?}"));
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let named = std::env::var("EXPECTED").unwrap();
+        assert!(error.to_string().contains(&named), "{error}");
+        return;
+    }
+    let [user, key] = CREDENTIALS;
+    let (trailing, missing_file) = (format!("{KEY}\n"), format!("{CA_FILE}.missing"));
+    let cases: [(&str, &[(&str, &str)]); 8] = [
+        ("MENDIX_USERNAME", &[key]),
+        ("MENDIX_API_KEY", &[user]),
+        ("MENDIX_API_KEY", &[user, ("MENDIX_API_KEY", "")]),
+        ("MENDIX_API_KEY", &[user, ("MENDIX_API_KEY", &trailing)]),
+        ("MENDIX_DEPLOY_URL", &[user, key, ("MENDIX_DEPLOY_URL", "http://example.com")]),
+        ("SSL_CERT_FILE", &[user, key, ("SSL_CERT_FILE", &missing_file)]),
+        ("SSL_CERT_FILE", &[user, key, ("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))]),
+        ("MENDIX_USERNAME", &[("MENDIX_USERNAME", "\u{e9}"), key]),
+    ];
+    for (expected, set) in cases {
+        let set = [set, &[("EXPECTED", expected)]].concat();
+        child::run(module_path!(), "a_variable_that_is_missing_or_unusable_is_named", &set);
+    }
+}
