@@ -42,6 +42,8 @@ pub(crate) struct Exchange {
     pub(crate) answered: AtomicBool,
     /// Whether a write was cut short because there is input.
     pub(crate) input_seen: AtomicBool,
+    /// Whether the socket may have received more than TLS, which reads record by record, has taken from it.
+    received: AtomicBool,
     /// Why a part of the body could not be sent. It takes this way around TLS, which would not read any more after
     /// a failed write, and the server's reason is worth reading.
     failure: Mutex<Option<Error>>,
@@ -72,7 +74,7 @@ impl Exchange {
 
     /// Whether bytes have arrived that nobody has read. The end of the stream does not count.
     pub(crate) fn input_waits(&self) -> bool {
-        lock(&self.stream).as_ref().is_some_and(|stream| input_waits(stream))
+        self.received.load(Ordering::Relaxed) || lock(&self.stream).as_ref().is_some_and(|stream| input_waits(stream))
     }
 }
 
@@ -174,7 +176,7 @@ impl Link {
             if started.elapsed() >= *timeout.after {
                 return Err(Error::Timeout(timeout.reason));
             }
-            if may_stop && input_waits(&self.stream) {
+            if may_stop && self.exchange.input_waits() {
                 self.exchange.input_seen.store(true, Ordering::Relaxed);
                 break;
             }
@@ -227,6 +229,8 @@ impl Transport for Socket {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        // Asked for more, so all that was received before has been taken.
+        self.link.exchange.received.store(false, Ordering::Relaxed);
         let looking = timeout.reason == LOOK;
         let nothing_came = || match timeout.reason {
             LOOK => Error::Io(io::ErrorKind::WouldBlock.into()),
@@ -260,6 +264,7 @@ impl Transport for Socket {
             }
         };
         self.buffers.input_appended(n);
+        self.link.exchange.received.store(n > 0, Ordering::Relaxed);
         Ok(n > 0)
     }
 
