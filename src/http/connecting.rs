@@ -22,7 +22,7 @@ pub(super) fn proxy(client: &Client) -> Result<Option<Proxy>, Failure> {
     }
     let refuse = |problem: String| {
         let target = client.base_url.authority().to_owned();
-        let hint = "; give it in HTTPS_PROXY=http://[user:password@]host:port, or list the host in NO_PROXY";
+        let hint = "; what is needed is HTTPS_PROXY=http://[user:password@]host:port";
         let reason = "the proxy of the environment cannot be used".to_owned();
         Err(Failure { stage: Stage::Connecting { target, reason, hint, transient: false }, cause: anyhow!(problem) })
     };
