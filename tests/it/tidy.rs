@@ -98,6 +98,19 @@ fn the_top_level_holds_nothing_unexpected() {
     }
 }
 
+#[test]
+fn every_test_that_the_readme_names_is_there() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("| promise | test |\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names: Vec<_> = table.lines().skip(1).map(|row| row.rsplit('`').nth(1).unwrap()).collect();
+    assert!(names.len() >= 10, "{names:?}");
+    let tests = sources("tests");
+    for name in names {
+        let definition = format!("#[test]\nfn {name}()");
+        assert!(tests.iter().any(|(_, text)| text.contains(&definition)), "{name} is no test");
+    }
+}
+
 /// The crates that a user's build gets to see, by name.
 #[cfg(target_os = "linux")]
 #[test]
