@@ -291,6 +291,8 @@ fn connect_outlook(error: &UreqError) -> (bool, &'static str) {
         // Before the connection stands, only TLS calls data invalid.
         UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => (true, ""),
         UreqError::Timeout(_) | UreqError::HostNotFound | UreqError::ConnectionFailed => (true, ""),
+        // The other TLS library does not call this an I/O error.
+        _ if text.contains("unexpected eof") || text.contains("connection closed") => (true, ""),
         _ if text.contains("certificate") => (
             false,
             "; its certificate is not trusted: if a proxy inspects TLS here, or the CA is a private one, \
