@@ -80,10 +80,12 @@ impl<T: Transport> Watch<T> {
     fn look(&mut self, failed: bool) {
         self.last_look = Some(Instant::now());
         self.unwatched = 0;
-        if self.exchange.input_waits() {
+        while self.exchange.input_waits(self.inner.is_tls()) {
             let limit = NextTimeout { after: time::Duration::Exact(LOOK_WAIT), reason: LOOK, ..NextTimeout::default() };
             // If this fails, the next write will as well, and says why.
-            let _ = self.inner.await_input(limit);
+            if !self.inner.await_input(limit).is_ok_and(|more| more) {
+                break;
+            }
         }
         let ends = match self.drop_interim() {
             Head::Final(status) => failed || status >= 300,

@@ -42,6 +42,8 @@ pub(crate) struct Exchange {
     pub(crate) answered: AtomicBool,
     /// Whether a write was cut short because there is input.
     pub(crate) input_seen: AtomicBool,
+    /// Whether the socket's buffer holds input. TLS may leave some there: OpenSSL takes one record at a time.
+    input_buffered: AtomicBool,
     /// Why a part of the body could not be sent. It takes this way around TLS, which would not read any more after
     /// a failed write, and the server's reason is worth reading.
     failure: Mutex<Option<Error>>,
@@ -71,8 +73,10 @@ impl Exchange {
     }
 
     /// Whether bytes have arrived that nobody has read. The end of the stream does not count.
-    pub(crate) fn input_waits(&self) -> bool {
-        lock(&self.stream).as_ref().is_some_and(|stream| input_waits(stream))
+    pub(crate) fn input_waits(&self, under_tls: bool) -> bool {
+        // Without TLS the socket's buffer is the caller's own, who knows what is in it.
+        let buffered = under_tls && self.input_buffered.load(Ordering::Relaxed);
+        buffered || lock(&self.stream).as_ref().is_some_and(|stream| input_waits(stream))
     }
 }
 
@@ -107,7 +111,10 @@ impl<In: Transport> Connector<In> for SocketConnector {
         *lock(&self.exchange.stream) = Some(stream.clone());
         Ok(Some(Either::B(Socket {
             link: Link { stream, exchange: self.exchange.clone(), stall_timeout: self.stall_timeout },
-            buffers: LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size()),
+            buffers: WatchedBuffers {
+                buffers: LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size()),
+                exchange: self.exchange.clone(),
+            },
             backlog: Vec::new(),
             read_timeout: None,
         })))
@@ -137,7 +144,7 @@ fn connect(details: &ConnectionDetails) -> Result<TcpStream, Error> {
 /// A TCP stream that never waits in a write while there is something to read.
 pub(crate) struct Socket {
     link: Link,
-    buffers: LazyBuffers,
+    buffers: WatchedBuffers,
     /// Accepted by [`transmit_output`](Transport::transmit_output), not sent yet.
     backlog: Vec<u8>,
     read_timeout: Option<Duration>,
@@ -266,6 +273,50 @@ impl Transport for Socket {
     /// Never to be used again: each exchange has a connection of its own.
     fn is_open(&mut self) -> bool {
         false
+    }
+}
+
+/// Buffers that tell the exchange whether there is input in them.
+struct WatchedBuffers {
+    buffers: LazyBuffers,
+    exchange: Arc<Exchange>,
+}
+
+impl WatchedBuffers {
+    fn note_input(&self) {
+        self.exchange.input_buffered.store(!self.buffers.input().is_empty(), Ordering::Relaxed);
+    }
+}
+
+impl Buffers for WatchedBuffers {
+    fn output(&mut self) -> &mut [u8] {
+        self.buffers.output()
+    }
+
+    fn input(&self) -> &[u8] {
+        self.buffers.input()
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        self.buffers.input_append_buf()
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.buffers.input_appended(amount);
+        self.note_input();
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.buffers.input_consume(amount);
+        self.note_input();
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.buffers.tmp_and_output()
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.buffers.can_use_input()
     }
 }
 
