@@ -33,6 +33,8 @@ pub(crate) enum Step {
     /// Reads a whole request, and says `100 Continue` if it is asked to.
     Request,
     Write(Vec<u8>),
+    /// Writes it all in one go, over TLS as records of their own.
+    WriteTogether(Vec<Vec<u8>>),
     /// Writes the same bytes until the client has gone.
     Flood(Vec<u8>),
     Pause(Duration),
@@ -297,6 +299,13 @@ impl Connection {
                 self.read_body(self.left())
             }
             Step::Write(bytes) => self.write(bytes),
+            Step::WriteTogether(records) => match &mut self.wire {
+                Wire::Plain(_) => self.write(&records.concat()),
+                Wire::Tls(stream) => {
+                    records.iter().try_for_each(|record| stream.conn.writer().write_all(record))?;
+                    stream.flush()
+                }
+            },
             Step::Flood(bytes) => loop {
                 self.write(bytes)?;
                 self.shared.flooded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
