@@ -155,14 +155,25 @@ impl<T: Transport> Transport for Watch<T> {
         if self.is_answered() {
             return Ok(());
         }
-        let sent = self.inner.transmit_output(amount, timeout);
-        if let Some(error) = sent.err().or_else(|| self.exchange.take_failure()) {
-            self.look(true);
-            return if self.is_answered() { Ok(()) } else { Err(error) };
+        let mut sent = self.inner.transmit_output(amount, timeout);
+        loop {
+            if let Some(error) = sent.err().or_else(|| self.exchange.take_failure()) {
+                self.look(true);
+                return if self.is_answered() { Ok(()) } else { Err(error) };
+            }
+            if !self.exchange.input_seen.swap(false, Ordering::Relaxed) {
+                break;
+            }
+            self.look(false);
+            if self.is_answered() {
+                return Ok(());
+            }
+            // It was no answer yet. What the socket could not send goes out before it is given more.
+            sent = self.exchange.send_backlog(timeout);
         }
         self.unwatched = self.unwatched.saturating_add(amount);
         let due = || self.unwatched >= LOOK_AFTER || self.last_look.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
-        if self.exchange.input_seen.swap(false, Ordering::Relaxed) || (self.exchange.is_sending_body() && due()) {
+        if self.exchange.is_sending_body() && due() {
             self.look(false);
         }
         Ok(())
