@@ -27,12 +27,13 @@ fn main() -> anyhow::Result<()> {
     let client = Client::from_env()?.on_event(progress::display());
 
     let uploaded = upload_and_wait(&client, &app, file, &upload, &Poll::default()).map_err(|error| {
-        let resume = match (error.kind(), error.job_id()) {
-            (ErrorKind::StillRunning, Some(job)) => format!("to go on waiting: wait {app} {job}"),
+        let advice = match (error.kind(), error.job_id()) {
+            (ErrorKind::JobFailed, _) => "the upload was accepted, but its job failed".to_owned(),
+            (_, Some(job)) => format!("to go on waiting: cargo run --example wait -- {app} {job}"),
             _ if error.may_have_been_accepted() => "a package may exist: look before you upload again".to_owned(),
             _ => "no package was made".to_owned(),
         };
-        anyhow::Error::new(error).context(resume)
+        anyhow::Error::new(error).context(advice)
     })?;
     let mut answer = serde_json::to_value(&uploaded)?;
     answer.as_object_mut().context("an object")?.insert("Status".to_owned(), "Completed".into());

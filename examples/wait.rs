@@ -18,11 +18,11 @@ fn main() -> anyhow::Result<()> {
     let client = Client::from_env()?.on_event(progress::display());
 
     wait_for_job(&client, &app, &job, &Poll::default()).map_err(|error| {
-        let resume = (error.kind() == ErrorKind::StillRunning).then(|| format!("to go on waiting: wait {app} {job}"));
-        match resume {
-            Some(resume) => anyhow::Error::new(error).context(resume),
-            None => error.into(),
-        }
+        let advice = match error.kind() {
+            ErrorKind::JobFailed => "the upload was accepted, but its job failed".to_owned(),
+            _ => format!("to go on waiting: cargo run --example wait -- {app} {job}"),
+        };
+        anyhow::Error::new(error).context(advice)
     })?;
     println!("{}", serde_json::json!({ "JobId": job, "Status": "Completed" }));
     Ok(())

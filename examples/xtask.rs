@@ -51,7 +51,8 @@ mod tests {
     use mendix_deploy::emulator::Emulator;
 
     fn package() -> std::path::PathBuf {
-        let path = std::env::temp_dir().join(format!("xtask-{:?}.mda", std::thread::current().id()));
+        let unique = format!("xtask-{}-{:?}.mda", std::process::id(), std::thread::current().id());
+        let path = std::env::temp_dir().join(unique);
         std::fs::write(&path, b"PK").unwrap();
         path
     }

@@ -1,12 +1,11 @@
 //! Reading what the server says: leniently, in bounded space, and harmless to show.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::{ApiKey, Client};
 use crate::error::Error;
+use crate::event::Seconds;
 use crate::http::Reply;
-use crate::id::AppId;
 
 /// Server text in a message is cut after so many bytes.
 pub(crate) const SHOWN_MAX: usize = 2 * 1024;
@@ -21,31 +20,32 @@ pub(crate) struct Refusal {
 }
 
 /// The error for an answer that says no: the server's own words, then what such an answer usually means.
-pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, app: &AppId) -> Error {
-    let Refusal { code, text } = refusal(&reply.body, &client.api_key);
-    let mut message = format!("{what} was refused: {}", reply.status);
-    for part in code.iter().chain([&text]).filter(|part| !part.is_empty()) {
-        message.push_str(", ");
-        message.push_str(part);
-    }
+pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: String) -> Error {
+    let said = Refusal::of(&reply.body, &client.api_key);
+    let mut message = format!("{what} was refused: {}{}", reply.status, said.after_the_status());
     let meaning = match reply.status {
         300..=399 => format!(
             "redirects are not followed, for the key would go along; it points to {}: is the base URL right?",
-            reply.target.as_deref().map_or_else(|| "no other host".into(), |target| shown(target, &client.api_key))
+            reply.target.as_deref().map_or_else(|| "the same host".into(), |target| shown(target, &client.api_key))
         ),
         401 => "the user name or the API key is wrong".into(),
         403 => "the user lacks API Rights for this app; they are given on the Permissions tab of its Environments page"
             .into(),
-        404 => format!("is \"{app}\" the subdomain of the app's URL? Neither its UUID nor its display name will do"),
-        413 => "the package is over the server's limit; Mendix Cloud takes up to 1 GB".into(),
-        status if is_later(status) => "the server asks to try again later".into(),
+        404 => not_found,
+        413 => "it is over the server's limit; Mendix Cloud takes packages of up to 1 GB".into(),
+        status if is_later(status) => match reply.retry_after {
+            Some(wait) => format!("the server asks to try again in {}", Seconds(wait)),
+            None => "the server asks to try again later".into(),
+        },
         _ => String::new(),
     };
     if !meaning.is_empty() {
         message.push_str("; ");
         message.push_str(&meaning);
     }
-    Error::rejected(message, reply.status, is_later(reply.status)).with_code(code).with_retry_after(reply.retry_after)
+    Error::rejected(message, reply.status, is_later(reply.status))
+        .with_code(said.code)
+        .with_retry_after(reply.retry_after)
 }
 
 /// Refusals that mean "later": nothing was accepted, and the same request may do another time.
@@ -53,24 +53,32 @@ fn is_later(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 503)
 }
 
-/// The API's two shapes of an error body, or whatever a gateway in front of it said instead.
-pub(crate) fn refusal(body: &[u8], key: &ApiKey) -> Refusal {
-    let Ok(Value::Object(body)) = serde_json::from_slice(without_bom(body)) else {
-        return Refusal { code: None, text: excerpt(body, key) };
-    };
-    let inner = body.get("error").and_then(Value::as_object).unwrap_or(&body);
-    let field = |name: &str, newer: &str| {
-        let value = inner.get(name).or_else(|| inner.get(newer))?;
-        let text = shown(&plain(value)?, key);
-        (!text.is_empty()).then_some(text)
-    };
-    let code = field("errorCode", "code");
-    let text = match (field("errorMessage", "message"), field("details", "detail")) {
-        (Some(message), Some(details)) => format!("{message} ({details})"),
-        (Some(text), None) | (None, Some(text)) => text,
-        (None, None) => shown(&Value::Object(body.clone()).to_string(), key),
-    };
-    Refusal { code, text }
+impl Refusal {
+    /// The server's words, to be put behind the status of its answer.
+    pub(crate) fn after_the_status(&self) -> String {
+        let said = self.code.iter().chain([&self.text]).filter(|part| !part.is_empty());
+        said.flat_map(|part| [", ", part]).collect()
+    }
+
+    /// The API's two shapes of an error body, or whatever a gateway in front of it said instead.
+    pub(crate) fn of(body: &[u8], key: &ApiKey) -> Refusal {
+        let Ok(Value::Object(body)) = serde_json::from_slice(without_bom(body)) else {
+            return Refusal { code: None, text: excerpt(body, key) };
+        };
+        let inner = body.get("error").and_then(Value::as_object).unwrap_or(&body);
+        let field = |name: &str, newer: &str| {
+            let value = inner.get(name).or_else(|| inner.get(newer))?;
+            let text = shown(&plain(value)?, key);
+            (!text.is_empty()).then_some(text)
+        };
+        let code = field("errorCode", "code");
+        let text = match (field("errorMessage", "message"), field("details", "detail")) {
+            (Some(message), Some(details)) => format!("{message} ({details})"),
+            (Some(text), None) | (None, Some(text)) => text,
+            (None, None) => shown(&Value::Object(body.clone()).to_string(), key),
+        };
+        Refusal { code, text }
+    }
 }
 
 /// A JSON value as somebody would write it: a string without its quotes, nothing for `null`.
@@ -82,9 +90,25 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// Reads a success body: a JSON object that has what `T` needs; unknown fields and a byte order mark are ignored.
-pub(crate) fn success<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
-    serde_json::from_slice(without_bom(body))
+/// The texts of these fields of a JSON object, without regard to the case of their names (the specification itself
+/// spells `JobId` and `JobID`); `None` unless all are there. Other fields and a byte order mark are ignored.
+pub(crate) fn fields<const N: usize>(body: &[u8], names: [&str; N]) -> Option<[String; N]> {
+    let Ok(Value::Object(body)) = serde_json::from_slice(without_bom(body)) else { return None };
+    let any_case = |name: &str| body.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let mut texts = names.map(|_| String::new());
+    for (text, name) in texts.iter_mut().zip(names) {
+        let value = body.get(name).or_else(|| any_case(name))?;
+        value.as_str()?.trim().clone_into(text);
+    }
+    Some(texts)
+}
+
+/// What to say of an answer that looks like success and is of no use.
+pub(crate) fn no_use(reply: &Reply, key: &ApiKey) -> String {
+    match excerpt(&reply.body, key) {
+        text if text.is_empty() => format!("the server answered {} and said nothing", reply.status),
+        text => format!("the server answered {} and said \"{text}\"", reply.status),
+    }
 }
 
 /// Whether `body` is a complete JSON object already, so that nothing of interest can follow.
@@ -133,7 +157,7 @@ mod tests {
 
     #[test]
     fn both_shapes_of_an_error_body_are_read() {
-        let read = |body: &str| refusal(body.as_bytes(), &key());
+        let read = |body: &str| Refusal::of(body.as_bytes(), &key());
         let said = |code: &str, text: &str| Refusal { code: Some(code.into()), text: text.into() };
         assert_eq!(
             read(r#"{"errorMessage":"Please log in","errorCode":"NOT ALLOWED"}"#),
@@ -149,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_the_apis_json_is_shown_from_its_beginning() {
-        let read = |body: &[u8]| refusal(body, &key());
+        let read = |body: &[u8]| Refusal::of(body, &key());
         for (body, text) in [
             (&b"<html>\n <h1>502 Bad  Gateway</h1>"[..], "<html> <h1>502 Bad Gateway</h1>"),
             (b"", ""),
@@ -163,12 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn fields_are_found_in_any_case_and_all_or_none() {
+        let read = |body: &str| fields(body.as_bytes(), ["PackageId", "JobId"]);
+        let both = Some(["p".to_owned(), "j".to_owned()]);
+        assert_eq!(read(r#"{"extra":[1],"JobID":"j","PackageId":" p "}"#), both);
+        assert_eq!(read(r#"{"jobId":"j","packageId":"p"}"#), both);
+        assert_eq!(read(r#"{"JobID":"x","JobId":"j","PackageId":"p"}"#), both, "the documented spelling wins");
+        assert_eq!(read("\u{feff}{\"PackageId\":\"p\",\"JobId\":\"j\"}"), both);
+        for bad in ["", "null", "[]", "{}", "<html>", r#"{"PackageId":"p"}"#, r#"{"PackageId":"p","JobId":7}"#] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(read(r#"{"PackageId":"p","JobId":"j""#), None, "cut short");
+    }
+
+    #[test]
     fn server_text_is_stripped_redacted_and_cut() {
         assert_eq!(shown("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d", &key()), "a [31mred b c d");
         assert_eq!(shown("it was 26587896-1cef, or \"26587896-1CEF\"", &key()), "it was [key], or \"[key]\"");
         // A key that is spelled with escapes in JSON is plain once decoded.
         let body = br#"{"errorCode":"X","errorMessage":"\u0032\u0036587896-1cef"}"#;
-        assert_eq!(refusal(body, &key()).text, "[key]");
+        assert_eq!(Refusal::of(body, &key()).text, "[key]");
         let long = shown(&"é".repeat(4000), &key());
         assert!(long.len() <= SHOWN_MAX && long.ends_with("é…"), "{}", long.len());
         let at_the_cut = format!("{}26587896-1cef", "x".repeat(SHOWN_MAX - 8));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::client::Client;
 use crate::error::Result;
-use crate::event::{Event, Seconds};
+use crate::event::Event;
 use crate::retry::{Decision, Reason, random_fraction};
 
 /// Calls `attempt` until it succeeds, its error allows no repetition, or the client's patience is over.
@@ -17,13 +17,12 @@ pub(crate) fn repeat<T>(client: &Client, mut attempt: impl FnMut() -> Result<T>)
         };
         let wait = match client.retry.decide(number, &error, random_fraction()) {
             Decision::Wait(wait) => wait,
-            Decision::GiveUp(Reason::NotRepeatable) => return Err(error),
+            Decision::GiveUp(Reason::NotRepeatable | Reason::Attempts(1)) => return Err(error),
             Decision::GiveUp(Reason::Attempts(attempts)) => {
                 return Err(error.and(&format!(" (after {attempts} attempts)")));
             }
-            Decision::GiveUp(Reason::AskedTooMuch(asked)) => {
-                let asked = Seconds(asked);
-                return Err(error.and(&format!(" (the server asks to wait {asked}, longer than Retry allows)")));
+            Decision::GiveUp(Reason::AskedTooMuch) => {
+                return Err(error.and(", which is longer than Retry allows to wait"));
             }
         };
         client.notify(&Event::Retrying { attempt: number, wait, reason: one_line(&error) });

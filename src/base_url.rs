@@ -59,6 +59,11 @@ impl BaseUrl {
         Ok(BaseUrl { text: format!("{scheme}://{authority}{prefix}"), authority: authority.to_owned() })
     }
 
+    /// Whether it is plain http, and so on this machine.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.text.starts_with("http:")
+    }
+
     /// `host` or `host:port`, for messages.
     pub(crate) fn authority(&self) -> &str {
         &self.authority

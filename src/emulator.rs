@@ -80,8 +80,7 @@ impl Emulator {
         let url = format!("http://{}", listener.address());
         let client = Client::new(Self::USERNAME, Self::API_KEY)
             .and_then(|client| client.with_base_url(&url))
-            .map_err(io::Error::other)?
-            .without_proxy();
+            .map_err(io::Error::other)?;
         Ok(Emulator { url, client, service, _listener: listener })
     }
 
@@ -90,7 +89,7 @@ impl Emulator {
         &self.url
     }
 
-    /// A client for it with the right credentials, which ignores the proxy variables of the environment.
+    /// A client for it with the right credentials.
     pub fn client(&self) -> Client {
         self.client.clone()
     }

@@ -2,8 +2,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
+use crate::http::Reply;
 use crate::id::{JobId, PackageId};
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -97,7 +99,8 @@ impl Error {
 
     /// Whether the same call, simply made again later, may succeed without doing harm.
     ///
-    /// Always `false` after an upload that may have been accepted.
+    /// Always `false` after an upload that may have been accepted, and so for every error of the waiting half of
+    /// [`upload_and_wait`](crate::upload_and_wait): go on with [`wait_for_job`](crate::wait_for_job) instead.
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
@@ -106,6 +109,15 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
+}
+
+/// A path in one line, whatever is in its name.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display()
+        .to_string()
+        .chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
 }
 
 // Private constructors: each demands what its kind must name. Facts that only some errors have are added after.
@@ -129,8 +141,8 @@ impl Error {
         Self::new(ErrorKind::Config, message.into())
     }
 
-    pub(crate) fn package(path: &std::path::Path, problem: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::Package, format!("cannot upload {}: {problem}", path.display()))
+    pub(crate) fn package(path: &Path, problem: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Package, format!("cannot upload {}: {problem}", shown(path)))
     }
 
     pub(crate) fn connect(message: String, transient: bool) -> Self {
@@ -190,8 +202,10 @@ impl Error {
         self
     }
 
+    /// The upload was accepted, so the call that failed must not simply be made again.
     pub(crate) fn with_package(mut self, package: &PackageId) -> Self {
         self.0.package_id = Some(package.clone());
+        self.0.transient = false;
         self
     }
 
@@ -203,6 +217,14 @@ impl Error {
     pub(crate) fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.0.cause = Some(cause.into());
         self
+    }
+
+    /// Adds why the body of an answer has no proper end, if that is so.
+    pub(crate) fn because_cut_short(self, reply: &Reply) -> Self {
+        match &reply.cut_short {
+            Some(cause) => self.because(anyhow::anyhow!("the answer broke off: {cause:#}")),
+            None => self,
+        }
     }
 
     /// Adds a remark to the end of the line, such as how many attempts were made.

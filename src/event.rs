@@ -39,7 +39,7 @@ pub enum Event {
     },
     /// An attempt failed in a way that allows another one.
     Retrying {
-        /// The number of the attempt that failed, from 1; in a wait, how many polls in a row have failed.
+        /// The number of the attempt that failed, from 1; in a wait, how many polls in a row brought no status.
         attempt: u32,
         /// The pause before the next attempt.
         wait: Duration,

@@ -1,6 +1,8 @@
 //! One request over HTTP: out goes a request, back comes a reply or a failure. The only file that names ureq's
 //! stable API.
 
+mod connecting;
+
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -67,8 +69,8 @@ pub(crate) struct Failure {
 /// How far the exchange got.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// No byte of the request got out. What it was that could not be reached, and what may help.
-    Connecting { target: String, hint: &'static str, transient: bool },
+    /// No byte of the request got out. What could not be reached, why in a few words, and what may help.
+    Connecting { target: String, reason: String, hint: &'static str, transient: bool },
     /// The request's body could not be read from where it comes from.
     ReadingBody,
     /// A part of the request was sent.
@@ -101,7 +103,7 @@ impl RootCertificates {
 /// the body as long as it keeps moving, and the answer limit.
 pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Arc::new(Exchange::default());
-    let proxy = proxy(client)?;
+    let proxy = connecting::proxy(client)?;
     let whole_length = request.body.as_ref().map_or(0, |body| body.length);
     let agent = agent(client, &request, proxy.clone(), &exchange);
     let response = call(&agent, client, request, &exchange)
@@ -158,25 +160,6 @@ fn tls_config(client: &Client) -> TlsConfig {
         None => RootCerts::WebPki,
     };
     TlsConfig::builder().provider(provider).root_certs(roots).build()
-}
-
-/// The proxy of the environment, unless the host is exempt. ureq would go around a SOCKS proxy that it was not built
-/// for, which is not what whoever set it wants.
-fn proxy(client: &Client) -> Result<Option<Proxy>, Failure> {
-    let uri = client.base_url.to_string().parse::<Uri>();
-    let proxy = if client.use_proxy { Proxy::try_from_env() } else { None };
-    let Some(proxy) = proxy.filter(|proxy| uri.is_ok_and(|uri| !proxy.is_no_proxy(&uri))) else {
-        return Ok(None);
-    };
-    let protocol = proxy.protocol().to_string();
-    if protocol.starts_with("SOCKS") {
-        let cause =
-            anyhow!("the proxy variables name a {protocol} proxy, and only HTTP and HTTPS proxies are supported");
-        let hint = "; name one in HTTPS_PROXY, or list the host in NO_PROXY";
-        let target = client.base_url.authority().to_owned();
-        return Err(Failure { stage: Stage::Connecting { target, hint, transient: false }, cause });
-    }
-    Ok(Some(proxy))
 }
 
 fn call(
@@ -265,44 +248,18 @@ fn failure(
         Err(error) => UreqError::from(error),
     };
     let stage = if !exchange.connected.load(Ordering::Relaxed) {
-        let (transient, hint) = connect_outlook(&error);
+        let (reason, hint, transient) = connecting::outlook(&error);
         let mut target = client.base_url.authority().to_owned();
         if let Some(proxy) = proxy {
             target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
         }
-        Stage::Connecting { target, hint, transient }
+        Stage::Connecting { target, reason: reason.to_owned(), hint, transient }
     } else if exchange.handed.load(Ordering::Relaxed) < whole_length {
         Stage::Sending
     } else {
         Stage::AwaitingAnswer
     };
     Failure { stage, cause: plain_cause(error) }
-}
-
-/// Whether connecting may go better another time, and what may help.
-fn connect_outlook(error: &UreqError) -> (bool, &'static str) {
-    let text = error.to_string().to_ascii_lowercase();
-    match error {
-        UreqError::ConnectProxyFailed(_) if text.contains("407") => (
-            false,
-            "; the proxy wants a user name and password: give them in HTTPS_PROXY=http://user:password@host:port",
-        ),
-        UreqError::ConnectProxyFailed(_) => (!text.contains("responded 4"), "; the proxy refused to connect to it"),
-        // Before the connection stands, only TLS calls data invalid.
-        UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => (true, ""),
-        UreqError::Timeout(_) | UreqError::HostNotFound | UreqError::ConnectionFailed => (true, ""),
-        // The other TLS library does not call this an I/O error.
-        _ if text.contains("unexpected eof") || text.contains("connection closed") => (true, ""),
-        _ if text.contains("certificate") => (
-            false,
-            "; its certificate is not trusted: if a proxy inspects TLS here, or the CA is a private one, \
-             give the CA's certificate in SSL_CERT_FILE or with_root_certificates",
-        ),
-        _ if text.contains("corrupt message") || text.contains("version number") || text.contains("packet length") => {
-            (false, "; what answers there does not speak TLS")
-        }
-        _ => (false, ""),
-    }
 }
 
 /// The cause in words that make sense outside ureq.

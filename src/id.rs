@@ -42,7 +42,7 @@ macro_rules! id {
                     Ok(Self(id))
                 } else {
                     Err(Error::config(format!(
-                        "{} is not {}: {}", shown(&id), $label, $rule
+                        "{} is not {}, which {}", shown(&id), $label, $rule
                     )))
                 }
             }
@@ -82,12 +82,12 @@ id! {
     /// # Ok::<(), mendix_deploy::Error>(())
     /// ```
     AppId, "an AppId", is_app_id,
-    "it is the subdomain of the app's URL (`calc` in calc.mendixcloud.com), letters, digits and hyphens, at most 63"
+    "is the subdomain of the app's URL (`calc` in calc.mendixcloud.com), letters, digits and hyphens, at most 63"
 }
 
 id! {
     /// The package that an upload creates. Opaque; 1 to 128 letters, digits, `-` or `_`.
-    PackageId, "a PackageId", is_opaque_id, "it must be 1 to 128 letters, digits, hyphens or underscores"
+    PackageId, "a PackageId", is_opaque_id, "has 1 to 128 letters, digits, hyphens or underscores"
 }
 
 id! {
@@ -97,7 +97,7 @@ id! {
     /// let job: mendix_deploy::JobId = "66046953-ecf7-4550-a889-4b7e9f1e1705".parse()?;
     /// # Ok::<(), mendix_deploy::Error>(())
     /// ```
-    JobId, "a JobId", is_opaque_id, "it must be 1 to 128 letters, digits, hyphens or underscores"
+    JobId, "a JobId", is_opaque_id, "has 1 to 128 letters, digits, hyphens or underscores"
 }
 
 fn is_app_id(id: &str) -> bool {

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-
-use crate::answer;
+use crate::answer::{self, Refusal};
 use crate::attempts::repeat;
 use crate::client::{ApiKey, Client};
 use crate::error::{Error, Result};
@@ -86,47 +84,42 @@ pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
     let path = format!("/apps/{app}/jobs/{job}");
     let status = match http::send(client, Request { path: &path, body: None, answer_limit }) {
         Ok(reply) => read(client, &reply, app, job),
-        Err(failure) => Err(failed(failure, job)),
+        Err(failure) => Err(failed(failure, app, job)),
     };
     status.map_err(|error| error.with_job(job))
 }
 
 fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(rename = "Status", alias = "status")]
-        status: String,
-    }
-
-    let no_status = || {
-        let said = answer::excerpt(&reply.body, &client.api_key);
-        Error::unknown_status(format!(
-            "the status of job {job} is not known: the server answered {} and said \"{said}\"",
-            reply.status
-        ))
-        .with_status(reply.status)
-        .with_retry_after(reply.retry_after)
-    };
-    match reply.status {
-        200..=299 => match answer::success::<Answer>(&reply.body) {
-            Ok(Answer { status }) if !status.trim().is_empty() => Ok(JobStatus::read(&status, &client.api_key)),
-            _ => Err(no_status()),
+    let key = &client.api_key;
+    let error = match reply.status {
+        200..=299 => match answer::fields(&reply.body, ["Status"]) {
+            Some([status]) if !status.is_empty() => return Ok(JobStatus::read(&status, key)),
+            _ => unknown(app, job, &answer::no_use(reply, key)).because_cut_short(reply),
         },
         300..=499 | 503 => {
-            Err(answer::rejected(client, reply, &format!("the question for the status of job {job}"), app))
+            let what = format!("asking for the status of job {job} of app {app}");
+            let not_found = "is the id right, and does the job belong to this app?".to_owned();
+            return Err(answer::rejected(client, reply, &what, not_found));
         }
-        _ => Err(no_status()),
-    }
+        status => {
+            let said = Refusal::of(&reply.body, key);
+            let how = format!("the server answered {status}{}", said.after_the_status());
+            unknown(app, job, &how).with_code(said.code)
+        }
+    };
+    Err(error.with_status(reply.status).with_retry_after(reply.retry_after))
 }
 
-fn failed(Failure { stage, cause }: Failure, job: &JobId) -> Error {
+fn unknown(app: &AppId, job: &JobId, how: &str) -> Error {
+    Error::unknown_status(format!("the status of job {job} of app {app} is not known: {how}"))
+}
+
+fn failed(Failure { stage, cause }: Failure, app: &AppId, job: &JobId) -> Error {
     let error = match stage {
-        Stage::Connecting { target, hint, transient } => {
-            Error::connect(format!("cannot connect to {target}{hint}"), transient)
+        Stage::Connecting { target, reason, hint, transient } => {
+            Error::connect(format!("cannot connect to {target}: {reason}{hint}"), transient)
         }
-        Stage::ReadingBody | Stage::Sending | Stage::AwaitingAnswer => {
-            Error::unknown_status(format!("the status of job {job} is not known: no usable answer came"))
-        }
+        Stage::ReadingBody | Stage::Sending | Stage::AwaitingAnswer => unknown(app, job, "no usable answer came"),
     };
     error.because(cause)
 }

@@ -18,6 +18,7 @@ mod id;
 mod job;
 mod multipart;
 mod package_file;
+mod progress;
 #[cfg(test)]
 mod properties;
 mod retry;

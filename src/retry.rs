@@ -60,15 +60,16 @@ impl Retry {
 
     /// What to do after attempt number `attempt` (from 1) ended in `error`. `jitter` is between 0 and 1.
     pub(crate) fn decide(&self, attempt: u32, error: &Error, jitter: f64) -> Decision {
-        if !error.is_transient() || error.may_have_been_accepted() {
+        // An upload that may have been accepted is never transient.
+        if !error.is_transient() {
             return Decision::GiveUp(Reason::NotRepeatable);
-        }
-        if attempt >= self.attempts {
-            return Decision::GiveUp(Reason::Attempts(attempt));
         }
         let asked = error.retry_after().unwrap_or_default();
         if asked > self.max_wait {
-            return Decision::GiveUp(Reason::AskedTooMuch(asked));
+            return Decision::GiveUp(Reason::AskedTooMuch);
+        }
+        if attempt >= self.attempts {
+            return Decision::GiveUp(Reason::Attempts(attempt));
         }
         let doublings = attempt.saturating_sub(1).min(31);
         let wait = self.first_wait.saturating_mul(1 << doublings).min(self.max_wait);
@@ -90,7 +91,7 @@ pub(crate) enum Decision {
 pub(crate) enum Reason {
     NotRepeatable,
     Attempts(u32),
-    AskedTooMuch(Duration),
+    AskedTooMuch,
 }
 
 /// 64 random bits. The standard library seeds every `RandomState` from the operating system, which is all the
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(retry.decide(1, &asked(7 * S), 0.9), Decision::Wait(7 * S));
         assert_eq!(retry.decide(1, &asked(Duration::ZERO), 0.0), Decision::Wait(S));
         assert_eq!(retry.decide(1, &asked(20 * S), 0.0), Decision::Wait(20 * S));
-        assert_eq!(retry.decide(1, &asked(21 * S), 0.0), Decision::GiveUp(Reason::AskedTooMuch(21 * S)));
+        assert_eq!(retry.decide(1, &asked(21 * S), 0.0), Decision::GiveUp(Reason::AskedTooMuch));
     }
 
     #[test]

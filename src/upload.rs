@@ -1,27 +1,29 @@
 //! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
 
 use std::fmt::Write as _;
-use std::io::{self, Read};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::answer;
+use crate::answer::{self, Refusal};
 use crate::attempts::repeat;
-use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::client::{ApiKey, Client};
+use crate::error::{Error, Result, shown};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::{AppId, JobId, PackageId};
 use crate::multipart::{Boundary, Multipart};
 use crate::package_file::PackageFile;
+use crate::progress::Progress;
 use crate::wait::{Poll, wait_for_job};
 
 /// The documented limit is "1 GB"; read as the larger of the two usual meanings, so that the server decides.
 const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 /// Bodies larger than this ask before they are sent, as curl's do.
 const EXPECT_ABOVE: u64 = 1024 * 1024;
+/// Percent-encoded, it still fits the URLs that common servers take.
+const NAME_MAX: usize = 2048;
 const ANSWER_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// How the message of an unknown outcome begins.
 const SENT: &str = "the whole package was sent, but";
@@ -54,7 +56,7 @@ impl Default for Upload {
 }
 
 impl Upload {
-    /// Names the package; any text but the empty one. A unique name is worth having: it is how an upload whose
+    /// Names the package; any text of 1 to 2048 bytes. A unique name is worth having: it is how an upload whose
     /// outcome is not known can be found.
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Name::Given(name.into());
@@ -83,7 +85,6 @@ pub struct UploadedPackage {
     /// The package that the job will create.
     pub package_id: PackageId,
     /// The job to wait for.
-    #[serde(alias = "JobID")]
     pub job_id: JobId,
 }
 
@@ -138,8 +139,8 @@ pub fn upload_and_wait(
 }
 
 fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {
-    if matches!(&upload.name, Name::Given(name) if name.is_empty()) {
-        return Err(Error::config("the package name is empty: leave it out, or name the package after its file"));
+    if matches!(&upload.name, Name::Given(name) if name.is_empty() || name.len() > NAME_MAX) {
+        return Err(Error::config(format!("the package name is refused: it must have 1 to {NAME_MAX} bytes")));
     }
     let mut package = PackageFile::open(path, upload.size_limit)?;
     let name = match &upload.name {
@@ -170,11 +171,12 @@ struct Post<'a> {
 
 impl Post<'_> {
     fn send(&mut self) -> Result<UploadedPackage> {
-        let mut reply = self.send_once();
-        if self.may_expect && matches!(&reply, Ok(reply) if reply.status == 417) {
+        let expect = self.may_expect && self.package.size() > EXPECT_ABOVE;
+        let mut reply = self.send_once(expect);
+        if expect && matches!(&reply, Ok(reply) if reply.status == 417) {
             // Nothing was accepted, and without the header the same server takes the body (RFC 9110 §10.1.1).
             self.may_expect = false;
-            reply = self.send_once();
+            reply = self.send_once(false);
         }
         match reply {
             Ok(reply) => self.read(&reply),
@@ -182,14 +184,14 @@ impl Post<'_> {
         }
     }
 
-    fn send_once(&mut self) -> Result<Reply, Failure> {
+    fn send_once(&mut self, expect_continue: bool) -> Result<Reply, Failure> {
         let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
         let file = self
             .package
             .read_from_start()
             .map_err(|error| Failure { stage: Stage::ReadingBody, cause: error.into() })?;
         let boundary = Boundary::random();
-        let progress = Progress { file, client: self.client, sent: 0, total: size, shown: None };
+        let progress = Progress::of(file, size, self.client);
         let mut body = Multipart::new(&boundary, "file", &file_name, progress, size);
         let length = body.len();
         http::send(
@@ -197,12 +199,7 @@ impl Post<'_> {
             Request {
                 path: &self.url_path,
                 answer_limit: self.client.response_timeout.unwrap_or(ANSWER_LIMIT),
-                body: Some(Body {
-                    content_type: boundary.content_type(),
-                    length,
-                    reader: &mut body,
-                    expect_continue: self.may_expect && length > EXPECT_ABOVE,
-                }),
+                body: Some(Body { content_type: boundary.content_type(), length, reader: &mut body, expect_continue }),
             },
         )
     }
@@ -210,20 +207,18 @@ impl Post<'_> {
     fn read(&self, reply: &Reply) -> Result<UploadedPackage> {
         match reply.status {
             200..=299 => self.read_ids(reply),
-            300..=499 | 503 => Err(answer::rejected(self.client, reply, &self.what(), self.app)),
-            status if reply.request_was_whole => {
-                Err(self.unknown(SENT, &self.said(reply)).with_status(status).with_retry_after(reply.retry_after))
+            300..=499 | 503 => Err(answer::rejected(self.client, reply, &self.what(), self.not_found())),
+            status => {
+                let said = Refusal::of(&reply.body, &self.client.api_key);
+                let how = format!("the server answered {status}{}", said.after_the_status());
+                let error = if reply.request_was_whole { self.unknown(SENT, &how) } else { self.interrupted(&how) };
+                Err(error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after))
             }
-            status => Err(self.interrupted(&self.said(reply)).with_status(status).with_retry_after(reply.retry_after)),
         }
     }
 
     fn read_ids(&self, reply: &Reply) -> Result<UploadedPackage> {
-        let key = &self.client.api_key;
-        let ids = answer::success::<UploadedPackage>(&reply.body)
-            .ok()
-            .filter(|ids| !key.is_in(ids.package_id.as_str()) && !key.is_in(ids.job_id.as_str()));
-        match ids {
+        match ids(&reply.body, &self.client.api_key) {
             Some(ids) if reply.request_was_whole => Ok(ids),
             Some(ids) => {
                 let said = "the server accepted it, and the connection broke";
@@ -235,19 +230,16 @@ impl Post<'_> {
             }
             None => {
                 let sent = if reply.request_was_whole { SENT } else { SENT_IN_PART };
-                let mut error = self.unknown(sent, &self.said(reply)).with_status(reply.status);
-                if let Some(cause) = &reply.cut_short {
-                    error = error.because(anyhow::anyhow!("the answer broke off: {cause:#}"));
-                }
-                Err(error)
+                let error = self.unknown(sent, &answer::no_use(reply, &self.client.api_key));
+                Err(error.with_status(reply.status).because_cut_short(reply))
             }
         }
     }
 
     fn failed(&self, Failure { stage, cause }: Failure) -> Error {
         let error = match stage {
-            Stage::Connecting { target, hint, transient } => {
-                Error::connect(format!("cannot connect to {target}{hint}"), transient)
+            Stage::Connecting { target, reason, hint, transient } => {
+                Error::connect(format!("cannot connect to {target}: {reason}{hint}"), transient)
             }
             Stage::ReadingBody => Error::package(
                 self.package.path(),
@@ -260,15 +252,12 @@ impl Post<'_> {
     }
 
     fn what(&self) -> String {
-        format!("the upload of {} to app {}", self.package.path().display(), self.app)
+        format!("the upload of {} to app {}", shown(self.package.path()), self.app)
     }
 
-    fn said(&self, reply: &Reply) -> String {
-        let text = match answer::excerpt(&reply.body, &self.client.api_key) {
-            text if text.is_empty() => "nothing".to_owned(),
-            text => format!("\"{text}\""),
-        };
-        format!("the server answered {} and said {text}", reply.status)
+    fn not_found(&self) -> String {
+        let app = self.app;
+        format!("is \"{app}\" the subdomain of the app's URL (not its UUID or display name), and the base URL right?")
     }
 
     fn interrupted(&self, how: &str) -> Error {
@@ -287,39 +276,14 @@ impl Post<'_> {
     }
 }
 
-/// Tells the client's watch how far the file has been read: at the start and the end, and in between at most once
-/// a second and a percent, so that neither a log nor the upload suffers.
-struct Progress<'a, R> {
-    file: R,
-    client: &'a Client,
-    sent: u64,
-    total: u64,
-    /// When and at how many bytes it was told last.
-    shown: Option<(Instant, u64)>,
-}
-
-impl<R: Read> Read for Progress<'_, R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.shown.is_none() {
-            self.show();
-        }
-        let n = self.file.read(buf)?;
-        self.sent = self.sent.saturating_add(n as u64);
-        let due = |(when, bytes): (Instant, u64)| {
-            self.sent - bytes >= self.total / 100 && when.elapsed() >= Duration::from_secs(1)
-        };
-        if n > 0 && (self.sent >= self.total || self.shown.is_some_and(due)) {
-            self.show();
-        }
-        Ok(n)
+/// The ids of a success body, if both are there and can be used. A server that gives the key back as an id is not
+/// one whose ids can be shown.
+fn ids(body: &[u8], key: &ApiKey) -> Option<UploadedPackage> {
+    let [package, job] = answer::fields(body, ["PackageId", "JobId"])?;
+    if key.is_in(&package) || key.is_in(&job) {
+        return None;
     }
-}
-
-impl<R> Progress<'_, R> {
-    fn show(&mut self) {
-        self.shown = Some((Instant::now(), self.sent));
-        self.client.notify(&Event::Uploading { sent: self.sent, total: self.total });
-    }
+    Some(UploadedPackage { package_id: package.parse().ok()?, job_id: job.parse().ok()? })
 }
 
 /// Everything but the unreserved characters of RFC 3986 §2.3, which mean themselves everywhere in a URL.
@@ -346,25 +310,23 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_read_in_either_spelling_and_never_bad_ones() {
-        let read = |body: &str| answer::success::<UploadedPackage>(body.as_bytes());
-        let ids = read(r#"{"extra":[1],"JobID":"j","PackageId":"p"}"#).unwrap();
-        assert_eq!((ids.package_id.as_str(), ids.job_id.as_str()), ("p", "j"));
-        assert_eq!(serde_json::to_string(&ids).unwrap(), r#"{"PackageId":"p","JobId":"j"}"#);
-        assert_eq!(read("\u{feff}{\"PackageId\":\"p\",\"JobId\":\"j\"}").unwrap(), ids);
-        for bad in [
-            "",
-            "null",
-            "[]",
-            "{}",
-            "<html>",
-            r#"{"PackageId":"p"}"#,
-            r#"{"PackageId":"p","JobId":""}"#,
-            r#"{"PackageId":"p","JobId":"../x"}"#,
-            r#"{"PackageId":"p","JobId":7}"#,
-            r#"{"PackageId":"p","JobId":"j""#,
-        ] {
-            assert!(read(bad).is_err(), "{bad}");
+    fn ids_are_read_whole_or_not_at_all() {
+        let read = |body: &str| ids(body.as_bytes(), &ApiKey::new("s3cret-key").unwrap());
+        let both = read(r#"{"PackageId":"p","JobId":"j"}"#).unwrap();
+        assert_eq!((both.package_id.as_str(), both.job_id.as_str()), ("p", "j"));
+        let json = serde_json::to_string(&both).unwrap();
+        assert_eq!(json, r#"{"PackageId":"p","JobId":"j"}"#);
+        assert_eq!(serde_json::from_str::<UploadedPackage>(&json).unwrap(), both);
+        for bad in [r#"{"PackageId":"p","JobId":""}"#, r#"{"PackageId":"../x","JobId":"j"}"#, r#"{"PackageId":"p"}"#] {
+            assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_id_that_repeats_the_key_is_not_used_but_a_short_key_may_occur_in_one() {
+        let body = br#"{"PackageId":"p-s3cret-key","JobId":"job-1"}"#;
+        let read = |key: &str| ids(body, &ApiKey::new(key).unwrap());
+        assert_eq!((read("S3cret-Key"), read("job-1")), (None, None));
+        assert!(read("b").is_some() && read("s3cret").is_some());
     }
 }

@@ -11,6 +11,8 @@ use crate::job::{JobStatus, ask};
 
 /// No pause is shorter, whatever is set: a wait must never become a busy loop.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// A `Retry-After` beyond this is not waited for as a whole: the job may be done long before.
+const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
 /// For so long a 404 is taken for a job that is not visible yet.
 const UNSEEN_LIMIT: Duration = Duration::from_secs(30);
 
@@ -18,7 +20,7 @@ const UNSEEN_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// The first poll comes at once. Then each pause is a tenth of the time waited so far, at least the interval
 /// (default 1 s) and at most the longest interval (default 15 s): a finished job is noticed within a tenth of its
-/// own duration, and half an hour takes about 150 requests. A `Retry-After` of the server's makes a pause longer.
+/// own duration, and half an hour takes about 150 requests. A `Retry-After` of the server's makes a pause longer, up to 5 min.
 /// The last pause is cut to the time that is left, and one last poll is made when the time (default 30 min) is up.
 ///
 /// ```
@@ -93,7 +95,8 @@ impl Poll {
 
     fn pause_at_least(&self, asked: Duration, elapsed: Duration) -> Option<Duration> {
         let left = self.timeout.unwrap_or(Duration::MAX).saturating_sub(elapsed);
-        let pause = (elapsed / 10).min(self.max_interval).max(self.interval).max(SHORTEST_PAUSE).max(asked);
+        let pause =
+            (elapsed / 10).min(self.max_interval).max(self.interval).max(SHORTEST_PAUSE).max(asked.min(LONGEST_ASKED));
         (!left.is_zero()).then_some(pause.min(left))
     }
 }
@@ -151,7 +154,8 @@ fn wait(
     ask: &mut dyn FnMut() -> Result<JobStatus>,
     notify: &dyn Fn(&Event),
 ) -> Result<()> {
-    let mut failures = 0;
+    // Polls in a row that brought no status, and those of them that count as failures.
+    let (mut missed, mut failures) = (0_u32, 0);
     let mut last_status = None;
     loop {
         let answer = ask();
@@ -160,7 +164,7 @@ fn wait(
         let pause = poll.pause_at_least(retry_after.unwrap_or_default(), elapsed);
         let failure = match answer {
             Ok(status) => {
-                failures = 0;
+                (missed, failures) = (0, 0);
                 let ended = matches!(status, JobStatus::Completed | JobStatus::Failed);
                 let next_poll = if ended { None } else { pause };
                 notify(&Event::Polled { job_id: job.clone(), status: status.clone(), elapsed, next_poll });
@@ -172,6 +176,7 @@ fn wait(
                 None
             }
             Err(error) => {
+                missed = missed.saturating_add(1);
                 if error.status() == Some(404) && elapsed < UNSEEN_LIMIT {
                     // The server is there and says so; this is no failure.
                     failures = 0;
@@ -184,7 +189,7 @@ fn wait(
                     }
                 }
                 if let Some(wait) = pause {
-                    notify(&Event::Retrying { attempt: failures.max(1), wait, reason: one_line(&error) });
+                    notify(&Event::Retrying { attempt: missed, wait, reason: one_line(&error) });
                 }
                 Some(error)
             }
@@ -367,7 +372,7 @@ mod tests {
         assert_eq!(endless.pause(S), Some(Duration::MAX.saturating_sub(S)), "never beyond what a clock can show");
         let limited = endless.with_timeout(Duration::MAX);
         assert_eq!(limited.pause_at_least(Duration::MAX, Duration::MAX), None);
-        assert_eq!(Poll::default().pause_at_least(Duration::MAX, S), Some(1799 * S));
+        assert_eq!(Poll::default().pause_at_least(Duration::MAX, S), Some(300 * S));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! An xtask is the better place for this. Cargo runs a build script whenever it thinks it must, also for `cargo
 //! check`, in an editor, and on machines of people who only wanted to compile; it shows nothing of its output while
-//! it runs; and an upload cannot be undone. So this one does nothing unless `DEPLOY_APP` names an app, and should
-//! the upload fail, so does the build.
+//! it runs; and an upload cannot be undone. So this one does nothing unless `DEPLOY_APP` names an app. Should the
+//! upload or the job fail, so does the build, and the next build uploads anew: look first whether the error says that a
+//! package may exist.
 
 use mendix_deploy::{Client, Poll, Upload, upload_and_wait};
 

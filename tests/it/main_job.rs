@@ -169,6 +169,58 @@ fn what_was_not_accepted_is_tried_again_and_shown() {
 }
 
 #[test]
+fn a_look_at_a_job_is_repeated_when_the_server_is_busy() {
+    let emulator = Emulator::start().unwrap();
+    emulator.complete_after_polls(1);
+    let file = TempFile::new("x.mda", b"PK");
+    let job = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap().job_id;
+    emulator.answer_next(2, 503);
+    let client = emulator.client().with_retry(Retry::default().with_first_wait(Duration::from_millis(2)));
+    assert_eq!(job_status(&client, &app(), &job).unwrap(), JobStatus::Completed);
+    assert_eq!(emulator.requests(), 4);
+}
+
+#[test]
+fn repeating_what_is_transient_never_uploads_twice() {
+    let emulator = Emulator::start().unwrap();
+    let file = TempFile::new("x.mda", b"PK");
+    let at_once = quick().with_timeout(Duration::ZERO);
+    for _ in 0..3 {
+        let result = upload_and_wait(&emulator.client(), &app(), &file.0, &Upload::default(), &at_once);
+        if !result.unwrap_err().is_transient() {
+            break;
+        }
+    }
+    assert_eq!(emulator.uploads().len(), 1);
+}
+
+#[test]
+fn a_server_error_brings_the_servers_code() {
+    let emulator = Emulator::start().unwrap();
+    let file = TempFile::new("x.mda", b"PK");
+    emulator.answer_next(1, 500);
+    let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+    assert_eq!((error.status(), error.code()), (Some(500), Some("INTERNAL SERVER ERROR")));
+    emulator.answer_next(1, 502);
+    let client = emulator.client().with_retry(Retry::never());
+    let error = job_status(&client, &app(), &"j-1".parse().unwrap()).unwrap_err();
+    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Unknown, Some(502), Some("BAD GATEWAY")));
+}
+
+#[test]
+fn a_package_name_that_no_url_holds_is_refused() {
+    let emulator = Emulator::start().unwrap();
+    let file = TempFile::new("x.mda", b"PK");
+    let upload = |length: usize| {
+        let upload = Upload::default().with_name("é".repeat(length / 2));
+        upload_package(&emulator.client(), &app(), &file.0, &upload)
+    };
+    assert_eq!(upload(2050).unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(emulator.requests(), 0);
+    upload(2048).unwrap();
+}
+
+#[test]
 fn an_unknown_outcome_is_not_tried_again() {
     let emulator = Emulator::start().unwrap();
     let file = TempFile::new("x.mda", b"PK");

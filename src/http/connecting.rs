@@ -1,0 +1,85 @@
+//! Getting to the server: which proxy to go through, and what a failure to connect means.
+
+use std::io;
+
+use anyhow::anyhow;
+use ureq::http::Uri;
+use ureq::{Error as UreqError, Proxy, Timeout};
+
+use super::{Failure, Stage};
+use crate::client::Client;
+
+/// Where ureq looks for a proxy, in this order.
+const PROXY_VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+const UNRESOLVED: &str = "its name cannot be looked up";
+
+/// The proxy of the environment, unless the host is exempt. A proxy that ureq cannot use it would go around, which is
+/// not what whoever set it wants.
+pub(super) fn proxy(client: &Client) -> Result<Option<Proxy>, Failure> {
+    // Plain http is for servers on this machine, which no proxy can reach, and would show it the key.
+    if client.base_url.is_plain() {
+        return Ok(None);
+    }
+    let refuse = |problem: String| {
+        let target = client.base_url.authority().to_owned();
+        let hint = "; what is needed is HTTPS_PROXY=http://[user:password@]host:port";
+        let reason = "the proxy of the environment cannot be used".to_owned();
+        Err(Failure { stage: Stage::Connecting { target, reason, hint, transient: false }, cause: anyhow!(problem) })
+    };
+    let Some(proxy) = Proxy::try_from_env() else {
+        // Without its value: it may hold a password.
+        let is_set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        return match PROXY_VARIABLES.iter().find(is_set) {
+            Some(name) => refuse(format!("the value of {name} is not the URL of a proxy")),
+            None => Ok(None),
+        };
+    };
+    let uri = client.base_url.to_string().parse::<Uri>();
+    if uri.is_ok_and(|uri| proxy.is_no_proxy(&uri)) {
+        return Ok(None);
+    }
+    let protocol = proxy.protocol().to_string();
+    if protocol.starts_with("SOCKS") {
+        return refuse(format!("it is a {protocol} proxy, and only HTTP and HTTPS proxies are supported"));
+    }
+    Ok(Some(proxy))
+}
+
+/// Why connecting failed in a few words, what may help, and whether it may go better another time.
+pub(super) fn outlook(error: &UreqError) -> (&'static str, &'static str, bool) {
+    let text = error.to_string().to_ascii_lowercase();
+    let says = |word: &str| text.contains(word);
+    match error {
+        UreqError::ConnectProxyFailed(_) if says("407") => (
+            "the proxy wants a user name and password",
+            "; give them in HTTPS_PROXY=http://user:password@host:port",
+            false,
+        ),
+        UreqError::ConnectProxyFailed(_) => ("the proxy refused", "", !says("responded 4")),
+        UreqError::Timeout(Timeout::Resolve) | UreqError::HostNotFound => (UNRESOLVED, "", true),
+        UreqError::Timeout(_) => ("it took longer than the connect limit", "", true),
+        UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => ("the connection was refused", "", true),
+        UreqError::Io(_) if says("lookup") => (UNRESOLVED, "", true),
+        // Before the connection stands, only TLS calls data invalid.
+        UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => ("the connection failed", "", true),
+        UreqError::ConnectionFailed => ("the connection failed", "", true),
+        _ if says("unexpected eof") => ("the connection ended in the TLS handshake", "", true),
+        _ if says("unknownissuer") || says("unable to get local issuer") || says("self-signed") => (
+            "its certificate is not trusted",
+            "; if a proxy inspects TLS here, or the CA is a private one, give the CA's certificate in SSL_CERT_FILE \
+             or with_root_certificates",
+            false,
+        ),
+        _ if says("expired") || says("not valid yet") || says("notvalidyet") => {
+            ("its certificate is out of date", "; or is the clock of this machine wrong?", false)
+        }
+        _ if says("not valid for") || says("mismatch") => {
+            ("its certificate is for another host", "; is the base URL right?", false)
+        }
+        _ if says("certificate") => ("its certificate was refused", "", false),
+        _ if says("corrupt message") || says("version number") || says("packet length") => {
+            ("what answers there does not speak TLS", "; is the port right?", false)
+        }
+        _ => ("TLS failed", "", false),
+    }
+}
