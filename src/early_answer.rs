@@ -80,10 +80,12 @@ impl<T: Transport> Watch<T> {
     fn look(&mut self, failed: bool) {
         self.last_look = Some(Instant::now());
         self.unwatched = 0;
-        if self.exchange.input_waits() {
+        while self.exchange.input_waits(self.inner.is_tls()) {
             let limit = NextTimeout { after: time::Duration::Exact(LOOK_WAIT), reason: LOOK, ..NextTimeout::default() };
             // If this fails, the next write will as well, and says why.
-            let _ = self.inner.await_input(limit);
+            if !self.inner.await_input(limit).is_ok_and(|more| more) {
+                break;
+            }
         }
         let ends = match self.drop_interim() {
             Head::Final(status) => failed || status >= 300,
@@ -153,14 +155,25 @@ impl<T: Transport> Transport for Watch<T> {
         if self.is_answered() {
             return Ok(());
         }
-        let sent = self.inner.transmit_output(amount, timeout);
-        if let Some(error) = sent.err().or_else(|| self.exchange.take_failure()) {
-            self.look(true);
-            return if self.is_answered() { Ok(()) } else { Err(error) };
+        let mut sent = self.inner.transmit_output(amount, timeout);
+        loop {
+            if let Some(error) = sent.err().or_else(|| self.exchange.take_failure()) {
+                self.look(true);
+                return if self.is_answered() { Ok(()) } else { Err(error) };
+            }
+            if !self.exchange.input_seen.swap(false, Ordering::Relaxed) {
+                break;
+            }
+            self.look(false);
+            if self.is_answered() {
+                return Ok(());
+            }
+            // It was no answer yet. What the socket could not send goes out before it is given more.
+            sent = self.exchange.send_backlog(timeout);
         }
         self.unwatched = self.unwatched.saturating_add(amount);
         let due = || self.unwatched >= LOOK_AFTER || self.last_look.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
-        if self.exchange.input_seen.swap(false, Ordering::Relaxed) || (self.exchange.is_sending_body() && due()) {
+        if self.exchange.is_sending_body() && due() {
             self.look(false);
         }
         Ok(())

@@ -21,9 +21,6 @@ use ureq::{Error, Timeout};
 /// that timed out, so there the whole stall limit is one slice.
 const SLICE: Duration = if cfg!(windows) { Duration::MAX } else { Duration::from_millis(50) };
 
-/// How much unsent data is kept at most while input is looked at, before a write simply blocks.
-const BACKLOG_MAX: usize = 1024 * 1024;
-
 /// "For ever", in a form that can be added to a point in time.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
@@ -42,14 +39,14 @@ pub(crate) struct Exchange {
     pub(crate) answered: AtomicBool,
     /// Whether a write was cut short because there is input.
     pub(crate) input_seen: AtomicBool,
-    /// Whether the socket may have received more than TLS, which reads record by record, has taken from it.
-    received: AtomicBool,
+    /// Whether the socket's buffer holds input. TLS may leave some there: OpenSSL takes one record at a time.
+    input_buffered: AtomicBool,
     /// Why a part of the body could not be sent. It takes this way around TLS, which would not read any more after
     /// a failed write, and the server's reason is worth reading.
     failure: Mutex<Option<Error>>,
     /// When the answer must be whole.
     answer_until: Mutex<Option<Instant>>,
-    stream: Mutex<Option<Arc<TcpStream>>>,
+    link: Mutex<Option<Arc<Link>>>,
 }
 
 impl Exchange {
@@ -73,8 +70,23 @@ impl Exchange {
     }
 
     /// Whether bytes have arrived that nobody has read. The end of the stream does not count.
-    pub(crate) fn input_waits(&self) -> bool {
-        self.received.load(Ordering::Relaxed) || lock(&self.stream).as_ref().is_some_and(|stream| input_waits(stream))
+    pub(crate) fn input_waits(&self, under_tls: bool) -> bool {
+        // Without TLS the socket's buffer is the caller's own, who knows what is in it.
+        let buffered = under_tls && self.input_buffered.load(Ordering::Relaxed);
+        buffered || lock(&self.link).as_ref().is_some_and(|link| input_waits(&link.stream))
+    }
+
+    /// Goes on with a write that was cut short, until it is done or there is input again.
+    pub(crate) fn send_backlog(&self, timeout: NextTimeout) -> Result<(), Error> {
+        let link = lock(&self.link).clone();
+        link.map_or(Ok(()), |link| self.send(&link, &[], timeout))
+    }
+
+    fn send(&self, link: &Link, bytes: &[u8], timeout: NextTimeout) -> Result<(), Error> {
+        if link.send(bytes, self.is_sending_body(), timeout)? {
+            self.input_seen.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 
@@ -105,12 +117,16 @@ impl<In: Transport> Connector<In> for SocketConnector {
         let stream = connect(details)?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(self.stall_timeout.min(SLICE)))?;
-        let stream = Arc::new(stream);
-        *lock(&self.exchange.stream) = Some(stream.clone());
+        let backlog = Mutex::new(Backlog { bytes: Vec::new(), moved: Instant::now() });
+        let link = Arc::new(Link { stream, stall_timeout: self.stall_timeout, backlog });
+        *lock(&self.exchange.link) = Some(link.clone());
         Ok(Some(Either::B(Socket {
-            link: Link { stream, exchange: self.exchange.clone(), stall_timeout: self.stall_timeout },
-            buffers: LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size()),
-            backlog: Vec::new(),
+            link,
+            exchange: self.exchange.clone(),
+            buffers: WatchedBuffers {
+                buffers: LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size()),
+                exchange: self.exchange.clone(),
+            },
             read_timeout: None,
         })))
     }
@@ -138,32 +154,57 @@ fn connect(details: &ConnectionDetails) -> Result<TcpStream, Error> {
 
 /// A TCP stream that never waits in a write while there is something to read.
 pub(crate) struct Socket {
-    link: Link,
-    buffers: LazyBuffers,
-    /// Accepted by [`transmit_output`](Transport::transmit_output), not sent yet.
-    backlog: Vec<u8>,
+    link: Arc<Link>,
+    exchange: Arc<Exchange>,
+    buffers: WatchedBuffers,
     read_timeout: Option<Duration>,
 }
 
+/// The stream, and what it has accepted and could not send yet.
+#[derive(Debug)]
 struct Link {
-    stream: Arc<TcpStream>,
-    exchange: Arc<Exchange>,
+    stream: TcpStream,
     stall_timeout: Duration,
+    backlog: Mutex<Backlog>,
+}
+
+#[derive(Debug)]
+struct Backlog {
+    bytes: Vec<u8>,
+    /// When a byte was sent last: a peer that shows signs of life but takes nothing stands still all the same.
+    moved: Instant,
 }
 
 impl Link {
-    /// Writes all of `bytes`, unless `may_stop` and input arrives while the peer does not take any; returns how
-    /// many went.
-    fn write(&self, bytes: &[u8], may_stop: bool, timeout: NextTimeout) -> Result<usize, Error> {
+    /// Sends the backlog and `bytes`. If `may_stop` and input arrives while the peer takes nothing, the rest becomes
+    /// the backlog, and the answer is true.
+    fn send(&self, bytes: &[u8], may_stop: bool, timeout: NextTimeout) -> Result<bool, Error> {
+        let Backlog { bytes: backlog, moved } = &mut *lock(&self.backlog);
+        if backlog.is_empty() {
+            *moved = Instant::now();
+            let sent = self.write(bytes, moved, may_stop, timeout)?;
+            backlog.extend_from_slice(bytes.get(sent..).unwrap_or_default());
+        } else {
+            backlog.extend_from_slice(bytes);
+            if !(may_stop && input_waits(&self.stream)) || bytes.is_empty() {
+                let sent = self.write(backlog, moved, may_stop, timeout)?;
+                backlog.drain(..sent);
+            }
+        }
+        Ok(!backlog.is_empty())
+    }
+
+    /// Writes all of `bytes`, unless it has to stop; returns how many went.
+    fn write(&self, bytes: &[u8], moved: &mut Instant, may_stop: bool, timeout: NextTimeout) -> Result<usize, Error> {
         let started = Instant::now();
-        let (mut sent, mut moved) = (0, started);
+        let mut sent = 0;
         while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-            match (&*self.stream).write(rest) {
+            match (&self.stream).write(rest) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(n) if n == rest.len() => return Ok(bytes.len()),
                 Ok(n) => {
                     sent += n;
-                    moved = Instant::now();
+                    *moved = Instant::now();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if is_timeout(&error) => {
@@ -176,36 +217,11 @@ impl Link {
             if started.elapsed() >= *timeout.after {
                 return Err(Error::Timeout(timeout.reason));
             }
-            if may_stop && self.exchange.input_waits() {
-                self.exchange.input_seen.store(true, Ordering::Relaxed);
+            if may_stop && input_waits(&self.stream) {
                 break;
             }
         }
         Ok(sent)
-    }
-}
-
-impl Socket {
-    fn may_stop(&self) -> bool {
-        self.link.exchange.is_sending_body() && self.backlog.len() < BACKLOG_MAX
-    }
-
-    /// Sends the backlog, or as much of it as goes before input arrives.
-    fn send_backlog(&mut self, timeout: NextTimeout) -> Result<(), Error> {
-        if !self.backlog.is_empty() {
-            let sent = self.link.write(&self.backlog, self.may_stop(), timeout)?;
-            self.backlog.drain(..sent);
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.send_backlog(timeout)?;
-        let may_stop = self.may_stop();
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
-        let sent = if self.backlog.is_empty() { self.link.write(output, may_stop, timeout)? } else { 0 };
-        self.backlog.extend_from_slice(output.get(sent..).unwrap_or_default());
-        Ok(())
     }
 }
 
@@ -216,12 +232,13 @@ impl Transport for Socket {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         // TLS sends what it was given in several records, and each would wait for the stall limit anew.
-        if lock(&self.link.exchange.failure).is_some() {
+        if lock(&self.exchange.failure).is_some() {
             return Ok(());
         }
-        match self.send(amount, timeout) {
-            Err(error) if self.link.exchange.is_sending_body() => {
-                *lock(&self.link.exchange.failure) = Some(error);
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        match self.exchange.send(&self.link, output, timeout) {
+            Err(error) if self.exchange.is_sending_body() => {
+                *lock(&self.exchange.failure) = Some(error);
                 Ok(())
             }
             result => result,
@@ -229,21 +246,10 @@ impl Transport for Socket {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        // Asked for more, so all that was received before has been taken.
-        self.link.exchange.received.store(false, Ordering::Relaxed);
-        let looking = timeout.reason == LOOK;
         let nothing_came = || match timeout.reason {
             LOOK => Error::Io(io::ErrorKind::WouldBlock.into()),
             reason => Error::Timeout(reason),
         };
-        if !looking {
-            match self.send_backlog(timeout) {
-                Err(Error::Timeout(reason)) => return Err(Error::Timeout(reason)),
-                // A connection that takes nothing more may still have an answer to give.
-                Err(_) => self.backlog.clear(),
-                Ok(()) => {}
-            }
-        }
         let limit = (*timeout.after).min(LONGEST);
         if limit.is_zero() {
             return Err(nothing_came());
@@ -254,7 +260,7 @@ impl Transport for Socket {
         }
         let deadline = Instant::now() + limit;
         let n = loop {
-            match (&*self.link.stream).read(self.buffers.input_append_buf()) {
+            match (&self.link.stream).read(self.buffers.input_append_buf()) {
                 // Only a program that is flooded with signals gets here twice.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted && Instant::now() < deadline => {}
                 Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {
@@ -264,13 +270,50 @@ impl Transport for Socket {
             }
         };
         self.buffers.input_appended(n);
-        self.link.exchange.received.store(n > 0, Ordering::Relaxed);
         Ok(n > 0)
     }
 
     /// Never to be used again: each exchange has a connection of its own.
     fn is_open(&mut self) -> bool {
         false
+    }
+}
+
+/// Buffers that tell the exchange whether there is input in them.
+struct WatchedBuffers {
+    buffers: LazyBuffers,
+    exchange: Arc<Exchange>,
+}
+
+impl Buffers for WatchedBuffers {
+    fn output(&mut self) -> &mut [u8] {
+        self.buffers.output()
+    }
+
+    fn input(&self) -> &[u8] {
+        self.buffers.input()
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        self.buffers.input_append_buf()
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.buffers.input_appended(amount);
+        self.exchange.input_buffered.fetch_or(amount > 0, Ordering::Relaxed);
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.buffers.input_consume(amount);
+        self.exchange.input_buffered.store(!self.buffers.input().is_empty(), Ordering::Relaxed);
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.buffers.tmp_and_output()
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.buffers.can_use_input()
     }
 }
 

@@ -1,21 +1,19 @@
 //! A server on loopback that does what a test tells it as data: it reads this much, writes these bytes, goes silent,
 //! resets. It notes what it saw, takes any free port, and ends with the test.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// No more of a request's body is kept.
-const KEPT: usize = 4 << 20;
-/// How often a connection that waits looks whether the test is over.
-const TICK: Duration = Duration::from_millis(10);
+use connection::Connection;
+
+mod connection;
 
 /// One thing that a connection does. When its steps are over, or the client has gone, it is closed.
 #[derive(Clone, Debug)]
@@ -33,6 +31,8 @@ pub(crate) enum Step {
     /// Reads a whole request, and says `100 Continue` if it is asked to.
     Request,
     Write(Vec<u8>),
+    /// Writes it all in one go, over TLS as records of their own.
+    WriteTogether(Vec<Vec<u8>>),
     /// Writes the same bytes until the client has gone.
     Flood(Vec<u8>),
     Pause(Duration),
@@ -238,200 +238,4 @@ fn listen(
         thread.join().unwrap();
     }
     connections
-}
-
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
-}
-
-struct Connection {
-    number: usize,
-    wire: Wire,
-    tcp: TcpStream,
-    shared: Arc<Shared>,
-    /// The place of the request that is being read.
-    request: Option<usize>,
-}
-
-impl Connection {
-    fn new(number: usize, tcp: TcpStream, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) -> Connection {
-        tcp.set_nonblocking(false).unwrap();
-        tcp.set_nodelay(true).unwrap();
-        tcp.set_read_timeout(Some(TICK)).unwrap();
-        tcp.set_write_timeout(Some(TICK)).unwrap();
-        let stream = tcp.try_clone().unwrap();
-        let wire = match tls {
-            Some(config) => Wire::Tls(Box::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream))),
-            None => Wire::Plain(stream),
-        };
-        Connection { number, wire, tcp, shared, request: None }
-    }
-
-    /// A client that goes away in the middle is a fact to be noted, and no failure of the server's.
-    fn play(mut self, script: &[Step]) {
-        let played = script.iter().try_for_each(|step| self.take(step));
-        if played.is_ok() && !matches!(script.last(), Some(Step::Reset | Step::Cut)) {
-            let _ = self.finish();
-        }
-    }
-
-    fn take(&mut self, step: &Step) -> io::Result<()> {
-        match step {
-            Step::Head => self.read_head(),
-            Step::Body(length) => self.read_body(*length),
-            Step::RestOfBody => self.read_body(self.left()),
-            Step::BodyButOneByte => self.read_body(self.left() - 1),
-            Step::SlowBody(piece, pause) => {
-                while self.left() > 0 {
-                    self.read_body(self.left().min(*piece))?;
-                    self.pause(*pause);
-                }
-                Ok(())
-            }
-            Step::Request => {
-                self.read_head()?;
-                if self.note(|request| request.header("Expect").is_some()) {
-                    self.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-                }
-                self.read_body(self.left())
-            }
-            Step::Write(bytes) => self.write(bytes),
-            Step::Flood(bytes) => loop {
-                self.write(bytes)?;
-                self.shared.flooded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            },
-            Step::Pause(pause) => {
-                self.pause(*pause);
-                Ok(())
-            }
-            Step::Drain => self.read_body(u64::MAX),
-            Step::Finish => self.finish(),
-            Step::Hold => {
-                self.pause(Duration::MAX);
-                Ok(())
-            }
-            Step::Reset => {
-                let started = Instant::now();
-                while !self.tcp.peek(&mut [0]).is_ok_and(|n| n > 0) {
-                    assert!(started.elapsed().as_secs() < 5, "nothing is left unread, so there can be no reset");
-                }
-                Ok(())
-            }
-            Step::Cut => self.tcp.shutdown(Shutdown::Both),
-            Step::Tunnel(target) => self.tunnel(*target),
-        }
-    }
-
-    /// Byte by byte, so that nothing of the body is taken along.
-    fn read_head(&mut self) -> io::Result<()> {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            if self.read(&mut byte)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            head.extend_from_slice(&byte);
-        }
-        let head = String::from_utf8_lossy(&head).into_owned();
-        let mut requests = self.shared.requests.lock().unwrap();
-        self.request = Some(requests.len());
-        requests.push(Request { connection: self.number, head, ..Request::default() });
-        Ok(())
-    }
-
-    fn read_body(&mut self, length: u64) -> io::Result<()> {
-        let (mut left, mut block) = (length, vec![0; 256 << 10]);
-        while left > 0 {
-            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
-            let n = self.read(&mut block[..wanted])?;
-            if n == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            left -= n as u64;
-            if self.request.is_some() {
-                self.note(|request| {
-                    request.body_bytes += n as u64;
-                    let kept = n.min(KEPT - request.body.len());
-                    request.body.extend_from_slice(&block[..kept]);
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Bytes of the body that have not been read.
-    fn left(&self) -> u64 {
-        self.note(|request| request.content_length() - request.body_bytes)
-    }
-
-    fn note<T>(&self, note: impl FnOnce(&mut Request) -> T) -> T {
-        note(&mut self.shared.requests.lock().unwrap()[self.request.unwrap()])
-    }
-
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = match &mut self.wire {
-                Wire::Plain(stream) => stream.read(buf),
-                Wire::Tls(stream) => stream.read(buf),
-            };
-            match read {
-                Err(error) if is_tick(&error) && !self.is_over() => {}
-                result => return result,
-            }
-        }
-    }
-
-    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = match &mut self.wire {
-                Wire::Plain(stream) => stream.write(bytes),
-                Wire::Tls(stream) => stream.write(bytes),
-            };
-            match written {
-                Ok(n) => bytes = &bytes[n..],
-                Err(error) if is_tick(&error) && !self.is_over() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        if let Wire::Tls(stream) = &mut self.wire {
-            stream.conn.send_close_notify();
-            stream.flush()?;
-        }
-        self.tcp.shutdown(Shutdown::Write)
-    }
-
-    fn pause(&self, pause: Duration) {
-        let started = Instant::now();
-        while !self.is_over() && started.elapsed() < pause {
-            thread::sleep(TICK.min(pause.saturating_sub(started.elapsed())));
-        }
-    }
-
-    fn tunnel(&self, target: SocketAddr) -> io::Result<()> {
-        let (client, server) = (&self.tcp, &TcpStream::connect(target)?);
-        client.set_read_timeout(None)?;
-        let pump = |mut from: &TcpStream, mut to: &TcpStream| {
-            // Whichever way ends, and however it does, the other one learns of it.
-            let _ = io::copy(&mut from, &mut to);
-            let _ = to.shutdown(Shutdown::Both);
-        };
-        thread::scope(|scope| {
-            scope.spawn(|| pump(server, client));
-            pump(client, server);
-        });
-        Ok(())
-    }
-
-    fn is_over(&self) -> bool {
-        self.shared.over.load(Ordering::Relaxed)
-    }
-}
-
-fn is_tick(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -99,6 +99,29 @@ fn a_refusal_is_told_in_the_servers_words_and_not_repeated() {
     }
 }
 
+#[test]
+fn an_answer_may_come_in_any_pieces_and_framing() {
+    let half = IDS.len() / 2;
+    let chunks = format!("5\r\n{}\r\n1c;x=y\r\n{}\r\n0\r\nX-Trailer: 1\r\n\r\n", &IDS[..5], &IDS[5..]);
+    let wholes = [
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{IDS}", IDS.len()),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"),
+        format!("HTTP/1.0 200 OK\r\nServer: old\r\n\r\n{IDS}"),
+        format!("HTTP/1.1 200\r\nConnection: close\r\n\r\n{IDS}"),
+    ];
+    assert_eq!(IDS.len() - 5, 0x1c, "the second chunk says so");
+    for whole in &wholes {
+        for size in [1, half, 4096] {
+            let pieces = whole.as_bytes().chunks(size).map(|piece| Step::Write(piece.into()));
+            for start in PLAIN_AND_TLS {
+                let script = [Step::Request].into_iter().chain(pieces.clone()).collect();
+                let server = start(vec![script]);
+                Caller::of(&server).with(super::early_answers::trusting).upload(Package::small()).ok();
+            }
+        }
+    }
+}
+
 /// Uploads to a server that at first answers like this and then accepts.
 fn after_later(status: &str, retry: Retry) -> (Outcome<mendix_deploy::UploadedPackage>, usize) {
     let server = Server::start([answered(status, r#"{"errorMessage":"slow down"}"#), accepted()]);

@@ -1,5 +1,7 @@
 //! The server refuses before it has got the body. The caller gets the refusal, at once, and the rest is not sent.
 
+use std::time::Duration;
+
 use mendix_deploy::{Client, ErrorKind};
 
 use super::caller::Caller;
@@ -120,6 +122,25 @@ fn a_refusal_in_the_packet_of_the_100_continue_costs_no_body() {
 }
 
 #[test]
+fn a_refusal_in_the_packet_of_the_100_continue_is_seen_in_a_record_of_its_own() {
+    // As long as the pages of a gateway are, so that it does not fit the first read of a TLS library.
+    let page = answer("403 Forbidden", &format!("{NO_RIGHTS}{}", " ".repeat(9000)));
+    let Step::Write(page) = page else { unreachable!() };
+    for end in [Step::Hold, Step::Drain] {
+        refused(TLS, &[Expect::Ignored], &[Step::WriteTogether(vec![CONTINUE.into(), page.clone()]), end]);
+    }
+}
+
+#[test]
+fn a_refusal_by_a_server_that_only_shows_signs_of_life_before() {
+    let sign = [write("HTTP/1.1 102 Processing\r\n\r\n"), Step::Pause(Duration::from_millis(15))];
+    let signs = sign.iter().cycle().take(120).cloned();
+    let then: Vec<_> = [Step::Body(MIB)].into_iter().chain(signs).chain([refusal(), Step::Hold]).collect();
+    refused(PLAIN, &[Expect::Honoured], &then);
+    refused(TLS, &[Expect::Honoured], &then);
+}
+
+#[test]
 fn a_refusal_in_the_place_of_the_100_continue_costs_no_body() {
     for start in PLAIN_AND_TLS {
         let seen = refused(start, &[Expect::Ignored], &[refusal(), Step::Drain]);
@@ -130,7 +151,7 @@ fn a_refusal_in_the_place_of_the_100_continue_costs_no_body() {
 #[test]
 fn a_refusal_in_pieces() {
     let Step::Write(refusal) = refusal() else { unreachable!() };
-    let pause = Step::Pause(std::time::Duration::from_millis(30));
+    let pause = Step::Pause(Duration::from_millis(30));
     let pieces = |size: usize| refusal.chunks(size).flat_map(|piece| [write(piece), pause.clone()]);
     for end in [Step::Hold, Step::Drain] {
         let then: Vec<_> = [Step::Body(MIB)].into_iter().chain(pieces(40)).chain([end]).collect();

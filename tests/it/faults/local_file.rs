@@ -1,6 +1,6 @@
 //! The local file: what cannot be a package never opens a connection, and one that changes never arrives as a whole.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -57,7 +57,7 @@ fn what_is_no_regular_file_is_refused_without_being_opened() {
 fn a_file_that_may_not_be_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let package = Package::small();
-    std::fs::set_permissions(&package, Permissions::from_mode(0o000)).unwrap();
+    std::fs::set_permissions(&package, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root may read everything, so there is nothing to see for it.
     if File::open(&package).is_err() {
         refused(package.as_ref(), &Upload::default(), "opened");

@@ -75,6 +75,20 @@ fn a_failed_job_ends_the_wait_with_its_ids() {
 }
 
 #[test]
+fn the_ids_are_told_before_the_first_poll() {
+    let server = Server::start([accepted(), status("Queued"), status("Completed")]);
+    let outcome = Caller::of(&server).upload_and_wait(Package::small(), &often());
+    let kinds = |event: &Event| match event {
+        Event::Uploading { .. } => 'u',
+        Event::Accepted { package_id, job_id } if package_id.as_str() == "p-1" && job_id.as_str() == "j-1" => 'a',
+        Event::Polled { .. } => 'p',
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(outcome.events.iter().map(kinds).collect::<String>(), "uuapp");
+    assert_eq!(outcome.ok().package_id.as_str(), "p-1");
+}
+
+#[test]
 fn a_job_that_is_not_visible_yet_is_waited_for() {
     let unseen = || answered("404 Not Found", r#"{"errorCode":"JOB_NOT_FOUND"}"#);
     let scripts = vec![unseen(), unseen(), status("Running"), status("Completed")];
@@ -163,7 +177,9 @@ fn time_that_runs_out_leaves_the_job_running() {
     let text = error.to_string();
     assert!(text.contains("Running") && text.contains("wait_for_job") && text.contains("calc"), "{text}");
     assert!(outcome.took >= limit && outcome.took < limit + Duration::from_secs(2), "{outcome:?}");
-    assert_eq!(seen.requests.len(), 5, "the last poll is made when the time is up");
+    // How many there are depends on the machine, but not that one follows each pause, the last one at the end.
+    assert_eq!(seen.requests.len(), outcome.pauses().len() + 1);
+    assert!((3..=5).contains(&seen.requests.len()), "{outcome:?}");
 }
 
 #[test]
@@ -185,7 +201,8 @@ fn no_extreme_of_the_settings_spins_or_overflows() {
     let zero = often().with_max_interval(Duration::ZERO).with_max_failures(0);
     let (quick, seen) = wait_on(vec![status("Queued")], &zero.with_timeout(SHORTEST * 3));
     quick.error(ErrorKind::StillRunning);
-    assert_eq!(seen.requests.len(), 4);
+    assert_eq!(seen.requests.len(), quick.pauses().len() + 1);
+    assert!(seen.requests.len() <= 4, "{quick:?}");
     let endless = Poll::default().with_timeout(Duration::MAX).with_max_interval(Duration::MAX);
     wait_on(vec![status("Completed")], &endless).0.ok();
     wait_on(vec![status("Completed")], &endless.without_timeout().with_max_failures(u32::MAX)).0.ok();

@@ -8,7 +8,7 @@ use mendix_deploy::{ErrorKind, Event, Retry};
 use super::caller::Caller;
 use super::early_answers::trusting;
 use super::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, write};
 
 #[test]
 fn a_reset_mid_body_is_retried_with_a_whole_body() {
@@ -61,6 +61,46 @@ fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
         assert!(outcome.took >= limit && outcome.took < limit * 7, "{outcome:?}");
         // What is sent before the standstill takes some, and over TLS in a debug build not little.
         assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
+    }
+}
+
+#[test]
+fn signs_of_life_are_no_progress() {
+    let sign = [write("HTTP/1.1 102 Processing\r\n\r\n"), Step::Pause(Duration::from_millis(30))];
+    let mut script = vec![Step::Head, go_ahead(), Step::Body(MIB)];
+    script.extend(sign.iter().cycle().take(400).cloned());
+    let server = Server::start([script]);
+    let limit = Duration::from_millis(300);
+    let caller = Caller::of(&server).with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
+    let outcome = caller.upload(Package::sparse(64 * MIB));
+    outcome.error(ErrorKind::Interrupted);
+    assert!(outcome.took >= limit && outcome.took < limit * 7, "{outcome:?}");
+}
+
+#[test]
+fn the_stall_limit_does_not_count_while_the_answer_is_awaited() {
+    for start in PLAIN_AND_TLS {
+        let server = start(vec![vec![Step::Request, Step::Pause(Duration::from_millis(400)), answer("200 OK", IDS)]]);
+        let limit = Duration::from_millis(100);
+        let caller = Caller::of(&server).with(trusting).with(|client| client.with_stall_timeout(limit));
+        caller.upload(Package::sparse(2 * MIB)).ok();
+    }
+}
+
+#[test]
+fn a_server_that_is_busy_before_it_has_the_body_gets_a_whole_one_later() {
+    // What it says early is a refusal, or no acceptance at least, and both allow another attempt.
+    for busy in ["503 Later", "429 Slow Down\nRetry-After: 0", "408 Too Slow", "500 Oops", "502 Bad Gateway"] {
+        for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
+            let script = [&before[..], &[answer(busy, "<html>"), Step::Drain]].concat();
+            let server = Server::start([script, accepted()]);
+            let outcome = Caller::of(&server).upload(Package::sparse(64 * MIB));
+            assert_eq!(outcome.retries(), 1, "{busy}: {outcome:?}");
+            outcome.ok();
+            let seen = server.stop();
+            assert!(seen.requests[0].body_bytes < seen.requests[0].content_length(), "{busy}");
+            assert_eq!(seen.requests[1].body_bytes, seen.requests[1].content_length());
+        }
     }
 }
 
