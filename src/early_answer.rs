@@ -156,6 +156,9 @@ impl<T: Transport> Transport for Watch<T> {
             return Ok(());
         }
         let mut sent = self.inner.transmit_output(amount, timeout);
+        if sent.is_ok() {
+            sent = self.exchange.send_backlog(timeout);
+        }
         loop {
             if let Some(error) = sent.err().or_else(|| self.exchange.take_failure()) {
                 self.look(true);
