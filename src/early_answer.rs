@@ -5,6 +5,10 @@
 //! follows it. The watch stands above TLS, looks for input between two writes, and once the server has refused lets
 //! the rest of the body go nowhere; ureq then parses the answer as if the body had been sent.
 
+mod exchange;
+mod link;
+mod socket;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -17,7 +21,9 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error, Timeout, config::Config};
 
-use crate::socket::{Exchange, LOOK, SocketConnector};
+use socket::{LOOK, SocketConnector};
+
+pub(crate) use exchange::{Exchange, LONGEST};
 
 /// How often a transmission that goes well is interrupted by a look. A look costs three short system calls.
 const LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -15,10 +15,9 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
 
 use crate::client::Client;
-use crate::early_answer;
+use crate::early_answer::{self, Exchange, LONGEST};
 use crate::error::{Error, Result};
 use crate::retry::retry_after;
-use crate::socket::{Exchange, LONGEST};
 
 /// No more of an answer's body is kept.
 const BODY_MAX: usize = 64 * 1024;

@@ -22,7 +22,6 @@ mod progress;
 #[cfg(test)]
 mod properties;
 mod retry;
-mod socket;
 mod upload;
 mod wait;
 

@@ -42,8 +42,11 @@ fn files_that_name(word: &str) -> Vec<String> {
 
 #[test]
 fn only_the_files_that_may_name_ureq_do() {
-    assert_eq!(files_that_name("ureq"), ["connecting.rs", "early_answer.rs", "http.rs", "socket.rs"]);
-    assert_eq!(files_that_name("ureq::unversioned"), ["early_answer.rs", "socket.rs"]);
+    assert_eq!(
+        files_that_name("ureq"),
+        ["connecting.rs", "early_answer.rs", "exchange.rs", "http.rs", "link.rs", "socket.rs"]
+    );
+    assert_eq!(files_that_name("ureq::unversioned"), ["early_answer.rs", "exchange.rs", "link.rs", "socket.rs"]);
 }
 
 #[test]
