@@ -132,6 +132,8 @@ mod tests {
             assert!(app.to_string().contains("AppId"), "{app}");
             let job = bad.parse::<JobId>().unwrap_err();
             assert!(job.to_string().contains("JobId"), "{job}");
+            let beginning: String = bad.escape_debug().take(64).collect();
+            assert!(job.to_string().starts_with(&format!("\"{beginning}")), "{job}");
             assert!(job.to_string().len() < 400, "a long id is not repeated whole");
             assert!(bad.parse::<PackageId>().is_err(), "{bad:?}");
         }

@@ -188,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    fn random_fractions_are_spread_between_zero_and_one() {
+        let fractions: Vec<f64> = (0..1000).map(|_| random_fraction()).collect();
+        assert!(fractions.iter().all(|fraction| (0.0..1.0).contains(fraction)));
+        assert!(fractions.iter().any(|fraction| *fraction < 0.1) && fractions.iter().any(|fraction| *fraction > 0.9));
+    }
+
+    #[test]
     fn no_setting_overflows() {
         let retry =
             Retry::default().with_attempts(u32::MAX).with_first_wait(Duration::MAX).with_max_wait(Duration::MAX);
@@ -209,6 +216,7 @@ mod tests {
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert_eq!(read("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60 * S));
         assert_eq!(read("Sat, 05 Nov 1994 08:50:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("Sun, 06 Nov 1994 23:59:60 GMT"), Some(54_623 * S), "a leap second");
         assert_eq!(read("Thu, 29 Feb 1996 00:00:00 GMT"), Some((825_552_000 - 784_111_777) * S));
         assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(Duration::from_secs(253_402_300_799 - 784_111_777)));
         for garbage in [
@@ -221,6 +229,8 @@ mod tests {
             "Sun, 06 Nov 0000 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:37 PST",
             "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 Nov 1994 08:49:61 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:37 GMT x",
             "Sun, 06 Foo 1994 08:49:37 GMT",

@@ -416,6 +416,26 @@ mod tests {
     }
 
     #[test]
+    fn what_ended_the_wait_keeps_the_kind_of_its_cause() {
+        for (cause, kind) in [
+            (|| Error::connect("refused".into(), true), ErrorKind::Connect),
+            (|| Error::rejected("later".into(), 429, true), ErrorKind::Rejected),
+            (|| Error::unknown_status("reset".into()), ErrorKind::Unknown),
+        ] as [(fn() -> Error, ErrorKind); 3]
+        {
+            let outcome = wait_on(&Poll::default(), |_| Err(cause()));
+            assert_eq!((outcome.result.unwrap_err().kind(), outcome.polls), (kind, 10));
+        }
+    }
+
+    #[test]
+    fn a_404_exactly_at_the_limit_ends_the_wait() {
+        let poll = Poll::default().with_interval(UNSEEN_LIMIT);
+        let outcome = wait_on(&poll, |_| Err(later(404)));
+        assert_eq!((outcome.polls, outcome.result.unwrap_err().status()), (2, Some(404)));
+    }
+
+    #[test]
     fn a_refusal_ends_the_wait_at_once_with_the_job() {
         let outcome = wait_on(&Poll::default(), |n| if n == 0 { Ok(JobStatus::Running) } else { Err(later(401)) });
         assert_eq!(outcome.polls, 2);
