@@ -32,6 +32,10 @@ impl PackageFile {
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(refuse("its name is not UTF-8, and the form's part must be named after it".into()));
         };
+        // A line break and a quote are escaped in the form's part; other control characters have no way to be written.
+        if file_name.chars().any(|c| c.is_ascii_control() && !matches!(c, '\t' | '\r' | '\n')) {
+            return Err(refuse("its name holds a control character".into()));
+        }
         match metadata.len() {
             0 => Err(refuse("it is empty".into())),
             size if size > size_limit => Err(refuse(format!(

@@ -96,6 +96,19 @@ fn awkward_file_names_arrive_as_they_are() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_name_that_no_header_can_hold_is_refused() {
+    let emulator = Emulator::start().unwrap();
+    for name in ["a\u{3}b", "\u{1b}[31m.mda", "a\u{7f}"] {
+        let file = TempFile::new(name, b"PK");
+        let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Package);
+        assert!(!error.to_string().contains(char::is_control), "{error:?}");
+    }
+    assert_eq!(emulator.requests(), 0);
+}
+
 #[test]
 fn every_size_around_a_buffer_arrives_whole() {
     let emulator = Emulator::start().unwrap();
