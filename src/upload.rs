@@ -1,10 +1,12 @@
 //! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::answer::{self, Refusal};
 use crate::attempts::repeat;
@@ -78,14 +80,37 @@ impl Upload {
 
 /// What an upload brings: the package that is being made, and the job that makes it. In JSON it is spelled as the
 /// API spells it: `{"PackageId":"…","JobId":"…"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct UploadedPackage {
     /// The package that the job will create.
     pub package_id: PackageId,
     /// The job to wait for.
     pub job_id: JobId,
+}
+
+impl Serialize for UploadedPackage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("UploadedPackage", 2)?;
+        fields.serialize_field("PackageId", &self.package_id)?;
+        fields.serialize_field("JobId", &self.job_id)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for UploadedPackage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = HashMap::<String, serde_json::Value>::deserialize(deserializer)?;
+        let id = |name| {
+            let text = fields.get(name).and_then(serde_json::Value::as_str);
+            text.ok_or_else(|| serde::de::Error::missing_field(name))
+        };
+        let custom = serde::de::Error::custom::<Error>;
+        Ok(UploadedPackage {
+            package_id: id("PackageId")?.parse().map_err(custom)?,
+            job_id: id("JobId")?.parse().map_err(custom)?,
+        })
+    }
 }
 
 /// Uploads the package in `file` to the app and returns its ids; the package exists once the job has completed.
@@ -317,6 +342,11 @@ mod tests {
         let json = serde_json::to_string(&both).unwrap();
         assert_eq!(json, r#"{"PackageId":"p","JobId":"j"}"#);
         assert_eq!(serde_json::from_str::<UploadedPackage>(&json).unwrap(), both);
+        let stored = r#"{"JobId":"j","Status":{"x":1},"PackageId":"p"}"#;
+        assert_eq!(serde_json::from_str::<UploadedPackage>(stored).unwrap(), both, "other fields are ignored");
+        let error = serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p"}"#).unwrap_err();
+        assert!(error.to_string().contains("missing field `JobId`"), "{error}");
+        assert!(serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p","JobId":"../x"}"#).is_err());
         for bad in [r#"{"PackageId":"p","JobId":""}"#, r#"{"PackageId":"../x","JobId":"j"}"#, r#"{"PackageId":"p"}"#] {
             assert_eq!(read(bad), None, "{bad}");
         }

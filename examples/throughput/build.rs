@@ -12,7 +12,7 @@ const ROUNDS: usize = 3;
 const PROFILE: &str =
     "[profile.release]\nopt-level = \"z\"\nlto = true\ncodegen-units = 1\npanic = \"abort\"\nstrip = true\n";
 const BARE: &str = "ureq = { version = \"~3.5.2\", default-features = false, features = [\"rustls\"] }\n\
-    serde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\nanyhow = \"1\"\n";
+    serde = \"1\"\nserde_json = \"1\"\nanyhow = \"1\"\n";
 
 pub(crate) fn run() -> anyhow::Result<()> {
     println!("measured on: {}; {}", machine(), version()?);
@@ -118,13 +118,6 @@ fn main() -> Result<(), mendix_deploy::Error> {
 const UREQ_PROGRAM: &str = r#"
 use std::io::Read;
 
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Uploaded {
-    package_id: String,
-    job_id: String,
-}
-
 fn main() -> anyhow::Result<()> {
     let head = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"calc.mda\"\r\n\r\n";
     let file = std::fs::File::open("calc.mda")?;
@@ -136,8 +129,8 @@ fn main() -> anyhow::Result<()> {
         .header("Content-Type", "multipart/form-data; boundary=B")
         .header("Content-Length", length)
         .send(ureq::SendBody::from_reader(&mut body))?;
-    let uploaded: Uploaded = serde_json::from_str(&response.body_mut().read_to_string()?)?;
-    println!("{} {}", uploaded.package_id, uploaded.job_id);
+    let uploaded: serde_json::Value = serde_json::from_str(&response.body_mut().read_to_string()?)?;
+    println!("{} {}", uploaded["PackageId"], uploaded["JobId"]);
     Ok(())
 }
 "#;
