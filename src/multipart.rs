@@ -105,7 +105,7 @@ impl<R: Read> Read for Multipart<R> {
             filled += n;
             self.position = self.position.saturating_add(n as u64);
         }
-        if filled < buf.len() && self.position >= self.tail_start() {
+        if self.position >= self.tail_start() {
             self.check_end()?;
             let offset = self.position - self.tail_start();
             let n = copy_from(&self.tail, offset, buf.get_mut(filled..).unwrap_or_default());

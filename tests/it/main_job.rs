@@ -161,6 +161,9 @@ fn refusals_say_what_they_usually_mean() {
         assert!(error.to_string().contains(means), "{error}");
         assert!(!error.may_have_been_accepted() && !error.is_transient());
     }
+    emulator.answer_next(1, 400);
+    let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+    assert!(error.to_string().ends_with("400, BAD REQUEST, the emulator was told to answer so"), "{error}");
     assert!(emulator.uploads().is_empty());
     let unknown: JobId = "j-1".parse().unwrap();
     let error = job_status(&emulator.client(), &app(), &unknown).unwrap_err();
