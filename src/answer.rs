@@ -35,7 +35,7 @@ pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: St
         413 => "it is over the server's limit; Mendix Cloud takes packages of up to 1 GB".into(),
         status if is_later(status) => match reply.retry_after {
             Some(wait) => format!("the server asks to try again in {}", Seconds(wait)),
-            None => "the server asks to try again later".into(),
+            None => "another try later may go better".into(),
         },
         _ => String::new(),
     };

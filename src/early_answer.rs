@@ -118,7 +118,8 @@ impl<T: Transport> Watch<T> {
         }
     }
 
-    /// Waits for `100 Continue`: its arrival is reported as the end of that wait, upon which ureq sends the body.
+    /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
+    /// or after a refusal believes that it does: on its own it would look at half a head again and again.
     fn await_continue(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let go_on = Err(Error::Timeout(Timeout::Await100));
         let started = Instant::now();
@@ -132,9 +133,13 @@ impl<T: Transport> Watch<T> {
                         return go_on;
                     }
                 }
-                // As in `look`: a server may say yes before it has read anything, and still wants the body.
-                Head::Final(200..=299) => return go_on,
-                Head::Final(_) | Head::NotHttp => return Ok(true),
+                head @ (Head::Final(_) | Head::NotHttp) => {
+                    // As in `look`: a server may say yes before it has read anything, and still wants the body.
+                    if !matches!(head, Head::Final(200..=299)) {
+                        self.exchange.answered.store(true, Ordering::Relaxed);
+                    }
+                    return go_on;
+                }
                 Head::Incomplete => {
                     let mut left = timeout;
                     if let time::Duration::Exact(after) = timeout.after {
@@ -235,7 +240,7 @@ impl<T: Transport> Transport for Watch<T> {
 enum Head {
     /// Too little to tell, or an interim answer that is not whole yet.
     Incomplete,
-    /// A whole interim answer of so many bytes.
+    /// A whole interim answer of so many bytes, or stray line breaks with the status 0 (RFC 9112 §2.2).
     Interim {
         status: u16,
         length: usize,
@@ -248,6 +253,10 @@ enum Head {
 impl Head {
     fn of(input: &[u8]) -> Head {
         const PATTERN: &[u8] = b"HTTP/1.d ddd";
+        let line_breaks = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if line_breaks > 0 {
+            return Head::Interim { status: 0, length: line_breaks };
+        }
         let fits = |(byte, pattern): (&u8, &u8)| match pattern {
             b'd' => byte.is_ascii_digit(),
             literal => byte == literal,
@@ -312,6 +321,7 @@ mod tests {
             ("HTTP/1.1 100 Continue\r\n\r\n", Head::Interim { status: 100, length: 25 }),
             ("HTTP/1.1 100\n\nHTTP", Head::Interim { status: 100, length: 14 }),
             ("HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200", Head::Interim { status: 103, length: 31 }),
+            ("\r\n\nHTTP/1.1 200", Head::Interim { status: 0, length: 3 }),
             ("HTTP/2 200", Head::NotHttp),
             ("SSH-2.0", Head::NotHttp),
             ("HTTP/1.1 4x3", Head::NotHttp),

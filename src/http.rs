@@ -21,8 +21,10 @@ use crate::retry::retry_after;
 
 /// No more of an answer's body is kept.
 const BODY_MAX: usize = 64 * 1024;
-/// How long the rest of a refusal may take once its head is there: what matters is known by then.
+/// How long the rest of a refusal may take once its head is there: what matters is known by then. If the head does not
+/// say where the body ends, less, as then it may well have no end.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
+const ENDLESS_REFUSAL_LIMIT: Duration = Duration::from_millis(100);
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
 /// A GET, or with a body a POST.
@@ -119,7 +121,9 @@ pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failu
         request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
     };
     if reply.status >= 300 {
-        exchange.limit_answer(REFUSAL_LIMIT);
+        let has_an_end =
+            headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+        exchange.limit_answer(if has_an_end { REFUSAL_LIMIT } else { ENDLESS_REFUSAL_LIMIT });
     }
     reply.cut_short = read_body(response.into_body().into_reader(), &mut reply.body).err();
     Ok(reply)

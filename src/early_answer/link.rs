@@ -47,6 +47,11 @@ impl Link {
         self.stream.set_nonblocking(false).is_ok() && peeked.is_ok_and(|n| n > 0)
     }
 
+    /// Accepts `bytes` without sending them.
+    pub(super) fn keep(&self, bytes: &[u8]) {
+        lock(&self.backlog).bytes.extend_from_slice(bytes);
+    }
+
     /// Sends the backlog and `bytes`. If `may_stop` and input arrives while the peer takes nothing, the rest becomes
     /// the backlog, and the answer is true.
     pub(super) fn send(&self, bytes: &[u8], may_stop: bool, timeout: NextTimeout) -> Result<bool, Error> {

@@ -37,7 +37,8 @@ impl<In: Transport> Connector<In> for SocketConnector {
         if let Some(transport) = chained {
             return Ok(Some(Either::A(transport)));
         }
-        let stream = connect(details)?;
+        let connect_until = Instant::now() + (*details.timeout.after).min(LONGEST);
+        let stream = connect(details, connect_until)?;
         let link = Arc::new(Link::new(stream, self.stall_timeout)?);
         *lock(&self.exchange.link) = Some(link.clone());
         Ok(Some(Either::B(Socket {
@@ -48,13 +49,13 @@ impl<In: Transport> Connector<In> for SocketConnector {
                 exchange: self.exchange.clone(),
             },
             read_timeout: None,
+            connect_until,
         })))
     }
 }
 
 /// Tries the addresses in turn, each with an equal share of the time that is left.
-fn connect(details: &ConnectionDetails) -> Result<TcpStream, Error> {
-    let deadline = Instant::now() + (*details.timeout.after).min(LONGEST);
+fn connect(details: &ConnectionDetails, deadline: Instant) -> Result<TcpStream, Error> {
     let mut failure = Error::ConnectionFailed;
     let addresses = details.addrs.len();
     for (tried, address) in details.addrs.iter().enumerate() {
@@ -78,6 +79,8 @@ pub(crate) struct Socket {
     exchange: Arc<Exchange>,
     buffers: WatchedBuffers,
     read_timeout: Option<Duration>,
+    /// When the connection must stand, with TLS and a proxy's consent. ureq gives each read all of the limit.
+    connect_until: Instant,
 }
 
 impl Transport for Socket {
@@ -91,6 +94,11 @@ impl Transport for Socket {
             return Ok(());
         }
         let output = self.buffers.output().get(..amount).unwrap_or_default();
+        // What TLS wants to say of its own during a look waits for the next write: a look must not block, nor fail.
+        if timeout.reason == LOOK {
+            self.link.keep(output);
+            return Ok(());
+        }
         match self.exchange.send(&self.link, output, timeout) {
             Err(error) if self.exchange.is_sending_body() => {
                 *lock(&self.exchange.failure) = Some(error);
@@ -105,7 +113,10 @@ impl Transport for Socket {
             LOOK => Error::Io(io::ErrorKind::WouldBlock.into()),
             reason => Error::Timeout(reason),
         };
-        let limit = (*timeout.after).min(LONGEST);
+        let mut limit = (*timeout.after).min(LONGEST);
+        if !self.exchange.connected.load(Ordering::Relaxed) {
+            limit = limit.min(self.connect_until.saturating_duration_since(Instant::now()));
+        }
         if limit.is_zero() {
             return Err(nothing_came());
         }

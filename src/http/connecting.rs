@@ -50,12 +50,14 @@ pub(super) fn outlook(error: &UreqError) -> (&'static str, &'static str, bool) {
     let text = error.to_string().to_ascii_lowercase();
     let says = |word: &str| text.contains(word);
     match error {
-        UreqError::ConnectProxyFailed(_) if says("407") => (
+        // 407 is the standard; some proxies say 401.
+        UreqError::ConnectProxyFailed(_) if says("407") || says("401") => (
             "the proxy wants a user name and password",
             "; give them in HTTPS_PROXY=http://user:password@host:port",
             false,
         ),
         UreqError::ConnectProxyFailed(_) => ("the proxy refused", "", !says("responded 4")),
+        UreqError::Protocol(_) => ("what answers there is no HTTP proxy", "; is HTTPS_PROXY right?", false),
         UreqError::Timeout(Timeout::Resolve) | UreqError::HostNotFound => (UNRESOLVED, "", true),
         UreqError::Timeout(_) => ("it took longer than the connect limit", "", true),
         UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => ("the connection was refused", "", true),

@@ -160,6 +160,32 @@ fn a_refusal_in_pieces() {
     }
 }
 
+/// The head of the answer to `Expect` often comes in several packets; waiting for the rest must cost nothing.
+#[test]
+fn a_refusal_in_the_place_of_the_100_continue_may_come_in_pieces() {
+    let Step::Write(refusal) = refusal() else { unreachable!() };
+    let (first, second) = refusal.split_at(30);
+    for start in [PLAIN, TLS] {
+        let pause = Step::Pause(Duration::from_millis(400));
+        let server = start(vec![vec![Step::Head, write(first), pause, write(second), Step::Hold]]);
+        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(20 * MIB));
+        assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(403));
+        assert!(outcome.cpu.is_none_or(|cpu| cpu < Duration::from_millis(200)), "{outcome:?}");
+        assert_eq!(server.stop().body_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_refusal_without_a_length_on_an_open_connection_is_not_waited_on() {
+    let text = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n\r\n<h1>no</h1>";
+    for start in [PLAIN, TLS] {
+        let server = start(vec![vec![Step::Head, write(text), Step::Hold]]);
+        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(20 * MIB));
+        assert!(outcome.error(ErrorKind::Rejected).to_string().contains("<h1>no</h1>"));
+        assert!(outcome.took < Duration::from_millis(900), "{outcome:?}");
+    }
+}
+
 #[test]
 fn a_refusal_over_tls_at_once() {
     refused(TLS, &EXPECTS, &[refusal(), Step::Hold]);

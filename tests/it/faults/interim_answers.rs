@@ -91,6 +91,17 @@ fn a_100_continue_that_nobody_asked_for_is_ignored() {
 }
 
 #[test]
+fn a_stray_line_break_before_an_answer_is_ignored() {
+    for before in ["HTTP/1.1 100 Continue\r\n\r\n\r\n", "\r\n\r\n", "\nHTTP/1.1 100 Continue\r\n\r\n"] {
+        let server = Server::start([vec![Step::Head, write(before), Step::RestOfBody, answer("200 OK", IDS)]]);
+        let outcome = Caller::of(&server).upload(Package::sparse(3 * MIB));
+        assert!(outcome.cpu.is_none_or(|cpu| cpu < Duration::from_millis(300)), "{outcome:?}");
+        outcome.ok();
+        assert_eq!(server.stop().connections, 1);
+    }
+}
+
+#[test]
 fn a_poll_ignores_interim_answers() {
     let interim = write("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
     let script = vec![Step::Head, interim, answer("200 OK", r#"{"Status":"Running"}"#)];

@@ -143,6 +143,22 @@ fn a_proxy_that_says_nothing_ends_in_the_connect_limit() {
 }
 
 #[test]
+fn a_proxy_whose_answer_drips_ends_in_the_connect_limit() {
+    if child::is_running() {
+        let client = Client::from_env().unwrap().with_retry(Retry::never());
+        let caller = Caller::from(client.with_connect_timeout(Duration::from_millis(400)), |_| {});
+        let outcome = caller.upload(Package::small());
+        let error = outcome.error(ErrorKind::Connect);
+        assert!(format!("{error:?}").contains("connect limit"), "{error:?}");
+        assert!(outcome.took < Duration::from_millis(1500), "{outcome:?}");
+        return;
+    }
+    let drip = |byte: &u8| [write([*byte]), Step::Pause(Duration::from_millis(50))];
+    let steps: Vec<_> = b"HTTP/1.1 200 Connection established".iter().flat_map(drip).collect();
+    with_answer_to_connect("a_proxy_whose_answer_drips_ends_in_the_connect_limit", &steps);
+}
+
+#[test]
 fn a_proxy_that_is_not_there_is_named() {
     if child::is_running() {
         let outcome = upload(3 * MIB, Retry::never());
