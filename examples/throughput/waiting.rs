@@ -17,9 +17,9 @@ pub(crate) fn run() {
         ("1 s doubling to 30 s", Box::new(move |_, last| (last * 2).clamp(s(1), s(30)))),
     ];
     println!("\nwaiting, simulated: the worst delay for jobs of up to so long, and the polls until then");
-    print!("{:<22}", "job of");
+    print!("{:<8}", "job of");
     for (name, _) in &schedules {
-        print!("{name:>19}");
+        print!("{name:>21}");
     }
     println!();
     let mut on_time = true;
@@ -31,7 +31,7 @@ pub(crate) fn run() {
         ("5 min", 150_000, 300_000),
         ("30 min", 900_000, 1_790_000),
     ] {
-        print!("{label:<22}");
+        print!("{label:<8}");
         for (index, (_, next)) in schedules.iter().enumerate() {
             let (mut worst, mut polls) = (Duration::ZERO, 0);
             for millis in (shortest..=longest).step_by(50) {
@@ -43,7 +43,7 @@ pub(crate) fn run() {
             if index == 0 {
                 most_polls = most_polls.max(polls);
             }
-            print!("{:>19}", format!("{:.1} s, {polls} polls", worst.as_secs_f64()));
+            print!("{:>21}", format!("{:.1} s, {polls} polls", worst.as_secs_f64()));
         }
         println!();
     }
