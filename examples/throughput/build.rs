@@ -27,23 +27,35 @@ fn in_folder(folder: &Path) -> anyhow::Result<()> {
     let empty = "fn main() {}\n";
     let bare = project(folder, "bare", BARE, empty, "")?;
     let sdk = project(folder, "sdk", &ours, empty, "")?;
+    // What the crate would have to build if it used derive macros.
+    let with_derive = BARE.replace("serde = \"1\"", "serde = { version = \"1\", features = [\"derive\"] }");
+    let derive = project(folder, "derive", &with_derive, empty, "")?;
+    let projects = [
+        ("the dependencies alone", &bare),
+        ("mendix-deploy with its dependencies", &sdk),
+        ("the dependencies with serde's derive", &derive),
+    ];
 
     println!("\ncrates in the tree, without the program itself (cargo tree -e normal)");
-    println!("  the dependencies alone: {}", crates(&bare)?);
-    println!("  mendix-deploy with its dependencies: {}", crates(&sdk)?);
+    for (name, project) in projects {
+        println!("  {name:<37} {:>5}", crates(project)?);
+    }
 
     println!("\ncold release build, medians of {ROUNDS} rounds in turn");
-    let (mut bare_times, mut sdk_times) = (Vec::new(), Vec::new());
+    let mut times = projects.map(|_| Vec::new());
     for _ in 0..ROUNDS {
-        bare_times.push(cold_build(&bare)?);
-        sdk_times.push(cold_build(&sdk)?);
+        for ((_, project), times) in projects.iter().zip(&mut times) {
+            times.push(cold_build(project)?);
+        }
     }
-    let bare_time = spread(bare_times.into_iter()).context("no rounds")?;
-    let sdk_time = spread(sdk_times.into_iter()).context("no rounds")?;
-    for (name, time) in [("the dependencies alone", bare_time), ("mendix-deploy", sdk_time)] {
-        println!("  {name:<24} {:.1} s ({:.1}, {:.1})", time.median, time.least, time.most);
+    let mut medians = Vec::new();
+    for ((name, _), times) in projects.iter().zip(times) {
+        let time = spread(times.into_iter()).context("no rounds")?;
+        println!("  {name:<37} {:>5.1} s ({:.1}, {:.1})", time.median, time.least, time.most);
+        medians.push(time.median);
     }
-    verdict("our share of the build, in percent", Some((sdk_time.median / bare_time.median - 1.0) * 100.0), 5.0);
+    let share = medians.first().zip(medians.get(1)).map(|(bare, sdk)| (sdk / bare - 1.0) * 100.0);
+    verdict("our share of the build, in percent", share, 5.0);
 
     println!("\nsmallest useful program: one upload; opt-level z, LTO, panic = abort, stripped");
     let with_ureq = project(folder, "with-ureq", BARE, UREQ_PROGRAM, PROFILE)?;

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use mendix_deploy::emulator::Emulator;
 
-use crate::main_job::TempFile;
+use crate::package::Package;
 
 /// An example as `cargo test` has built it. `cargo test --test it` on its own builds none, so that is made up for.
 fn program(name: &str) -> Command {
@@ -55,8 +55,8 @@ fn quickstart_needs_nothing_and_shows_the_main_job() {
 fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
-    let file = TempFile::new("x.mda", b"PK");
-    let output = example("upload", &emulator).args(["calc"]).arg(&file.0).arg("named.mda").output().unwrap();
+    let file = Package::named("x.mda", b"PK");
+    let output = example("upload", &emulator).args(["calc"]).arg(file.as_ref()).arg("named.mda").output().unwrap();
     let (out, err) = text(&output);
     assert!(output.status.success(), "{err}");
     let received = emulator.uploads().pop().unwrap();
@@ -72,13 +72,14 @@ fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
 fn upload_fails_with_words_and_a_status_when_it_does() {
     let emulator = Emulator::start().unwrap();
     emulator.refuse_credentials();
-    let file = TempFile::new("x.mda", b"PK");
-    let output = example("upload", &emulator).arg("calc").arg(&file.0).output().unwrap();
+    let file = Package::named("x.mda", b"PK");
+    let output = example("upload", &emulator).arg("calc").arg(file.as_ref()).output().unwrap();
     let (out, err) = text(&output);
     assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
     assert!(err.contains("no package was made") && err.contains("the user name or the API key is wrong"), "{err}");
 
-    let unset = example("upload", &emulator).env_remove("MENDIX_API_KEY").arg("calc").arg(&file.0).output().unwrap();
+    let unset =
+        example("upload", &emulator).env_remove("MENDIX_API_KEY").arg("calc").arg(file.as_ref()).output().unwrap();
     assert!(text(&unset).1.contains("MENDIX_API_KEY is not set"));
     let usage = example("upload", &emulator).output().unwrap();
     assert!(!usage.status.success() && text(&usage).1.contains("usage: upload APP_ID FILE [NAME]"));
@@ -88,10 +89,10 @@ fn upload_fails_with_words_and_a_status_when_it_does() {
 fn wait_takes_up_a_job_where_upload_left_it() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     let client = emulator.client();
     let app = "calc".parse().unwrap();
-    let job = mendix_deploy::upload_package(&client, &app, &file.0, &mendix_deploy::Upload::default()).unwrap().job_id;
+    let job = mendix_deploy::upload_package(&client, &app, &file, &mendix_deploy::Upload::default()).unwrap().job_id;
     let output = example("wait", &emulator).args(["calc", job.as_str()]).output().unwrap();
     let (out, err) = text(&output);
     assert!(output.status.success(), "{err}");

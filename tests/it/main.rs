@@ -6,6 +6,7 @@
 mod examples;
 mod faults;
 mod main_job;
+mod package;
 mod security;
 mod server;
 mod tidy;

@@ -1,6 +1,5 @@
 //! The main job, end to end: a file on disk, a real socket, a job that ends.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,26 +9,7 @@ use mendix_deploy::{
     upload_package, wait_for_job,
 };
 
-/// A file that is removed with the test that made it.
-pub(crate) struct TempFile(pub(crate) PathBuf);
-
-impl TempFile {
-    pub(crate) fn new(name: &str, content: &[u8]) -> Self {
-        let unique = format!("mendix-deploy-{}-{:?}", std::process::id(), std::thread::current().id());
-        let folder = std::env::temp_dir().join(unique);
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join(name);
-        std::fs::write(&path, content).unwrap();
-        TempFile(path)
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-        let _ = std::fs::remove_dir(self.0.parent().unwrap());
-    }
-}
+use crate::package::Package;
 
 fn app() -> AppId {
     "calc".parse().unwrap()
@@ -50,9 +30,9 @@ fn watched(client: Client) -> (Client, Arc<Mutex<Vec<String>>>) {
 fn a_package_is_uploaded_and_its_job_waited_for() {
     let emulator = Emulator::start().unwrap();
     let content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
-    let file = TempFile::new("calc_1.0.0.45.mda", &content);
+    let file = Package::named("calc_1.0.0.45.mda", &content);
     let (client, lines) = watched(emulator.client());
-    let uploaded = upload_and_wait(&client, &app(), &file.0, &Upload::default(), &quick()).unwrap();
+    let uploaded = upload_and_wait(&client, &app(), &file, &Upload::default(), &quick()).unwrap();
 
     let received = emulator.uploads().pop().unwrap();
     assert_eq!((received.package_id, received.job_id), (uploaded.package_id.clone(), uploaded.job_id.clone()));
@@ -72,15 +52,15 @@ fn a_package_is_uploaded_and_its_job_waited_for() {
 #[test]
 fn the_package_name_can_be_set_or_left_to_the_server() {
     let emulator = Emulator::start().unwrap();
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     let long = "n".repeat(300);
     for name in ["a\"b", "a\r\nb", "a;b\\c", "100%25", "a+b&c=d#e?f", "a b", "é漢🦀", "../../x", &long] {
         let upload = Upload::default().with_name(name);
-        upload_package(&emulator.client(), &app(), &file.0, &upload).unwrap();
+        upload_package(&emulator.client(), &app(), &file, &upload).unwrap();
         let received = emulator.uploads().pop().unwrap();
         assert_eq!((received.name.as_str(), received.file_name.as_str()), (name, "x.mda"));
     }
-    upload_package(&emulator.client(), &app(), &file.0, &Upload::default().without_name()).unwrap();
+    upload_package(&emulator.client(), &app(), &file, &Upload::default().without_name()).unwrap();
     assert_eq!(emulator.uploads().pop().unwrap().name, "default.mda");
 }
 
@@ -89,8 +69,8 @@ fn the_package_name_can_be_set_or_left_to_the_server() {
 fn awkward_file_names_arrive_as_they_are() {
     let emulator = Emulator::start().unwrap();
     for name in ["a\"b.mda", "a\r\nb", "a;b\\c%41", "a+b &c#", "é漢🦀"] {
-        let file = TempFile::new(name, b"PK");
-        upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap();
+        let file = Package::named(name, b"PK");
+        upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap();
         let received = emulator.uploads().pop().unwrap();
         assert_eq!((received.name.as_str(), received.file_name.as_str()), (name, name));
     }
@@ -101,8 +81,8 @@ fn awkward_file_names_arrive_as_they_are() {
 fn a_file_name_that_no_header_can_hold_is_refused() {
     let emulator = Emulator::start().unwrap();
     for name in ["a\u{3}b", "\u{1b}[31m.mda", "a\u{7f}"] {
-        let file = TempFile::new(name, b"PK");
-        let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+        let file = Package::named(name, b"PK");
+        let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Package);
         assert!(!error.to_string().contains(char::is_control), "{error:?}");
     }
@@ -116,8 +96,8 @@ fn every_size_around_a_buffer_arrives_whole() {
     let buffer = 128 * 1024;
     for size in [1, 2, buffer - 200, buffer - 1, buffer, buffer + 1, 2 * buffer, 3 << 20] {
         let content: Vec<u8> = (0..=250).cycle().take(size).collect();
-        let file = TempFile::new("x.mda", &content);
-        upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap();
+        let file = Package::named("x.mda", &content);
+        upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap();
         assert!(emulator.uploads().pop().unwrap().content.unwrap() == content, "{size} bytes");
     }
 }
@@ -125,9 +105,9 @@ fn every_size_around_a_buffer_arrives_whole() {
 #[test]
 fn a_wait_that_ran_out_is_resumed_with_the_job_of_its_error() {
     let emulator = Emulator::start().unwrap();
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     let at_once = quick().with_timeout(Duration::ZERO);
-    let error = upload_and_wait(&emulator.client(), &app(), &file.0, &Upload::default(), &at_once).unwrap_err();
+    let error = upload_and_wait(&emulator.client(), &app(), &file, &Upload::default(), &at_once).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StillRunning);
     assert!(error.may_have_been_accepted());
     let received = emulator.uploads().pop().unwrap();
@@ -142,8 +122,8 @@ fn a_failed_job_is_an_error_of_the_wait_and_a_status_of_a_look() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
     emulator.fail_jobs();
-    let file = TempFile::new("x.mda", b"PK");
-    let error = upload_and_wait(&emulator.client(), &app(), &file.0, &Upload::default(), &quick()).unwrap_err();
+    let file = Package::named("x.mda", b"PK");
+    let error = upload_and_wait(&emulator.client(), &app(), &file, &Upload::default(), &quick()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::JobFailed);
     assert!(error.package_id().is_some());
     let status = job_status(&emulator.client(), &app(), error.job_id().unwrap()).unwrap();
@@ -153,16 +133,16 @@ fn a_failed_job_is_an_error_of_the_wait_and_a_status_of_a_look() {
 #[test]
 fn refusals_say_what_they_usually_mean() {
     let emulator = Emulator::start().unwrap();
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     for (status, means) in [(401, "API key is wrong"), (403, "API Rights"), (404, "subdomain"), (413, "1 GB")] {
         emulator.answer_next(1, status);
-        let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+        let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(status)));
         assert!(error.to_string().contains(means), "{error}");
         assert!(!error.may_have_been_accepted() && !error.is_transient());
     }
     emulator.answer_next(1, 400);
-    let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+    let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
     assert!(error.to_string().ends_with("400, BAD REQUEST, the emulator was told to answer so"), "{error}");
     assert!(emulator.uploads().is_empty());
     let unknown: JobId = "j-1".parse().unwrap();
@@ -174,10 +154,10 @@ fn refusals_say_what_they_usually_mean() {
 fn what_was_not_accepted_is_tried_again_and_shown() {
     let emulator = Emulator::start().unwrap();
     emulator.answer_next(2, 503);
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     let (client, lines) = watched(emulator.client());
     let client = client.with_retry(Retry::default().with_first_wait(Duration::from_millis(2)));
-    upload_package(&client, &app(), &file.0, &Upload::default()).unwrap();
+    upload_package(&client, &app(), &file, &Upload::default()).unwrap();
     let lines = lines.lock().unwrap();
     let retries: Vec<_> = lines.iter().filter(|line| line.starts_with("attempt")).collect();
     assert_eq!(retries.len(), 2);
@@ -188,8 +168,8 @@ fn what_was_not_accepted_is_tried_again_and_shown() {
 fn a_look_at_a_job_is_repeated_when_the_server_is_busy() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
-    let file = TempFile::new("x.mda", b"PK");
-    let job = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap().job_id;
+    let file = Package::named("x.mda", b"PK");
+    let job = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap().job_id;
     emulator.answer_next(2, 503);
     let client = emulator.client().with_retry(Retry::default().with_first_wait(Duration::from_millis(2)));
     assert_eq!(job_status(&client, &app(), &job).unwrap(), JobStatus::Completed);
@@ -199,10 +179,10 @@ fn a_look_at_a_job_is_repeated_when_the_server_is_busy() {
 #[test]
 fn repeating_what_is_transient_never_uploads_twice() {
     let emulator = Emulator::start().unwrap();
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     let at_once = quick().with_timeout(Duration::ZERO);
     for _ in 0..3 {
-        let result = upload_and_wait(&emulator.client(), &app(), &file.0, &Upload::default(), &at_once);
+        let result = upload_and_wait(&emulator.client(), &app(), &file, &Upload::default(), &at_once);
         if !result.unwrap_err().is_transient() {
             break;
         }
@@ -213,9 +193,9 @@ fn repeating_what_is_transient_never_uploads_twice() {
 #[test]
 fn a_server_error_brings_the_servers_code() {
     let emulator = Emulator::start().unwrap();
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     emulator.answer_next(1, 500);
-    let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+    let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
     assert_eq!((error.status(), error.code()), (Some(500), Some("INTERNAL SERVER ERROR")));
     emulator.answer_next(1, 502);
     let client = emulator.client().with_retry(Retry::never());
@@ -226,10 +206,10 @@ fn a_server_error_brings_the_servers_code() {
 #[test]
 fn a_package_name_that_no_url_holds_is_refused() {
     let emulator = Emulator::start().unwrap();
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     let upload = |length: usize| {
         let upload = Upload::default().with_name("é".repeat(length / 2));
-        upload_package(&emulator.client(), &app(), &file.0, &upload)
+        upload_package(&emulator.client(), &app(), &file, &upload)
     };
     assert_eq!(upload(2050).unwrap_err().kind(), ErrorKind::Config);
     assert_eq!(emulator.requests(), 0);
@@ -239,9 +219,9 @@ fn a_package_name_that_no_url_holds_is_refused() {
 #[test]
 fn an_unknown_outcome_is_not_tried_again() {
     let emulator = Emulator::start().unwrap();
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     emulator.answer_next(1, 500);
-    let error = upload_package(&emulator.client(), &app(), &file.0, &Upload::default()).unwrap_err();
+    let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert!(error.may_have_been_accepted() && !error.is_transient());
     assert!(error.to_string().contains("\"x.mda\""), "{error}");
@@ -252,7 +232,7 @@ fn an_unknown_outcome_is_not_tried_again() {
 fn the_events_can_be_matched_on() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
-    let file = TempFile::new("x.mda", b"PK");
+    let file = Package::named("x.mda", b"PK");
     let seen = Arc::new(Mutex::new((None, None)));
     let into = seen.clone();
     let client = emulator.client().on_event(move |event| match event {
@@ -263,7 +243,7 @@ fn the_events_can_be_matched_on() {
         Event::Polled { next_poll: None, status: JobStatus::Completed, .. } => {}
         other => panic!("{other}"),
     });
-    let uploaded = upload_and_wait(&client, &app(), &file.0, &Upload::default(), &quick()).unwrap();
+    let uploaded = upload_and_wait(&client, &app(), &file, &Upload::default(), &quick()).unwrap();
     let seen = seen.lock().unwrap();
     assert_eq!(seen.0, Some((2, 2)));
     assert_eq!(seen.1, Some((uploaded.package_id, uploaded.job_id)));

@@ -3,7 +3,7 @@
 use mendix_deploy::{ErrorKind, Retry};
 
 use crate::faults::caller::{Caller, KEY, assert_no_key};
-use crate::faults::package::{MIB, Package};
+use crate::package::{MIB, Package};
 use crate::server::{IDS, Seen, Server, Step, accepted, answer, answered};
 
 #[test]

@@ -10,7 +10,7 @@ use mendix_deploy::{Client, ErrorKind, Retry};
 
 use crate::faults::caller::{Caller, KEY, Outcome, USER, fast_retry};
 use crate::faults::child;
-use crate::faults::package::{MIB, Package};
+use crate::package::{MIB, Package};
 use crate::server::{Server, Step, accepted, answer, write};
 
 const CA: &[u8] = include_bytes!("../certs/ca.pem");

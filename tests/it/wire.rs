@@ -6,7 +6,7 @@ use std::thread;
 
 use mendix_deploy::{Client, Upload, job_status, upload_package};
 
-use crate::main_job::TempFile;
+use crate::package::Package;
 
 /// Answers one request with `answer` and returns its bytes, head and body.
 fn request_seen_by_a_server(answer: &'static str, make: impl FnOnce(&Client)) -> String {
@@ -51,10 +51,10 @@ fn head_of(request: &str) -> (String, Vec<String>) {
 
 #[test]
 fn an_upload_is_one_part_named_file_with_an_exact_length() {
-    let file = TempFile::new("calc 1.mda", b"PK\x03\x04");
+    let file = Package::named("calc 1.mda", b"PK\x03\x04");
     let ids = r#"{"PackageId":"p-1","JobId":"j-1"}"#;
     let request = request_seen_by_a_server(ids, |client| {
-        upload_package(client, &"calc".parse().unwrap(), &file.0, &Upload::default()).unwrap();
+        upload_package(client, &"calc".parse().unwrap(), &file, &Upload::default()).unwrap();
     });
     let (first, headers) = head_of(&request);
     assert_eq!(first, "POST /api/v2/apps/calc/packages/upload?name=calc%201.mda HTTP/1.1");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mendix_deploy::{Error, ErrorKind, Retry};
 
 use super::caller::{Caller, Outcome, fast_retry};
-use super::package::{MIB, Package};
+use crate::package::{MIB, Package};
 use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answered};
 
 /// The package was sent once, may exist, and the text says how to find out.

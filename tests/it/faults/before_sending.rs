@@ -7,7 +7,7 @@ use std::time::Duration;
 use mendix_deploy::{Client, ErrorKind, Event, Retry};
 
 use super::caller::{Caller, KEY, USER, fast_retry};
-use super::package::Package;
+use crate::package::Package;
 use crate::server::{IDS, Server, accepted, answered};
 
 /// An address where nobody listens. On Linux it has a host to itself, so that no other test gets the same port.

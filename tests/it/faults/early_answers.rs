@@ -5,7 +5,7 @@ use std::time::Duration;
 use mendix_deploy::{Client, ErrorKind};
 
 use super::caller::Caller;
-use super::package::{MIB, Package};
+use crate::package::{MIB, Package};
 use crate::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, write};
 
 const NO_RIGHTS: &str = r#"{"errorMessage":"no API Rights for this app","errorCode":"NOT ALLOWED"}"#;

@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use mendix_deploy::{AppId, Client, ErrorKind, JobId, PackageId, Upload};
 
 use super::caller::{Caller, KEY, USER, assert_well_formed};
-use super::package::Package;
+use crate::package::Package;
 use crate::server::{IDS, Request, Server};
 
 #[test]

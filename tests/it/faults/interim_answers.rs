@@ -6,7 +6,7 @@ use mendix_deploy::ErrorKind;
 
 use super::caller::Caller;
 use super::early_answers::trusting;
-use super::package::{KIB, MIB, Package};
+use crate::package::{KIB, MIB, Package};
 use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, write};
 
 const SIZE: u64 = 3 * MIB;

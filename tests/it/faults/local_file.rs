@@ -9,7 +9,7 @@ use mendix_deploy::{ErrorKind, Event, Upload};
 
 use super::caller::Caller;
 use super::child;
-use super::package::{KIB, MIB, Package};
+use crate::package::{KIB, MIB, Package};
 use crate::server::{IDS, Server};
 
 const GIB: u64 = 1 << 30;

@@ -2,7 +2,6 @@
 
 pub(crate) mod caller;
 pub(crate) mod child;
-pub(crate) mod package;
 
 mod answers;
 mod before_sending;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mendix_deploy::ErrorKind;
 
 use super::caller::Caller;
-use super::package::{MIB, Package};
+use crate::package::{MIB, Package};
 use crate::server::{Server, Step, answered, write};
 
 /// What the server may manage to send before nobody takes any more: what fits the buffers of both ends.

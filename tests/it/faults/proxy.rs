@@ -7,7 +7,7 @@ use mendix_deploy::{Client, ErrorKind, Retry};
 use super::caller::{Caller, KEY, Outcome, USER, fast_retry};
 use super::child;
 use super::early_answers::trusting;
-use super::package::{MIB, Package};
+use crate::package::{MIB, Package};
 use crate::server::{Seen, Server, Step, accepted, answer, go_ahead, write};
 
 const PASSWORD: &str = "pr0xy-pa55";

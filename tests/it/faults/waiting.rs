@@ -7,7 +7,7 @@ use std::time::Duration;
 use mendix_deploy::{ErrorKind, Event, JobId, JobStatus, PackageId, Poll};
 
 use super::caller::{Caller, Outcome};
-use super::package::Package;
+use crate::package::Package;
 use crate::server::{Seen, Server, Step, accepted, answer, answered, write};
 
 const SHORTEST: Duration = Duration::from_millis(100);
