@@ -53,7 +53,7 @@ macro_rules! id {
             }
         }
 
-        // By hand, as in upload.rs: `derive` would make five more crates for every user to compile.
+        // By hand, as in uploaded.rs: `derive` would make five more crates for every user to compile.
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.0)

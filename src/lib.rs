@@ -23,6 +23,7 @@ mod progress;
 mod properties;
 mod retry;
 mod upload;
+mod uploaded;
 mod wait;
 
 pub use client::Client;
@@ -31,5 +32,6 @@ pub use event::Event;
 pub use id::{AppId, JobId, PackageId};
 pub use job::{JobStatus, job_status};
 pub use retry::Retry;
-pub use upload::{Upload, UploadedPackage, upload_and_wait, upload_package};
+pub use upload::{Upload, upload_and_wait, upload_package};
+pub use uploaded::UploadedPackage;
 pub use wait::{Poll, wait_for_job};

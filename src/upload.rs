@@ -1,23 +1,20 @@
 //! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::ser::SerializeStruct;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::answer::{self, Refusal};
 use crate::attempts::repeat;
-use crate::client::{ApiKey, Client};
+use crate::client::Client;
 use crate::error::{Error, Result, shown};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
-use crate::id::{AppId, JobId, PackageId};
+use crate::id::AppId;
 use crate::multipart::{Boundary, Multipart};
 use crate::package_file::PackageFile;
 use crate::progress::Progress;
+use crate::uploaded::UploadedPackage;
 use crate::wait::{Poll, wait_for_job};
 
 /// The documented limit is "1 GB"; read as the larger of the two usual meanings, so that the server decides.
@@ -75,41 +72,6 @@ impl Upload {
     pub fn with_size_limit(mut self, bytes: u64) -> Self {
         self.size_limit = bytes;
         self
-    }
-}
-
-/// What an upload brings: the package that is being made, and the job that makes it. In JSON it is spelled as the
-/// API spells it: `{"PackageId":"…","JobId":"…"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct UploadedPackage {
-    /// The package that the job will create.
-    pub package_id: PackageId,
-    /// The job to wait for.
-    pub job_id: JobId,
-}
-
-impl Serialize for UploadedPackage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("UploadedPackage", 2)?;
-        fields.serialize_field("PackageId", &self.package_id)?;
-        fields.serialize_field("JobId", &self.job_id)?;
-        fields.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for UploadedPackage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = HashMap::<String, serde_json::Value>::deserialize(deserializer)?;
-        let id = |name| {
-            let text = fields.get(name).and_then(serde_json::Value::as_str);
-            text.ok_or_else(|| serde::de::Error::missing_field(name))
-        };
-        let custom = serde::de::Error::custom::<Error>;
-        Ok(UploadedPackage {
-            package_id: id("PackageId")?.parse().map_err(custom)?,
-            job_id: id("JobId")?.parse().map_err(custom)?,
-        })
     }
 }
 
@@ -243,7 +205,7 @@ impl Post<'_> {
     }
 
     fn read_ids(&self, reply: &Reply) -> Result<UploadedPackage> {
-        match ids(&reply.body, &self.client.api_key) {
+        match UploadedPackage::read(&reply.body, &self.client.api_key) {
             Some(ids) if reply.request_was_whole => Ok(ids),
             Some(ids) => {
                 let said = "the server accepted it, and the connection broke";
@@ -301,16 +263,6 @@ impl Post<'_> {
     }
 }
 
-/// The ids of a success body, if both are there and can be used. A server that gives the key back as an id is not
-/// one whose ids can be shown.
-fn ids(body: &[u8], key: &ApiKey) -> Option<UploadedPackage> {
-    let [package, job] = answer::fields(body, ["PackageId", "JobId"])?;
-    if key.is_in(&package) || key.is_in(&job) {
-        return None;
-    }
-    Some(UploadedPackage { package_id: package.parse().ok()?, job_id: job.parse().ok()? })
-}
-
 /// Everything but the unreserved characters of RFC 3986 §2.3, which mean themselves everywhere in a URL.
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -332,31 +284,5 @@ mod tests {
     fn a_name_is_percent_encoded_down_to_the_unreserved_characters() {
         assert_eq!(percent_encoded("calc_1.0.0-45~x.mda"), "calc_1.0.0-45~x.mda");
         assert_eq!(percent_encoded("a b+c&d#e%f/../é\r\n\""), "a%20b%2Bc%26d%23e%25f%2F..%2F%C3%A9%0D%0A%22");
-    }
-
-    #[test]
-    fn ids_are_read_whole_or_not_at_all() {
-        let read = |body: &str| ids(body.as_bytes(), &ApiKey::new("s3cret-key").unwrap());
-        let both = read(r#"{"PackageId":"p","JobId":"j"}"#).unwrap();
-        assert_eq!((both.package_id.as_str(), both.job_id.as_str()), ("p", "j"));
-        let json = serde_json::to_string(&both).unwrap();
-        assert_eq!(json, r#"{"PackageId":"p","JobId":"j"}"#);
-        assert_eq!(serde_json::from_str::<UploadedPackage>(&json).unwrap(), both);
-        let stored = r#"{"JobId":"j","Status":{"x":1},"PackageId":"p"}"#;
-        assert_eq!(serde_json::from_str::<UploadedPackage>(stored).unwrap(), both, "other fields are ignored");
-        let error = serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p"}"#).unwrap_err();
-        assert!(error.to_string().contains("missing field `JobId`"), "{error}");
-        assert!(serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p","JobId":"../x"}"#).is_err());
-        for bad in [r#"{"PackageId":"p","JobId":""}"#, r#"{"PackageId":"../x","JobId":"j"}"#, r#"{"PackageId":"p"}"#] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_id_that_repeats_the_key_is_not_used_but_a_short_key_may_occur_in_one() {
-        let body = br#"{"PackageId":"p-s3cret-key","JobId":"job-1"}"#;
-        let read = |key: &str| ids(body, &ApiKey::new(key).unwrap());
-        assert_eq!((read("S3cret-Key"), read("job-1")), (None, None));
-        assert!(read("b").is_some() && read("s3cret").is_some());
     }
 }
