@@ -24,10 +24,11 @@ pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: St
     let said = Refusal::of(&reply.body, &client.api_key);
     let mut message = format!("{what} was refused: {}{}", reply.status, said.after_the_status());
     let meaning = match reply.status {
-        300..=399 => format!(
-            "redirects are not followed, for the key would go along; it points to {}: is the base URL right?",
-            reply.target.as_deref().map_or_else(|| "the same host".into(), |target| shown(target, &client.api_key))
-        ),
+        300..=399 => {
+            let target = reply.target.as_deref().map(|target| format!(" to {}", shown(target, &client.api_key)));
+            let target = target.unwrap_or_default();
+            format!("redirects{target} are not followed, for the key would go along: is the base URL right?")
+        }
         401 => "the user name or the API key is wrong".into(),
         403 => "the user lacks API Rights for this app; they are given on the Permissions tab of its Environments page"
             .into(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::client::Client;
 use crate::error::Result;
-use crate::event::Event;
+use crate::event::{Event, Seconds};
 use crate::retry::{Decision, Reason, random_fraction};
 
 /// Calls `attempt` until it succeeds, its error allows no repetition, or the client's patience is over.
@@ -22,7 +22,10 @@ pub(crate) fn repeat<T>(client: &Client, mut attempt: impl FnMut() -> Result<T>)
                 return Err(error.and(&format!(" (after {attempts} attempts)")));
             }
             Decision::GiveUp(Reason::AskedTooMuch) => {
-                return Err(error.and(", which is longer than Retry allows to wait"));
+                let asked = Seconds(error.retry_after().unwrap_or_default());
+                return Err(
+                    error.and(&format!("; not repeated, as the server asks to wait {asked}, longer than Retry allows"))
+                );
             }
         };
         client.notify(&Event::Retrying { attempt: number, wait, reason: one_line(&error) });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base_url::{BaseUrl, MENDIX_CLOUD};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::event::Event;
 use crate::http::RootCertificates;
 use crate::retry::Retry;
@@ -89,20 +89,17 @@ impl Client {
                 Err(Error::config(format!("the environment variable {name} is not UTF-8")))
             }
         };
-        let named = |name: &str, e: Error| Error::config(format!("{name}: {e}"));
         let (username, api_key) = (required("MENDIX_USERNAME")?, required("MENDIX_API_KEY")?);
-        let mut client = Client::new(&username, &api_key).map_err(|e| named("MENDIX_USERNAME, MENDIX_API_KEY", e))?;
+        let mut client = Client::new(&username, &api_key).map_err(|e| e.found_in("MENDIX_USERNAME, MENDIX_API_KEY"))?;
         if std::env::var_os("MENDIX_DEPLOY_URL").is_some_and(|url| !url.is_empty()) {
             let url = required("MENDIX_DEPLOY_URL")?;
-            client = client.with_base_url(&url).map_err(|e| named("MENDIX_DEPLOY_URL", e))?;
+            client = client.with_base_url(&url).map_err(|e| e.found_in("MENDIX_DEPLOY_URL"))?;
         }
         if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
-            let file = Path::new(&file);
-            let pem = std::fs::read(file)
-                .map_err(|e| Error::config(format!("SSL_CERT_FILE: cannot read {}", file.display())).because(e))?;
-            client = client
-                .with_root_certificates(&pem)
-                .map_err(|e| named(&format!("SSL_CERT_FILE, {}", file.display()), e))?;
+            let source = format!("SSL_CERT_FILE, {}", shown(Path::new(&file)));
+            let pem = std::fs::read(&file)
+                .map_err(|e| Error::config("the file cannot be read").because(e).found_in(&source))?;
+            client = client.with_root_certificates(&pem).map_err(|e| e.found_in(&source))?;
         }
         Ok(client)
     }

@@ -113,6 +113,9 @@ impl Error {
 
 /// A path in one line, whatever is in its name.
 pub(crate) fn shown(path: &Path) -> String {
+    if path.as_os_str().is_empty() {
+        return "(an empty path)".to_owned();
+    }
     path.display()
         .to_string()
         .chars()
@@ -225,6 +228,12 @@ impl Error {
             Some(cause) => self.because(anyhow::anyhow!("the answer broke off: {cause:#}")),
             None => self,
         }
+    }
+
+    /// Says at the beginning of the line where the bad input came from.
+    pub(crate) fn found_in(mut self, name: &str) -> Self {
+        self.0.message.insert_str(0, &format!("{name}: "));
+        self
     }
 
     /// Adds a remark to the end of the line, such as how many attempts were made.

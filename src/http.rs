@@ -1,5 +1,5 @@
-//! One request over HTTP: out goes a request, back comes a reply or a failure. The only file that names ureq's
-//! stable API.
+//! One request over HTTP: out goes a request, back comes a reply or a failure. With `connecting` below it and
+//! `early_answer`, the only code that names ureq.
 
 mod connecting;
 

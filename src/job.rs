@@ -33,12 +33,9 @@ pub enum JobStatus {
 impl JobStatus {
     /// Compared without case. The text came from the server, so it is made harmless first.
     fn read(text: &str, key: &ApiKey) -> Self {
-        let text = answer::shown(text, key);
         let known = [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed];
-        known
-            .into_iter()
-            .find(|status| status.as_str().eq_ignore_ascii_case(&text))
-            .unwrap_or_else(|| JobStatus::Other(text.chars().take(OTHER_MAX).collect()))
+        let known = known.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text.trim()));
+        known.unwrap_or_else(|| JobStatus::Other(answer::shown(text, key).chars().take(OTHER_MAX).collect()))
     }
 
     /// The status as the API spells it.
@@ -134,6 +131,7 @@ mod tests {
         let read = |text| JobStatus::read(text, &key);
         assert_eq!(read("completed"), JobStatus::Completed);
         assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
+        assert_eq!(JobStatus::read("Completed", &ApiKey::new("e").unwrap()), JobStatus::Completed);
         assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
         assert_eq!(read("Completed?").to_string(), "Completed?");
         assert_eq!(read("\u{1b}[2Js3cret"), JobStatus::Other("[2J[key]".into()));

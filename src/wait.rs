@@ -20,7 +20,8 @@ const UNSEEN_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// The first poll comes at once. Then each pause is a tenth of the time waited so far, at least the interval
 /// (default 1 s) and at most the longest interval (default 15 s): a finished job is noticed within a tenth of its
-/// own duration, and half an hour takes about 150 requests. A `Retry-After` of the server's makes a pause longer, up to 5 min.
+/// own duration, and half an hour takes about 150 requests. A `Retry-After` of the server's makes a pause longer, up to
+/// 5 min.
 /// The last pause is cut to the time that is left, and one last poll is made when the time (default 30 min) is up.
 ///
 /// ```
@@ -108,9 +109,9 @@ impl Poll {
 /// of `poll` and one request.
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` when the time is up (call again
-/// to go on waiting); `Rejected` for any other refusal, such as 401 or 403, at once; `Connect`, `Rejected` or `Unknown`
-/// after too many failures in a row, with the last one as its source.
+/// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` when the time is up (call
+/// again to go on waiting); `Rejected` for any other refusal, such as 401 or 403, at once; `Connect`, `Rejected` or
+/// `Unknown` after too many failures in a row, with the last one as its source.
 ///
 /// ```no_run
 /// use mendix_deploy::{ErrorKind, Poll, wait_for_job};
@@ -212,7 +213,8 @@ fn job_failed(app: &AppId, job: &JobId) -> Error {
 }
 
 fn gave_up(last: Error, failures: u32, job: &JobId) -> Error {
-    let message = format!("gave up waiting for job {job}: {failures} polls in a row failed; the job goes on");
+    let polls = if failures == 1 { "the last poll".to_owned() } else { format!("{failures} polls in a row") };
+    let message = format!("gave up waiting for job {job}: {polls} failed; the job may go on");
     let error = match (last.kind(), last.status()) {
         (crate::ErrorKind::Connect, _) => Error::connect(message, true),
         (crate::ErrorKind::Rejected, Some(status)) => Error::rejected(message, status, true),
@@ -222,7 +224,8 @@ fn gave_up(last: Error, failures: u32, job: &JobId) -> Error {
         Some(status) => error.with_status(status),
         None => error,
     };
-    error.with_job(job).with_retry_after(last.retry_after()).because(last)
+    let code = last.code().map(str::to_owned);
+    error.with_job(job).with_code(code).with_retry_after(last.retry_after()).because(last)
 }
 
 fn still_running(
@@ -232,12 +235,12 @@ fn still_running(
     last_status: Option<&JobStatus>,
     failure: Option<Error>,
 ) -> Error {
-    let status = last_status.map_or("not known", JobStatus::as_str);
-    let message = format!(
-        "job {job} of app {app} had not ended after {} (last status: {status}); it goes on: call wait_for_job with \
-         this job to go on waiting",
-        Seconds(elapsed)
-    );
+    let elapsed = Seconds(elapsed);
+    let so_far = match last_status {
+        Some(status) => format!("had not ended after {elapsed} (last status: {status}); it goes on"),
+        None => format!("has shown no status for {elapsed}; it may go on"),
+    };
+    let message = format!("job {job} of app {app} {so_far}: call wait_for_job with this job to go on waiting");
     let error = Error::still_running(message, job);
     match failure {
         Some(failure) => error.because(failure),

@@ -14,7 +14,7 @@ fn main() -> Result<(), mendix_deploy::Error> {
     // Without these lines, every change to any file of the crate would upload the package again.
     println!("cargo::rerun-if-changed={PACKAGE}");
     println!("cargo::rerun-if-env-changed=DEPLOY_APP");
-    let Ok(app) = std::env::var("DEPLOY_APP") else {
+    let Some(app) = std::env::var("DEPLOY_APP").ok().filter(|app| !app.is_empty()) else {
         println!("cargo::warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set");
         return Ok(());
     };

@@ -217,6 +217,15 @@ fn a_package_name_that_no_url_holds_is_refused() {
 }
 
 #[test]
+fn a_wait_for_a_job_that_never_shows_does_not_say_that_it_goes_on() {
+    let emulator = Emulator::start().unwrap();
+    let poll = quick().with_timeout(Duration::from_millis(150));
+    let error = wait_for_job(&emulator.client(), &app(), &"j-1".parse().unwrap(), &poll).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StillRunning);
+    assert!(error.to_string().contains("has shown no status") && !error.to_string().contains("it goes on"), "{error}");
+}
+
+#[test]
 fn an_unknown_outcome_is_not_tried_again() {
     let emulator = Emulator::start().unwrap();
     let file = Package::named("x.mda", b"PK");

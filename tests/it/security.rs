@@ -40,7 +40,7 @@ fn a_redirect_to_nowhere_is_an_error_all_the_same() {
     assert_eq!(Caller::of(&server).status().error(ErrorKind::Rejected).status(), Some(304));
 }
 
-/// Places in which a server can repeat the key. The client's helper looks for it in all that is said.
+/// Places in which a server can repeat the key. `Caller` looks for it in all that is said.
 fn echoes(key: &str) -> Vec<String> {
     vec![
         format!(r#"{{"errorCode":"{key}","errorMessage":"{key} is wrong","details":["{key}"]}}"#),
