@@ -56,9 +56,14 @@ fn is_later(status: u16) -> bool {
 
 impl Refusal {
     /// The server's words, to be put behind the status of its answer.
-    pub(crate) fn after_the_status(&self) -> String {
+    fn after_the_status(&self) -> String {
         let said = self.code.iter().chain([&self.text]).filter(|part| !part.is_empty());
         said.flat_map(|part| [", ", part]).collect()
+    }
+
+    /// The whole answer in words, for one that is neither a success nor a refusal.
+    pub(crate) fn as_answer(&self, status: u16) -> String {
+        format!("the server answered {status}{}", self.after_the_status())
     }
 
     /// The API's two shapes of an error body, or whatever a gateway in front of it said instead.

@@ -154,6 +154,11 @@ impl Error {
         error
     }
 
+    /// What could not be reached, why in a few words, and what may help.
+    pub(crate) fn cannot_connect(target: &str, reason: &str, hint: &str, transient: bool) -> Self {
+        Self::connect(format!("cannot connect to {target}: {reason}{hint}"), transient)
+    }
+
     pub(crate) fn rejected(message: String, status: u16, transient: bool) -> Self {
         let mut error = Self::new(ErrorKind::Rejected, message).with_status(status);
         error.0.transient = transient;

@@ -100,8 +100,7 @@ fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobS
         }
         status => {
             let said = Refusal::of(&reply.body, key);
-            let how = format!("the server answered {status}{}", said.after_the_status());
-            unknown(app, job, &how).with_code(said.code)
+            unknown(app, job, &said.as_answer(status)).with_code(said.code)
         }
     };
     Err(error.with_status(reply.status).with_retry_after(reply.retry_after))
@@ -114,7 +113,7 @@ fn unknown(app: &AppId, job: &JobId, how: &str) -> Error {
 fn failed(Failure { stage, cause }: Failure, app: &AppId, job: &JobId) -> Error {
     let error = match stage {
         Stage::Connecting { target, reason, hint, transient } => {
-            Error::connect(format!("cannot connect to {target}: {reason}{hint}"), transient)
+            Error::cannot_connect(&target, &reason, hint, transient)
         }
         Stage::ReadingBody | Stage::Sending | Stage::AwaitingAnswer => unknown(app, job, "no usable answer came"),
     };

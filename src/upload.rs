@@ -197,7 +197,7 @@ impl Post<'_> {
             300..=499 | 503 => Err(answer::rejected(self.client, reply, &self.what(), self.not_found())),
             status => {
                 let said = Refusal::of(&reply.body, &self.client.api_key);
-                let how = format!("the server answered {status}{}", said.after_the_status());
+                let how = said.as_answer(status);
                 let error = if reply.request_was_whole { self.unknown(SENT, &how) } else { self.interrupted(&how) };
                 Err(error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after))
             }
@@ -226,7 +226,7 @@ impl Post<'_> {
     fn failed(&self, Failure { stage, cause }: Failure) -> Error {
         let error = match stage {
             Stage::Connecting { target, reason, hint, transient } => {
-                Error::connect(format!("cannot connect to {target}: {reason}{hint}"), transient)
+                Error::cannot_connect(&target, &reason, hint, transient)
             }
             Stage::ReadingBody => Error::package(
                 self.package.path(),
