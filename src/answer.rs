@@ -6,6 +6,7 @@ use crate::client::{ApiKey, Client};
 use crate::error::Error;
 use crate::event::Seconds;
 use crate::http::Reply;
+use crate::text;
 
 /// Server text in a message is cut after so many bytes.
 pub(crate) const SHOWN_MAX: usize = 2 * 1024;
@@ -57,8 +58,14 @@ fn is_later(status: u16) -> bool {
 impl Refusal {
     /// The server's words, to be put behind the status of its answer.
     fn after_the_status(&self) -> String {
-        let said = self.code.iter().chain([&self.text]).filter(|part| !part.is_empty());
-        said.flat_map(|part| [", ", part]).collect()
+        let mut said = String::new();
+        for part in [self.code.as_deref().unwrap_or_default(), &self.text] {
+            if !part.is_empty() {
+                said.push_str(", ");
+                said.push_str(part);
+            }
+        }
+        said
     }
 
     /// The whole answer in words, for one that is neither a success nor a refusal.
@@ -68,10 +75,10 @@ impl Refusal {
 
     /// The API's two shapes of an error body, or whatever a gateway in front of it said instead.
     pub(crate) fn of(body: &[u8], key: &ApiKey) -> Refusal {
-        let Ok(Value::Object(body)) = serde_json::from_slice(without_bom(body)) else {
+        let Some(object) = json_object(body) else {
             return Refusal { code: None, text: excerpt(body, key) };
         };
-        let inner = body.get("error").and_then(Value::as_object).unwrap_or(&body);
+        let inner = object.get("error").filter(|error| error.is_object()).unwrap_or(&object);
         let field = |name: &str, newer: &str| {
             let value = inner.get(name).or_else(|| inner.get(newer))?;
             let text = shown(&plain(value)?, key);
@@ -81,7 +88,7 @@ impl Refusal {
         let text = match (field("errorMessage", "message"), field("details", "detail")) {
             (Some(message), Some(details)) => format!("{message} ({details})"),
             (Some(text), None) | (None, Some(text)) => text,
-            (None, None) => shown(&Value::Object(body.clone()).to_string(), key),
+            (None, None) => shown(&object.to_string(), key),
         };
         Refusal { code, text }
     }
@@ -96,17 +103,19 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// The texts of these fields of a JSON object, without regard to the case of their names (the specification itself
-/// spells `JobId` and `JobID`); `None` unless all are there. Other fields and a byte order mark are ignored.
-pub(crate) fn fields<const N: usize>(body: &[u8], names: [&str; N]) -> Option<[String; N]> {
-    let Ok(Value::Object(body)) = serde_json::from_slice(without_bom(body)) else { return None };
-    let any_case = |name: &str| body.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    let mut texts = names.map(|_| String::new());
-    for (text, name) in texts.iter_mut().zip(names) {
-        let value = body.get(name).or_else(|| any_case(name))?;
-        value.as_str()?.trim().clone_into(text);
-    }
-    Some(texts)
+/// The text of a field, without regard to the case of its name: the specification itself spells `JobId` and `JobID`.
+pub(crate) fn field(object: &Value, name: &str) -> Option<String> {
+    let any_case =
+        || object.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let value = object.get(name).or_else(any_case)?;
+    Some(value.as_str()?.trim().to_owned())
+}
+
+/// The body as a JSON object, if it is one. A byte order mark is ignored.
+pub(crate) fn json_object(body: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(without_bom(body)).ok()?;
+    // Not `from_str`, which would be compiled a second time here.
+    text.parse().ok().filter(Value::is_object)
 }
 
 /// What to say of an answer that looks like success and is of no use.
@@ -120,7 +129,7 @@ pub(crate) fn no_use(reply: &Reply, key: &ApiKey) -> String {
 /// Whether `body` is a complete JSON object already, so that nothing of interest can follow.
 pub(crate) fn is_whole_object(body: &[u8]) -> bool {
     let trimmed = body.trim_ascii_end();
-    trimmed.ends_with(b"}") && serde_json::from_slice::<serde::de::IgnoredAny>(without_bom(trimmed)).is_ok()
+    trimmed.ends_with(b"}") && json_object(trimmed).is_some()
 }
 
 /// The beginning of a body of any kind, as text that can be shown.
@@ -130,10 +139,8 @@ pub(crate) fn excerpt(body: &[u8], key: &ApiKey) -> String {
 
 /// Server text made harmless: no key, no control characters or escapes, white space folded, at most 2 KiB.
 pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
-    let visible: String = text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect();
-    let folded = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     // The key goes before the cut, or the cut could leave a part of it.
-    let mut text = key.redact(&folded);
+    let mut text = key.redact(&text::harmless(text));
     if text.len() > SHOWN_MAX {
         let ellipsis = '…';
         let end = (0..=SHOWN_MAX - ellipsis.len_utf8()).rev().find(|end| text.is_char_boundary(*end));
@@ -141,12 +148,6 @@ pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
         text.push(ellipsis);
     }
     text
-}
-
-/// Neither a control character (escape sequences begin with one) nor one that reorders or hides what is around it.
-fn is_harmless(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn without_bom(body: &[u8]) -> &[u8] {
@@ -202,7 +203,10 @@ mod tests {
 
     #[test]
     fn fields_are_found_in_any_case_and_all_or_none() {
-        let read = |body: &str| fields(body.as_bytes(), ["PackageId", "JobId"]);
+        let read = |body: &str| {
+            let object = json_object(body.as_bytes())?;
+            Some([field(&object, "PackageId")?, field(&object, "JobId")?])
+        };
         let both = Some(["p".to_owned(), "j".to_owned()]);
         assert_eq!(read(r#"{"extra":[1],"JobID":"j","PackageId":" p "}"#), both);
         assert_eq!(read(r#"{"jobId":"j","packageId":"p"}"#), both);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::{Error, Result};
+use crate::text;
 
 /// The host that serves Mendix Cloud.
 pub(crate) const MENDIX_CLOUD: &str = "https://deploy.mendix.com";
@@ -29,20 +30,24 @@ impl BaseUrl {
         if url.bytes().any(|b| !b.is_ascii_graphic()) {
             return refuse("it holds white space, control or non-ASCII characters");
         }
-        let Some((scheme, rest)) = url.split_once("://") else {
+        let (scheme, rest) = split_before(url, |b| b == b':');
+        let Some(rest) = rest.strip_prefix("://") else {
             return refuse("it has no scheme");
         };
         let scheme = scheme.to_ascii_lowercase();
-        let (authority, prefix) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if rest.contains('@') {
+        let (authority, prefix) = split_before(rest, |b| matches!(b, b'/' | b'?' | b'#'));
+        if rest.bytes().any(|b| b == b'@') {
             return refuse("it holds a user name or password, or a stray @");
         }
         let Some(host) = host_of(authority) else {
             return refuse("its host or port is missing or malformed");
         };
-        let prefix = prefix.trim_end_matches('/');
-        if prefix.contains(['?', '#']) {
+        let (mut prefix, query) = split_before(prefix, |b| matches!(b, b'?' | b'#'));
+        if !query.is_empty() {
             return refuse("it has a query or a fragment");
+        }
+        while let Some(shorter) = prefix.strip_suffix('/') {
+            prefix = shorter;
         }
         if !is_plain_path(prefix) {
             return refuse("its path holds dot segments, empty segments or unusual characters");
@@ -79,14 +84,13 @@ impl fmt::Display for BaseUrl {
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, if both are well-formed.
 fn host_of(authority: &str) -> Option<&str> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (address, port) = rest.split_once(']')?;
+        let (address, rest) = split_before(rest, |b| b == b']');
         address.parse::<Ipv6Addr>().ok()?;
-        (address, port)
+        (address, rest.strip_prefix(']')?)
     } else {
-        let host = authority.split(':').next()?;
-        let port = authority.strip_prefix(host)?;
+        let (host, port) = split_before(authority, |b| b == b':');
         let ok = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-        if host.is_empty() || host.starts_with('.') || host.contains("..") || !ok {
+        if host.is_empty() || host.starts_with('.') || text::position(host, "..").is_some() || !ok {
             return None;
         }
         (host, port)
@@ -106,12 +110,19 @@ fn is_loopback(host: &str) -> bool {
 
 /// Empty, or segments of characters that no proxy on the way reads in a way of its own.
 fn is_plain_path(path: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    path.is_empty()
-        || path
-            .split('/')
-            .skip(1)
-            .all(|segment| !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(plain))
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    match path.strip_prefix('/') {
+        Some(path) => path
+            .as_bytes()
+            .split(|b| *b == b'/')
+            .all(|segment| !segment.is_empty() && segment != b"." && segment != b".." && segment.iter().all(is_plain)),
+        None => path.is_empty(),
+    }
+}
+
+/// The text up to the first byte that is such a mark, which must be an ASCII character, and the rest.
+fn split_before(text: &str, is_mark: fn(u8) -> bool) -> (&str, &str) {
+    text.split_at(text.bytes().position(is_mark).unwrap_or(text.len()))
 }
 
 #[cfg(test)]

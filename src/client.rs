@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base_url::{BaseUrl, MENDIX_CLOUD};
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::http::RootCertificates;
 use crate::retry::Retry;
+use crate::text;
 
 /// Where the API is, as whom it is called, and how patiently.
 ///
@@ -96,7 +97,7 @@ impl Client {
             client = client.with_base_url(&url).map_err(|e| e.found_in("MENDIX_DEPLOY_URL"))?;
         }
         if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
-            let source = format!("SSL_CERT_FILE, {}", shown(Path::new(&file)));
+            let source = format!("SSL_CERT_FILE, {}", text::path(Path::new(&file)));
             let pem = std::fs::read(&file)
                 .map_err(|e| Error::config("the file cannot be read").because(e).found_in(&source))?;
             client = client.with_root_certificates(&pem).map_err(|e| e.found_in(&source))?;
@@ -193,22 +194,18 @@ impl ApiKey {
 
     /// `text` with every occurrence of the key replaced, in whatever case.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let (key, lower) = (self.0.to_ascii_lowercase(), text.to_ascii_lowercase());
-        let mut clean = String::with_capacity(text.len());
-        let mut kept = 0;
-        for (start, found) in lower.match_indices(&key) {
-            clean.push_str(text.get(kept..start).unwrap_or_default());
+        let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(start) = text::position(rest, &self.0) {
+            clean.push_str(rest.get(..start).unwrap_or_default());
             clean.push_str("[key]");
-            kept = start + found.len();
+            rest = rest.get(start + self.0.len()..).unwrap_or_default();
         }
-        clean.push_str(text.get(kept..).unwrap_or_default());
-        clean
+        clean + rest
     }
 
     /// Whether `text` repeats the key: a short one, as tests have it, only if it is the whole text.
     pub(crate) fn is_in(&self, text: &str) -> bool {
-        text.eq_ignore_ascii_case(&self.0)
-            || (self.0.len() >= 8 && text.to_ascii_lowercase().contains(&self.0.to_ascii_lowercase()))
+        text.eq_ignore_ascii_case(&self.0) || (self.0.len() >= 8 && text::position(text, &self.0).is_some())
     }
 }
 

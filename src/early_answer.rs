@@ -5,6 +5,7 @@
 //! follows it. The watch stands above TLS, looks for input between two writes, and once the server has refused lets
 //! the rest of the body go nowhere; ureq then parses the answer as if the body had been sent.
 
+mod connector;
 mod exchange;
 mod link;
 mod socket;
@@ -15,14 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{
-    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, Transport, time,
-};
-use ureq::{Agent, Error, Timeout, config::Config};
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
+use ureq::{Error, Timeout};
 
-use socket::{LOOK, SocketConnector};
+use socket::LOOK;
 
+pub(crate) use connector::agent;
 pub(crate) use exchange::{Exchange, LONGEST};
 
 /// How often a transmission that goes well is interrupted by a look. A look costs three short system calls.
@@ -32,46 +31,8 @@ const LOOK_AFTER: usize = 1024 * 1024;
 /// How long a look may wait for the rest of a TLS record whose beginning is there.
 const LOOK_WAIT: Duration = Duration::from_millis(1);
 
-/// An agent for exactly one exchange.
-pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Duration) -> Agent {
-    let socket = SocketConnector { exchange: exchange.clone(), stall_timeout };
-    let watch = WatchConnector { exchange: exchange.clone(), proxied: config.proxy().is_some() };
-    let chain = ().chain(ConnectProxyConnector::default()).chain(socket);
-    #[cfg(feature = "rustls")]
-    let chain = chain.chain(ureq::unversioned::transport::RustlsConnector::default());
-    #[cfg(feature = "native-tls")]
-    let chain = chain.chain(ureq::unversioned::transport::NativeTlsConnector::default());
-    Agent::with_parts(config, chain.chain(watch), DefaultResolver::default())
-}
-
-struct WatchConnector {
-    exchange: Arc<Exchange>,
-    proxied: bool,
-}
-
-impl<In: Transport> Connector<In> for WatchConnector {
-    type Out = Either<In, Watch<In>>;
-
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        let Some(inner) = chained else { return Ok(None) };
-        // The connection to a proxy is made by the same chain, without the proxy in its settings. Only the
-        // connection to the API, which may go through it, is watched.
-        if self.proxied && details.config.proxy().is_none() {
-            return Ok(Some(Either::A(inner)));
-        }
-        self.exchange.connected.store(true, Ordering::Relaxed);
-        Ok(Some(Either::B(Watch {
-            inner,
-            exchange: self.exchange.clone(),
-            last_look: None,
-            unwatched: 0,
-            phase: None,
-        })))
-    }
-}
-
-struct Watch<T> {
-    inner: T,
+struct Watch {
+    inner: Box<dyn Transport>,
     exchange: Arc<Exchange>,
     last_look: Option<Instant>,
     /// Bytes sent since the last look.
@@ -80,7 +41,11 @@ struct Watch<T> {
     phase: Option<Timeout>,
 }
 
-impl<T: Transport> Watch<T> {
+impl Watch {
+    fn new(inner: Box<dyn Transport>, exchange: Arc<Exchange>) -> Self {
+        Watch { inner, exchange, last_look: None, unwatched: 0, phase: None }
+    }
+
     /// Takes in what has arrived and decides whether it ends the sending. An early 2xx does not, unless sending has
     /// failed and it is all the answer there will be: a server may say yes before it has read the last byte.
     fn look(&mut self, failed: bool) {
@@ -157,7 +122,7 @@ impl<T: Transport> Watch<T> {
     }
 }
 
-impl<T: Transport> Transport for Watch<T> {
+impl Transport for Watch {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }
@@ -291,15 +256,9 @@ fn end_of_head(input: &[u8]) -> Option<usize> {
     None
 }
 
-impl<T> fmt::Debug for Watch<T> {
+impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watch").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for WatchConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchConnector").finish_non_exhaustive()
     }
 }
 

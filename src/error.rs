@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::http::Reply;
 use crate::id::{JobId, PackageId};
+use crate::text;
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -111,18 +112,6 @@ impl Error {
     }
 }
 
-/// A path in one line, whatever is in its name.
-pub(crate) fn shown(path: &Path) -> String {
-    if path.as_os_str().is_empty() {
-        return "(an empty path)".to_owned();
-    }
-    path.display()
-        .to_string()
-        .chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect()
-}
-
 // Private constructors: each demands what its kind must name. Facts that only some errors have are added after.
 impl Error {
     fn new(kind: ErrorKind, message: String) -> Self {
@@ -144,8 +133,8 @@ impl Error {
         Self::new(ErrorKind::Config, message.into())
     }
 
-    pub(crate) fn package(path: &Path, problem: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::Package, format!("cannot upload {}: {problem}", shown(path)))
+    pub(crate) fn package(path: &Path, problem: &str) -> Self {
+        Self::new(ErrorKind::Package, format!("cannot upload {}: {problem}", text::path(path)))
     }
 
     pub(crate) fn connect(message: String, transient: bool) -> Self {
@@ -252,7 +241,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
         // An id that is known must never be missing, whatever the sentence above says.
-        let unsaid = |id: &str| !self.0.message.contains(id);
+        let unsaid = |id: &str| text::position(&self.0.message, id).is_none();
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;
         }

@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
-use ureq::http::{HeaderValue, Uri, header};
+use ureq::http::uri::InvalidUri;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
 
@@ -36,11 +37,14 @@ pub(crate) struct Request<'a> {
     pub(crate) answer_limit: Duration,
 }
 
+/// [`Read::read`]. A function, since all the other methods of a `dyn Read` would be compiled with it.
+type ReadFn<'a> = dyn FnMut(&mut [u8]) -> io::Result<usize> + 'a;
+
 pub(crate) struct Body<'a> {
     pub(crate) content_type: String,
-    /// `reader` must yield exactly so many bytes or an error.
+    /// `read` must yield exactly so many bytes or an error.
     pub(crate) length: u64,
-    pub(crate) reader: &'a mut dyn Read,
+    pub(crate) read: &'a mut ReadFn<'a>,
     /// Asks the server before the body is sent (RFC 9110 §10.1.1).
     pub(crate) expect_continue: bool,
 }
@@ -121,8 +125,7 @@ pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failu
         request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
     };
     if reply.status >= 300 {
-        let has_an_end =
-            headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+        let has_an_end = text(header::CONTENT_LENGTH).or_else(|| text(header::TRANSFER_ENCODING)).is_some();
         exchange.limit_answer(if has_an_end { REFUSAL_LIMIT } else { ENDLESS_REFUSAL_LIMIT });
     }
     reply.cut_short = read_body(response.into_body().into_reader(), &mut reply.body).err();
@@ -169,32 +172,48 @@ fn call(
     agent: &Agent,
     client: &Client,
     request: Request<'_>,
-    exchange: &Arc<Exchange>,
+    exchange: &Exchange,
 ) -> Result<ureq::http::Response<ureq::Body>, UreqError> {
     let url = format!("{}/api/v2{}", client.base_url, request.path);
-    let mut api_key = HeaderValue::from_str(client.api_key.expose()).map_err(|e| UreqError::Http(e.into()))?;
+    let mut api_key = header_value(client.api_key.expose())?;
     api_key.set_sensitive(true);
-    let username = client.username.as_str();
+    let mut headers = HeaderMap::new();
+    headers.insert(HeaderName::from_static("mendix-username"), header_value(&client.username)?);
+    headers.insert(HeaderName::from_static("mendix-apikey"), api_key);
     let Some(body) = request.body else {
-        return agent.get(url).header("Mendix-Username", username).header("Mendix-ApiKey", api_key).call();
+        return run(agent, Method::GET, &url, headers, SendBody::none());
     };
-    let mut post = agent
-        .post(url)
-        .header("Mendix-Username", username)
-        .header("Mendix-ApiKey", api_key)
-        .header(header::CONTENT_TYPE, body.content_type)
-        .header(header::CONTENT_LENGTH, body.length);
+    headers.insert(header::CONTENT_TYPE, header_value(&body.content_type)?);
+    headers.insert(header::CONTENT_LENGTH, body.length.into());
     if body.expect_continue {
-        post = post.header(header::EXPECT, "100-continue");
+        headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
     }
-    let mut reader = Handing { reader: body.reader, left: body.length, exchange };
-    post.send(SendBody::from_reader(&mut reader))
+    let mut reader = Handing { source: body.read, left: body.length, exchange };
+    run(agent, Method::POST, &url, headers, SendBody::from_reader(&mut reader))
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, UreqError> {
+    HeaderValue::from_str(text).map_err(|e| UreqError::Http(e.into()))
+}
+
+fn run(
+    agent: &Agent,
+    method: Method,
+    url: &str,
+    headers: HeaderMap,
+    body: SendBody<'_>,
+) -> Result<ureq::http::Response<ureq::Body>, UreqError> {
+    let mut request = ureq::http::Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = url.parse().map_err(|e: InvalidUri| UreqError::Http(e.into()))?;
+    *request.headers_mut() = headers;
+    agent.run(request)
 }
 
 /// Counts what ureq takes of a body. Once the server has answered, the rest is made up of whatever the buffer holds:
 /// none of it is sent, and ureq gets to the answer without another read of the disk.
 struct Handing<'a> {
-    reader: &'a mut dyn Read,
+    source: &'a mut ReadFn<'a>,
     left: u64,
     exchange: &'a Exchange,
 }
@@ -204,7 +223,7 @@ impl Read for Handing<'_> {
         let n = if self.exchange.answered.load(Ordering::Relaxed) {
             usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
         } else {
-            let n = self.reader.read(buf).map_err(|error| io::Error::other(BodyError(error)))?;
+            let n = (self.source)(buf).map_err(|error| io::Error::other(BodyError(error)))?;
             self.exchange.handed.fetch_add(n as u64, Ordering::Relaxed);
             n
         };
@@ -268,14 +287,13 @@ fn failure(
 /// The cause in words that make sense outside ureq.
 fn plain_cause(error: UreqError) -> anyhow::Error {
     match error {
-        UreqError::Io(error) => error.into(),
         UreqError::Timeout(Timeout::Resolve) => anyhow!("the name lookup took longer than the connect limit"),
         UreqError::Timeout(Timeout::Connect) => anyhow!("connecting took longer than the connect limit"),
         UreqError::Timeout(Timeout::PerWrite) => anyhow!("no byte moved for as long as the stall limit"),
         UreqError::Timeout(Timeout::RecvResponse | Timeout::RecvBody) => {
             anyhow!("the answer took longer than the response limit")
         }
-        error => error.into(),
+        error => error.into_io().into(),
     }
 }
 

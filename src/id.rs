@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
+use crate::text;
 
 /// The longest `AppId`: the longest label that DNS allows (RFC 1035 §2.3.4), since it is a subdomain.
 const APP_ID_MAX: usize = 63;
@@ -40,9 +41,7 @@ macro_rules! id {
                 if $check(&id) {
                     Ok(Self(id))
                 } else {
-                    Err(Error::config(format!(
-                        "{} is not {}, which {}", shown(&id), $label, $rule
-                    )))
+                    Err(refused(&id, concat!($label, ", which ", $rule)))
                 }
             }
         }
@@ -122,12 +121,11 @@ fn is_opaque_id(id: &str) -> bool {
     (1..=OPAQUE_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// The refused text, quoted and escaped, short enough for a line of a log.
-fn shown(text: &str) -> String {
-    let mut chars = text.chars();
-    let head: String = chars.by_ref().take(64).collect();
-    let more = if chars.next().is_some() { "…" } else { "" };
-    format!("\"{}{more}\"", head.escape_debug())
+/// The refused text is quoted and escaped, and short enough for a line of a log.
+fn refused(text: &str, what: &str) -> Error {
+    let head = text::beginning(text, 64);
+    let more = if head.len() < text.len() { "…" } else { "" };
+    Error::config(format!("\"{}{more}\" is not {what}", head.escape_debug()))
 }
 
 #[cfg(test)]

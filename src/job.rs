@@ -9,6 +9,7 @@ use crate::client::{ApiKey, Client};
 use crate::error::{Error, Result};
 use crate::http::{self, Failure, Reply, Request, Stage};
 use crate::id::{AppId, JobId};
+use crate::text;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// A status that this crate does not know is kept up to so many characters.
@@ -32,10 +33,13 @@ pub enum JobStatus {
 
 impl JobStatus {
     /// Compared without case. The text came from the server, so it is made harmless first.
-    fn read(text: &str, key: &ApiKey) -> Self {
-        let known = [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed];
-        let known = known.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text.trim()));
-        known.unwrap_or_else(|| JobStatus::Other(answer::shown(text, key).chars().take(OTHER_MAX).collect()))
+    fn read(said: &str, key: &ApiKey) -> Self {
+        for status in [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed] {
+            if status.as_str().eq_ignore_ascii_case(said.trim()) {
+                return status;
+            }
+        }
+        JobStatus::Other(text::beginning(&answer::shown(said, key), OTHER_MAX).to_owned())
     }
 
     /// The status as the API spells it.
@@ -89,8 +93,8 @@ pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobStatus> {
     let key = &client.api_key;
     let error = match reply.status {
-        200..=299 => match answer::fields(&reply.body, ["Status"]) {
-            Some([status]) if !status.is_empty() => return Ok(JobStatus::read(&status, key)),
+        200..=299 => match answer::json_object(&reply.body).and_then(|object| answer::field(&object, "Status")) {
+            Some(status) if !status.is_empty() => return Ok(JobStatus::read(&status, key)),
             _ => unknown(app, job, &answer::no_use(reply, key)).because_cut_short(reply),
         },
         300..=499 | 503 => {

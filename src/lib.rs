@@ -22,6 +22,7 @@ mod progress;
 #[cfg(test)]
 mod properties;
 mod retry;
+mod text;
 mod upload;
 mod uploaded;
 mod wait;

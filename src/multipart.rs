@@ -138,7 +138,16 @@ fn retry_interrupted(file: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> 
 
 /// The three characters that would end the quoted string, and nothing else: browsers and curl do the same.
 fn escaped(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+    let mut escaped = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '"' => escaped.push_str("%22"),
+            '\r' => escaped.push_str("%0D"),
+            '\n' => escaped.push_str("%0A"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 fn changed(how: String) -> io::Error {

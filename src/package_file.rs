@@ -18,27 +18,27 @@ pub(crate) struct PackageFile {
 
 impl PackageFile {
     pub(crate) fn open(path: &Path, size_limit: u64) -> Result<Self> {
-        let refuse = |problem: String| Error::package(path, problem);
+        let refuse = |problem: &str| Error::package(path, problem);
         // Looked at before it is opened, because opening a FIFO would block until somebody writes to it.
-        let metadata = std::fs::metadata(path).map_err(|e| refuse("it cannot be found".into()).because(e))?;
+        let metadata = std::fs::metadata(path).map_err(|e| refuse("it cannot be found").because(e))?;
         if metadata.is_dir() {
-            return Err(refuse("it is a directory".into()));
+            return Err(refuse("it is a directory"));
         }
         if !metadata.is_file() {
-            return Err(refuse("it is not a regular file".into()));
+            return Err(refuse("it is not a regular file"));
         }
-        let file = File::open(path).map_err(|e| refuse("it cannot be opened".into()).because(e))?;
-        let metadata = file.metadata().map_err(|e| refuse("it cannot be measured".into()).because(e))?;
+        let file = File::open(path).map_err(|e| refuse("it cannot be opened").because(e))?;
+        let metadata = file.metadata().map_err(|e| refuse("it cannot be measured").because(e))?;
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(refuse("its name is not UTF-8, and the form's part must be named after it".into()));
+            return Err(refuse("its name is not UTF-8, and the form's part must be named after it"));
         };
         // A line break and a quote are escaped in the form's part; other control characters have no way to be written.
         if file_name.chars().any(|c| c.is_ascii_control() && !matches!(c, '\t' | '\r' | '\n')) {
-            return Err(refuse("its name holds a control character".into()));
+            return Err(refuse("its name holds a control character"));
         }
         match metadata.len() {
-            0 => Err(refuse("it is empty".into())),
-            size if size > size_limit => Err(refuse(format!(
+            0 => Err(refuse("it is empty")),
+            size if size > size_limit => Err(refuse(&format!(
                 "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes packages of up to 1 GB)"
             ))),
             _ => Ok(PackageFile {

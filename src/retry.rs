@@ -1,6 +1,6 @@
 //! When to try an upload again: the settings, and the pure decision. Nothing here sleeps or does I/O.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::Error;
@@ -97,7 +97,7 @@ pub(crate) enum Reason {
 /// 64 random bits. The standard library seeds every `RandomState` from the operating system, which is all the
 /// randomness that a boundary or a jitter needs, without a crate for it.
 pub(crate) fn random_bits() -> u64 {
-    RandomState::new().hash_one(0_u8)
+    RandomState::new().build_hasher().finish()
 }
 
 /// A random number from 0 up to 1.
@@ -121,15 +121,22 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 /// Seconds since 1970 of an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete forms are not
 /// read: a server that still sends one gets the wait of the schedule.
 fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut words = text.split_once(", ")?.1.split(' ');
-    let day: u64 = words.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
-    let month_name = words.next()?;
-    let month = MONTHS.iter().position(|name| *name == month_name)? as u64;
-    let year: u64 = words.next()?.parse().ok().filter(|year| (1970..=9999).contains(year))?;
-    let mut clock = words.next()?.splitn(3, ':').map(|part| part.parse::<u64>().ok());
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    if words.next()? != "GMT" || words.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    #[rustfmt::skip]
+    let &[_, _, _, b',', b' ', d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ',
+        h1, h2, b':', n1, n2, b':', s1, s2, b' ', b'G', b'M', b'T'] = text.as_bytes() else { return None };
+    let number = |digits: [u8; 4]| {
+        let mut number = 0;
+        for digit in digits {
+            number = 10 * number + u64::from(char::from(digit).to_digit(10)?);
+        }
+        Some(number)
+    };
+    let pair = |tens, ones| number([b'0', b'0', tens, ones]);
+    let (day, year) = (pair(d1, d2)?, number([y1, y2, y3, y4])?);
+    let (hour, minute, second) = (pair(h1, h2)?, pair(n1, n2)?, pair(s1, s2)?);
+    let month = MONTHS.chunks(3).position(|month| month == [m1, m2, m3])? as u64;
+    if !(1..=31).contains(&day) || year < 1970 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     // Days since 1970 by counting years from March, so that the leap day comes last.

@@ -1,19 +1,21 @@
 //! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
 
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::answer::{self, Refusal};
 use crate::attempts::repeat;
 use crate::client::Client;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
 use crate::multipart::{Boundary, Multipart};
 use crate::package_file::PackageFile;
 use crate::progress::Progress;
+use crate::text;
 use crate::uploaded::UploadedPackage;
 use crate::wait::{Poll, wait_for_job};
 
@@ -186,7 +188,12 @@ impl Post<'_> {
             Request {
                 path: &self.url_path,
                 answer_limit: self.client.response_timeout.unwrap_or(ANSWER_LIMIT),
-                body: Some(Body { content_type: boundary.content_type(), length, reader: &mut body, expect_continue }),
+                body: Some(Body {
+                    content_type: boundary.content_type(),
+                    length,
+                    read: &mut |buf| body.read(buf),
+                    expect_continue,
+                }),
             },
         )
     }
@@ -239,7 +246,7 @@ impl Post<'_> {
     }
 
     fn what(&self) -> String {
-        format!("the upload of {} to app {}", shown(self.package.path()), self.app)
+        format!("the upload of {} to app {}", text::path(self.package.path()), self.app)
     }
 
     fn not_found(&self) -> String {

@@ -25,11 +25,12 @@ impl UploadedPackage {
     /// The ids of a success body, if both are there and can be used. A server that gives the key back as an id is not
     /// one whose ids can be shown.
     pub(crate) fn read(body: &[u8], key: &ApiKey) -> Option<Self> {
-        let [package, job] = answer::fields(body, ["PackageId", "JobId"])?;
+        let object = answer::json_object(body)?;
+        let (package, job) = (answer::field(&object, "PackageId")?, answer::field(&object, "JobId")?);
         if key.is_in(&package) || key.is_in(&job) {
             return None;
         }
-        Some(UploadedPackage { package_id: package.parse().ok()?, job_id: job.parse().ok()? })
+        Some(UploadedPackage { package_id: package.try_into().ok()?, job_id: job.try_into().ok()? })
     }
 }
 

@@ -6,15 +6,12 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
-};
-use ureq::{Error, Timeout};
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+use ureq::{Error, Timeout, config::Config};
 
 use super::exchange::{Exchange, LONGEST, lock};
 use super::link::{Link, is_timeout};
@@ -22,56 +19,6 @@ use super::link::{Link, is_timeout};
 /// The [`Timeout`] that marks a quick look for input: nobody else here uses it. A look that finds nothing ends in
 /// `WouldBlock`, which TLS libraries take for "later", and not in a time-out, which some take for broken.
 pub(crate) const LOOK: Timeout = Timeout::PerRead;
-
-/// Opens the [`Socket`] where ureq would open its own.
-pub(crate) struct SocketConnector {
-    pub(crate) exchange: Arc<Exchange>,
-    pub(crate) stall_timeout: Duration,
-}
-
-impl<In: Transport> Connector<In> for SocketConnector {
-    type Out = Either<In, Socket>;
-
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        // Something is there already: the tunnel through a proxy.
-        if let Some(transport) = chained {
-            return Ok(Some(Either::A(transport)));
-        }
-        let connect_until = Instant::now() + (*details.timeout.after).min(LONGEST);
-        let stream = connect(details, connect_until)?;
-        let link = Arc::new(Link::new(stream, self.stall_timeout)?);
-        *lock(&self.exchange.link) = Some(link.clone());
-        Ok(Some(Either::B(Socket {
-            link,
-            exchange: self.exchange.clone(),
-            buffers: WatchedBuffers {
-                buffers: LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size()),
-                exchange: self.exchange.clone(),
-            },
-            read_timeout: None,
-            connect_until,
-        })))
-    }
-}
-
-/// Tries the addresses in turn, each with an equal share of the time that is left.
-fn connect(details: &ConnectionDetails, deadline: Instant) -> Result<TcpStream, Error> {
-    let mut failure = Error::ConnectionFailed;
-    let addresses = details.addrs.len();
-    for (tried, address) in details.addrs.iter().enumerate() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(addresses - tried).unwrap_or(1).max(1);
-        if share.is_zero() {
-            return Err(Error::Timeout(details.timeout.reason));
-        }
-        match TcpStream::connect_timeout(address, share) {
-            Ok(stream) => return Ok(stream),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => failure = Error::Timeout(details.timeout.reason),
-            Err(error) => failure = Error::Io(error),
-        }
-    }
-    Err(failure)
-}
 
 /// A TCP stream that never waits in a write while there is something to read.
 pub(crate) struct Socket {
@@ -81,6 +28,14 @@ pub(crate) struct Socket {
     read_timeout: Option<Duration>,
     /// When the connection must stand, with TLS and a proxy's consent. ureq gives each read all of the limit.
     connect_until: Instant,
+}
+
+impl Socket {
+    pub(super) fn new(link: Arc<Link>, exchange: Arc<Exchange>, config: &Config, connect_until: Instant) -> Self {
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        let buffers = WatchedBuffers { buffers, exchange: exchange.clone() };
+        Socket { link, exchange, buffers, read_timeout: None, connect_until }
+    }
 }
 
 impl Transport for Socket {
@@ -186,11 +141,5 @@ impl Buffers for WatchedBuffers {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").field("peer", &self.link.stream.peer_addr().ok()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SocketConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketConnector").finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use ureq::{Error as UreqError, Proxy, Timeout};
 
 use super::{Failure, Stage};
 use crate::client::Client;
+use crate::text;
 
 /// Where ureq looks for a proxy, in this order.
 const PROXY_VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
@@ -47,8 +48,8 @@ pub(super) fn proxy(client: &Client) -> Result<Option<Proxy>, Failure> {
 
 /// Why connecting failed in a few words, what may help, and whether it may go better another time.
 pub(super) fn outlook(error: &UreqError) -> (&'static str, &'static str, bool) {
-    let text = error.to_string().to_ascii_lowercase();
-    let says = |word: &str| text.contains(word);
+    let text = error.to_string();
+    let says = |word: &str| text::position(&text, word).is_some();
     match error {
         // 407 is the standard; some proxies say 401.
         UreqError::ConnectProxyFailed(_) if says("407") || says("401") => (
