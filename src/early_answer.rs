@@ -9,6 +9,7 @@ mod connector;
 mod exchange;
 mod link;
 mod socket;
+mod tls;
 
 use std::fmt;
 use std::io;

@@ -8,17 +8,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ureq::unversioned::resolver::DefaultResolver;
-#[cfg(feature = "native-tls")]
-use ureq::unversioned::transport::NativeTlsConnector;
-#[cfg(feature = "rustls")]
-use ureq::unversioned::transport::RustlsConnector;
-use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, Either, Transport};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
 use ureq::{Agent, Error, config::Config};
 
 use super::Watch;
 use super::exchange::{Exchange, LONGEST, lock};
 use super::link::Link;
 use super::socket::Socket;
+use super::tls::secure;
 
 /// An agent for exactly one exchange.
 pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Duration) -> Agent {
@@ -26,8 +23,7 @@ pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Dur
     Agent::with_parts(config, path, DefaultResolver::default())
 }
 
-/// In place of ureq's chain of connectors. Each step is boxed: a chain of types would make the compiler build all of
-/// TLS once for each.
+/// The connector of that agent. It takes the place of ureq's sockets, and leaves proxies and TLS to ureq.
 struct Path {
     exchange: Arc<Exchange>,
     stall_timeout: Duration,
@@ -38,28 +34,20 @@ impl Connector for Path {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        let tunnel = ConnectProxyConnector::default().connect(details, None::<Box<dyn Transport>>)?;
-        let mut transport = match tunnel {
-            Some(Either::A(tunnel) | Either::B(tunnel)) => tunnel,
-            None => self.socket(details)?.boxed(),
+        let is_tunnel = details.config.proxy().is_some();
+        let transport = if is_tunnel {
+            DefaultConnector::default().connect(details, None)?
+        } else {
+            let socket = self.socket(details)?.boxed();
+            if details.needs_tls() { secure(socket, details)? } else { Some(socket) }
         };
-        #[cfg(feature = "rustls")]
-        match RustlsConnector::default().connect(details, Some(transport))? {
-            Some(secured) => transport = secured.boxed(),
-            None => return Ok(None),
-        }
-        #[cfg(feature = "native-tls")]
-        match NativeTlsConnector::default().connect(details, Some(transport))? {
-            Some(secured) => transport = secured.boxed(),
-            None => return Ok(None),
-        }
-        // The connection to a proxy is made by the same chain, without the proxy in its settings. Only the
+        // For a tunnel ureq comes here again, to get to the proxy, whose settings name no proxy any more. Only the
         // connection to the API, which may go through it, is watched.
-        if self.proxied && details.config.proxy().is_none() {
-            return Ok(Some(transport));
+        if self.proxied && !is_tunnel {
+            return Ok(transport);
         }
         self.exchange.connected.store(true, Ordering::Relaxed);
-        Ok(Some(Watch::new(transport, self.exchange.clone()).boxed()))
+        Ok(transport.map(|transport| Watch::new(transport, self.exchange.clone()).boxed()))
     }
 }
 
