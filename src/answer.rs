@@ -103,16 +103,18 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// The text of a field, without regard to the case of its name: the specification itself spells `JobId` and `JobID`.
-pub(crate) fn field(object: &Value, name: &str) -> Option<String> {
+/// The text of a field of a JSON object, without regard to the case of its name: the specification itself spells
+/// `JobId` and `JobID`.
+pub(crate) fn field(body: &[u8], name: &str) -> Option<String> {
+    let object = json_object(body)?;
     let any_case =
         || object.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     let value = object.get(name).or_else(any_case)?;
-    Some(value.as_str()?.trim().to_owned())
+    Some(value.as_str()?.trim_ascii().to_owned())
 }
 
 /// The body as a JSON object, if it is one. A byte order mark is ignored.
-pub(crate) fn json_object(body: &[u8]) -> Option<Value> {
+fn json_object(body: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(without_bom(body)).ok()?;
     // Not `from_str`, which would be compiled a second time here.
     text.parse().ok().filter(Value::is_object)
@@ -203,10 +205,7 @@ mod tests {
 
     #[test]
     fn fields_are_found_in_any_case_and_all_or_none() {
-        let read = |body: &str| {
-            let object = json_object(body.as_bytes())?;
-            Some([field(&object, "PackageId")?, field(&object, "JobId")?])
-        };
+        let read = |body: &str| Some([field(body.as_bytes(), "PackageId")?, field(body.as_bytes(), "JobId")?]);
         let both = Some(["p".to_owned(), "j".to_owned()]);
         assert_eq!(read(r#"{"extra":[1],"JobID":"j","PackageId":" p "}"#), both);
         assert_eq!(read(r#"{"jobId":"j","packageId":"p"}"#), both);

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -219,7 +220,7 @@ impl Error {
     /// Adds why the body of an answer has no proper end, if that is so.
     pub(crate) fn because_cut_short(self, reply: &Reply) -> Self {
         match &reply.cut_short {
-            Some(cause) => self.because(anyhow::anyhow!("the answer broke off: {cause:#}")),
+            Some(cause) => self.because(io::Error::new(cause.kind(), format!("the answer broke off: {cause}"))),
             None => self,
         }
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use anyhow::anyhow;
 use ureq::http::uri::InvalidUri;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
@@ -59,7 +58,7 @@ pub(crate) struct Reply {
     /// At most 64 KiB.
     pub(crate) body: Vec<u8>,
     /// Why the body has no proper end, if it has none.
-    pub(crate) cut_short: Option<anyhow::Error>,
+    pub(crate) cut_short: Option<io::Error>,
     /// Whether the whole request was handed over before the answer came.
     pub(crate) request_was_whole: bool,
 }
@@ -68,7 +67,7 @@ pub(crate) struct Reply {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) stage: Stage,
-    pub(crate) cause: anyhow::Error,
+    pub(crate) cause: io::Error,
 }
 
 /// How far the exchange got.
@@ -92,7 +91,8 @@ impl RootCertificates {
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Self> {
         let mut certificates = Vec::new();
         for item in parse_pem(pem) {
-            let item = item.map_err(|e| Error::config("the root certificates are not valid PEM").because(e))?;
+            let item =
+                item.map_err(|e| Error::config("the root certificates are not valid PEM").because(e.into_io()))?;
             if let PemItem::Certificate(certificate) = item {
                 certificates.push(certificate);
             }
@@ -245,7 +245,7 @@ impl fmt::Display for BodyError {
 impl std::error::Error for BodyError {}
 
 /// Reads up to 64 KiB, and not beyond a whole JSON object: some servers neither end nor close what they sent.
-fn read_body(mut reader: impl Read, body: &mut Vec<u8>) -> Result<(), anyhow::Error> {
+fn read_body(mut reader: impl Read, body: &mut Vec<u8>) -> Result<(), io::Error> {
     let mut block = [0; 4096];
     while body.len() < BODY_MAX && !crate::answer::is_whole_object(body) {
         match reader.read(&mut block) {
@@ -266,7 +266,7 @@ fn failure(
     whole_length: u64,
 ) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
-        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause: cause.into() },
+        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
     };
     let stage = if !exchange.connected.load(Ordering::Relaxed) {
@@ -285,16 +285,17 @@ fn failure(
 }
 
 /// The cause in words that make sense outside ureq.
-fn plain_cause(error: UreqError) -> anyhow::Error {
-    match error {
-        UreqError::Timeout(Timeout::Resolve) => anyhow!("the name lookup took longer than the connect limit"),
-        UreqError::Timeout(Timeout::Connect) => anyhow!("connecting took longer than the connect limit"),
-        UreqError::Timeout(Timeout::PerWrite) => anyhow!("no byte moved for as long as the stall limit"),
+fn plain_cause(error: UreqError) -> io::Error {
+    let what = match error {
+        UreqError::Timeout(Timeout::Resolve) => "the name lookup took longer than the connect limit",
+        UreqError::Timeout(Timeout::Connect) => "connecting took longer than the connect limit",
+        UreqError::Timeout(Timeout::PerWrite) => "no byte moved for as long as the stall limit",
         UreqError::Timeout(Timeout::RecvResponse | Timeout::RecvBody) => {
-            anyhow!("the answer took longer than the response limit")
+            "the answer took longer than the response limit"
         }
-        error => error.into_io().into(),
-    }
+        error => return error.into_io(),
+    };
+    io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
 /// Scheme and host of an absolute URL: enough to name where a redirect points, and nothing that may be secret.

@@ -35,7 +35,7 @@ impl JobStatus {
     /// Compared without case. The text came from the server, so it is made harmless first.
     fn read(said: &str, key: &ApiKey) -> Self {
         for status in [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed] {
-            if status.as_str().eq_ignore_ascii_case(said.trim()) {
+            if status.as_str().eq_ignore_ascii_case(said.trim_ascii()) {
                 return status;
             }
         }
@@ -93,7 +93,7 @@ pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobStatus> {
     let key = &client.api_key;
     let error = match reply.status {
-        200..=299 => match answer::json_object(&reply.body).and_then(|object| answer::field(&object, "Status")) {
+        200..=299 => match answer::field(&reply.body, "Status") {
             Some(status) if !status.is_empty() => return Ok(JobStatus::read(&status, key)),
             _ => unknown(app, job, &answer::no_use(reply, key)).because_cut_short(reply),
         },

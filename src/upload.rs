@@ -175,10 +175,8 @@ impl Post<'_> {
 
     fn send_once(&mut self, expect_continue: bool) -> Result<Reply, Failure> {
         let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
-        let file = self
-            .package
-            .read_from_start()
-            .map_err(|error| Failure { stage: Stage::ReadingBody, cause: error.into() })?;
+        let file =
+            self.package.read_from_start().map_err(|error| Failure { stage: Stage::ReadingBody, cause: error })?;
         let boundary = Boundary::random();
         let progress = Progress::of(file, size, self.client);
         let mut body = Multipart::new(&boundary, "file", &file_name, progress, size);

@@ -25,8 +25,7 @@ impl UploadedPackage {
     /// The ids of a success body, if both are there and can be used. A server that gives the key back as an id is not
     /// one whose ids can be shown.
     pub(crate) fn read(body: &[u8], key: &ApiKey) -> Option<Self> {
-        let object = answer::json_object(body)?;
-        let (package, job) = (answer::field(&object, "PackageId")?, answer::field(&object, "JobId")?);
+        let (package, job) = (answer::field(body, "PackageId")?, answer::field(body, "JobId")?);
         if key.is_in(&package) || key.is_in(&job) {
             return None;
         }

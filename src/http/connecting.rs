@@ -2,7 +2,6 @@
 
 use std::io;
 
-use anyhow::anyhow;
 use ureq::http::Uri;
 use ureq::{Error as UreqError, Proxy, Timeout};
 
@@ -25,7 +24,10 @@ pub(super) fn proxy(client: &Client) -> Result<Option<Proxy>, Failure> {
         let target = client.base_url.authority().to_owned();
         let hint = "; what is needed is HTTPS_PROXY=http://[user:password@]host:port";
         let reason = "the proxy of the environment cannot be used".to_owned();
-        Err(Failure { stage: Stage::Connecting { target, reason, hint, transient: false }, cause: anyhow!(problem) })
+        Err(Failure {
+            stage: Stage::Connecting { target, reason, hint, transient: false },
+            cause: io::Error::other(problem),
+        })
     };
     let Some(proxy) = Proxy::try_from_env() else {
         // Without its value: it may hold a password.
