@@ -107,10 +107,13 @@ fn plain(value: &Value) -> Option<String> {
 /// `JobId` and `JobID`.
 pub(crate) fn field(body: &[u8], name: &str) -> Option<String> {
     let object = json_object(body)?;
-    let any_case =
-        || object.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    let value = object.get(name).or_else(any_case)?;
-    Some(value.as_str()?.trim_ascii().to_owned())
+    let mut value = None;
+    for (key, candidate) in object.as_object()? {
+        if key == name || (value.is_none() && key.eq_ignore_ascii_case(name)) {
+            value = candidate.as_str();
+        }
+    }
+    Some(value?.trim_ascii().to_owned())
 }
 
 /// The body as a JSON object, if it is one. A byte order mark is ignored.

@@ -20,46 +20,39 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(url: &str) -> Result<Self> {
-        // The refused text is not repeated: it may hold a password.
-        let refuse = |problem: &str| {
-            Err(Error::config(format!(
-                "the base URL is refused: {problem}; it must look like https://host[:port][/prefix], \
-                 and /api/v2 is added to it"
-            )))
-        };
         if url.bytes().any(|b| !b.is_ascii_graphic()) {
-            return refuse("it holds white space, control or non-ASCII characters");
+            return Err(refused("it holds white space, control or non-ASCII characters"));
         }
         let (scheme, rest) = split_before(url, |b| b == b':');
         let Some(rest) = rest.strip_prefix("://") else {
-            return refuse("it has no scheme");
+            return Err(refused("it has no scheme"));
         };
         let scheme = scheme.to_ascii_lowercase();
         let (authority, prefix) = split_before(rest, |b| matches!(b, b'/' | b'?' | b'#'));
         if rest.bytes().any(|b| b == b'@') {
-            return refuse("it holds a user name or password, or a stray @");
+            return Err(refused("it holds a user name or password, or a stray @"));
         }
         let Some(host) = host_of(authority) else {
-            return refuse("its host or port is missing or malformed");
+            return Err(refused("its host or port is missing or malformed"));
         };
         let (mut prefix, query) = split_before(prefix, |b| matches!(b, b'?' | b'#'));
         if !query.is_empty() {
-            return refuse("it has a query or a fragment");
+            return Err(refused("it has a query or a fragment"));
         }
         while let Some(shorter) = prefix.strip_suffix('/') {
             prefix = shorter;
         }
         if !is_plain_path(prefix) {
-            return refuse("its path holds dot segments, empty segments or unusual characters");
+            return Err(refused("its path holds dot segments, empty segments or unusual characters"));
         }
         if prefix.ends_with("/api/v2") {
-            return refuse("it ends in /api/v2 already");
+            return Err(refused("it ends in /api/v2 already"));
         }
         match scheme.as_str() {
             "https" => {}
             "http" if is_loopback(host) => {}
-            "http" => return refuse("plain http would show the API key to the network, use https"),
-            _ => return refuse("its scheme is neither https nor http"),
+            "http" => return Err(refused("plain http would show the API key to the network, use https")),
+            _ => return Err(refused("its scheme is neither https nor http")),
         }
         Ok(BaseUrl { text: format!("{scheme}://{authority}{prefix}"), authority: authority.to_owned() })
     }
@@ -79,6 +72,13 @@ impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// The refused text is not repeated: it may hold a password.
+fn refused(problem: &str) -> Error {
+    Error::config(format!(
+        "the base URL is refused: {problem}; it must look like https://host[:port][/prefix], and /api/v2 is added to it"
+    ))
 }
 
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, if both are well-formed.

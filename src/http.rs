@@ -139,7 +139,6 @@ fn agent(client: &Client, request: &Request<'_>, proxy: Option<Proxy>, exchange:
         .http_status_as_error(false)
         // A redirect would carry the key to another host, and turn a POST into a GET whose 200 means nothing.
         .max_redirects(0)
-        .max_redirects_will_error(false)
         .proxy(proxy)
         .tls_config(tls_config(client))
         .user_agent(USER_AGENT)
