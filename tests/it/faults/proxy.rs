@@ -14,11 +14,11 @@ const PASSWORD: &str = "pr0xy-pa55";
 
 /// A proxy that connects to the server.
 fn proxy_to(server: &Server) -> Server {
-    Server::start([vec![
-        Step::Head,
-        write("HTTP/1.1 200 Connection established\r\n\r\n"),
-        Step::Tunnel(server.address()),
-    ]])
+    Server::start([tunnel_to(server)])
+}
+
+fn tunnel_to(server: &Server) -> Vec<Step> {
+    vec![Step::Head, write("HTTP/1.1 200 Connection established\r\n\r\n"), Step::Tunnel(server.address())]
 }
 
 /// What the child does: upload so much to the server of the parent.
@@ -65,6 +65,23 @@ fn an_upload_goes_through_the_proxy_and_shows_it_nothing() {
         assert_eq!(connect.header("Proxy-Authorization"), authorization);
         super::caller::assert_no_key(&connect.head);
     }
+}
+
+#[test]
+fn an_upload_goes_through_a_proxy_that_is_reached_by_tls() {
+    if child::is_running() {
+        upload(MIB / 4, Retry::never()).ok();
+        return;
+    }
+    let server = Server::tls([accepted()]);
+    let proxy = Server::tls([tunnel_to(&server)]);
+    let address = proxy.url().replace("https://", &format!("https://someone:{PASSWORD}@"));
+    let test = "an_upload_goes_through_a_proxy_that_is_reached_by_tls";
+    in_child(test, &server.url(), &[("HTTPS_PROXY", &address)]);
+    assert!(server.stop().requests[0].has_closing_boundary());
+    let connect = &proxy.stop().requests[0];
+    assert!(connect.head.starts_with("CONNECT localhost:"), "{}", connect.head);
+    assert!(connect.header("Proxy-Authorization").is_some());
 }
 
 #[test]

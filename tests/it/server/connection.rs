@@ -200,8 +200,38 @@ impl Connection {
         }
     }
 
-    fn tunnel(&self, target: SocketAddr) -> io::Result<()> {
-        let (client, server) = (&self.tcp, &TcpStream::connect(target)?);
+    fn tunnel(&mut self, target: SocketAddr) -> io::Result<()> {
+        let server = TcpStream::connect(target)?;
+        match &self.wire {
+            Wire::Plain(_) => self.tunnel_in_plain(&server),
+            Wire::Tls(_) => self.tunnel_in_tls(&server),
+        }
+    }
+
+    /// One way after the other, as the two share the state of TLS.
+    fn tunnel_in_tls(&mut self, mut server: &TcpStream) -> io::Result<()> {
+        server.set_read_timeout(Some(Duration::from_millis(1)))?;
+        let mut block = vec![0; 64 << 10];
+        while !self.is_over() {
+            let Wire::Tls(client) = &mut self.wire else { unreachable!() };
+            match client.read(&mut block) {
+                Ok(0) => break,
+                Ok(n) => server.write_all(&block[..n])?,
+                Err(error) if is_tick(&error) => {}
+                Err(error) => return Err(error),
+            }
+            match server.read(&mut block) {
+                Ok(0) => break,
+                Ok(n) => self.write(&block[..n])?,
+                Err(error) if is_tick(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn tunnel_in_plain(&self, server: &TcpStream) -> io::Result<()> {
+        let client = &self.tcp;
         client.set_read_timeout(None)?;
         let pump = |mut from: &TcpStream, mut to: &TcpStream| {
             // Whichever way ends, and however it does, the other one learns of it.
