@@ -55,7 +55,7 @@ impl Watch {
         while self.exchange.input_waits(self.inner.is_tls()) {
             let limit = NextTimeout { after: time::Duration::Exact(LOOK_WAIT), reason: LOOK, ..NextTimeout::default() };
             // If this fails, the next write will as well, and says why.
-            if !self.inner.await_input(limit).is_ok_and(|more| more) {
+            if !self.inner.await_input(limit).map_err(Error::into_io).is_ok_and(|more| more) {
                 break;
             }
         }
@@ -87,7 +87,7 @@ impl Watch {
     /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
     /// or after a refusal believes that it does: on its own it would look at half a head again and again.
     fn await_continue(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let go_on = Err(Error::Timeout(Timeout::Await100));
+        let go_on = || Err(Error::Timeout(Timeout::Await100));
         let started = Instant::now();
         loop {
             match Head::of(self.inner.buffers().input()) {
@@ -96,7 +96,7 @@ impl Watch {
                     let follows = Head::of(self.inner.buffers().input());
                     // A refusal in the same packet: the body must not be sent.
                     if status == 100 && !matches!(follows, Head::Final(_) | Head::NotHttp) {
-                        return go_on;
+                        return go_on();
                     }
                 }
                 head @ (Head::Final(_) | Head::NotHttp) => {
@@ -104,7 +104,7 @@ impl Watch {
                     if !matches!(head, Head::Final(200..=299)) {
                         self.exchange.answered.store(true, Ordering::Relaxed);
                     }
-                    return go_on;
+                    return go_on();
                 }
                 Head::Incomplete => {
                     let mut left = timeout;
@@ -114,7 +114,7 @@ impl Watch {
                     match self.inner.await_input(left) {
                         Ok(true) => {}
                         Ok(false) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                        Err(Error::Timeout(_)) => return go_on,
+                        Err(Error::Timeout(_)) => return go_on(),
                         Err(error) => return Err(error),
                     }
                 }

@@ -100,7 +100,7 @@ impl RootCertificates {
         if certificates.is_empty() {
             return Err(Error::config("the root certificates hold no PEM block named CERTIFICATE"));
         }
-        Ok(RootCertificates(certificates.into()))
+        Ok(RootCertificates(RootCerts::new_with_certs(&certificates)))
     }
 }
 
