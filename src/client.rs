@@ -213,7 +213,7 @@ impl ApiKey {
 fn check_visible(what: &str, value: &str) -> Result<()> {
     let problem = if value.is_empty() {
         "is empty"
-    } else if value.trim_ascii() != value {
+    } else if value.trim() != value {
         "has white space or a line break around it: was it read from a file that ends in a line break?"
     } else if !value.bytes().all(|b| b.is_ascii_graphic()) {
         "holds a character that is not visible ASCII"

@@ -242,7 +242,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
         // An id that is known must never be missing, whatever the sentence above says.
-        let unsaid = |id: &str| text::position(&self.0.message, id).is_none();
+        let unsaid = |id: &str| !text::holds(&self.0.message, id);
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;
         }
@@ -293,6 +293,12 @@ mod tests {
         assert_eq!(error.to_string(), "cannot reach x:1");
         assert_eq!(format!("{error:?}"), "cannot reach x:1\n  caused by: no route\n  caused by: connection refused");
         assert_eq!(error.source().unwrap().to_string(), "no route");
+    }
+
+    #[test]
+    fn an_id_that_differs_in_case_is_another_id() {
+        let error = Error::job_failed("job J-1 failed".into(), &"j-1".parse().unwrap());
+        assert_eq!(error.to_string(), "job J-1 failed [job j-1]");
     }
 
     #[test]

@@ -125,7 +125,8 @@ pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failu
         request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
     };
     if reply.status >= 300 {
-        let has_an_end = text(header::CONTENT_LENGTH).or_else(|| text(header::TRANSFER_ENCODING)).is_some();
+        let has_an_end =
+            headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
         exchange.limit_answer(if has_an_end { REFUSAL_LIMIT } else { ENDLESS_REFUSAL_LIMIT });
     }
     reply.cut_short = read_body(response.into_body().into_reader(), &mut reply.body).err();

@@ -35,7 +35,7 @@ impl JobStatus {
     /// Compared without case. The text came from the server, so it is made harmless first.
     fn read(said: &str, key: &ApiKey) -> Self {
         for status in [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed] {
-            if status.as_str().eq_ignore_ascii_case(said.trim_ascii()) {
+            if status.as_str().eq_ignore_ascii_case(said.trim()) {
                 return status;
             }
         }
@@ -134,6 +134,7 @@ mod tests {
         let read = |text| JobStatus::read(text, &key);
         assert_eq!(read("completed"), JobStatus::Completed);
         assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
+        assert_eq!(read("\u{b}Completed\u{a0}"), JobStatus::Completed);
         assert_eq!(JobStatus::read("Completed", &ApiKey::new("e").unwrap()), JobStatus::Completed);
         assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
         assert_eq!(read("Completed?").to_string(), "Completed?");

@@ -109,7 +109,7 @@ pub(crate) fn random_fraction() -> f64 {
 /// Reads a `Retry-After` value: seconds, or a date in the preferred form (RFC 9110 §10.2.3 and §5.6.7). A date in
 /// the past means at once; anything that is neither is as if the header were absent.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim_ascii();
+    let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // More digits than fit is still a number: longer than any wait that is allowed.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));

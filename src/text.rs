@@ -1,7 +1,7 @@
 //! Text from elsewhere: searched, cut and made fit for one line.
 //!
 //! These are plain loops, where `str` has methods for most of it: those are generic, and would be compiled anew into
-//! this crate, a search that is fast on megabytes among them. What is searched here has 64 KiB at most.
+//! this crate, a search that is fast on megabytes among them. No text here is that long.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,6 +10,11 @@ use std::path::Path;
 pub(crate) fn position(text: &str, part: &str) -> Option<usize> {
     let part = part.as_bytes();
     text.as_bytes().windows(part.len().max(1)).position(|window| window.eq_ignore_ascii_case(part))
+}
+
+/// Whether `part` is in `text` as it stands.
+pub(crate) fn holds(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
 }
 
 /// The first characters of `text`, at most so many.

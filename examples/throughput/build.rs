@@ -120,7 +120,7 @@ fn build(project: &Path, args: &[&str]) -> anyhow::Result<Build> {
 fn show(name: &str, builds: &[Build]) -> anyhow::Result<Build> {
     let wall = spread(builds.iter().map(|(wall, _)| *wall)).context("no rounds")?;
     let cpu = spread(builds.iter().filter_map(|(_, cpu)| *cpu)).map(|cpu| cpu.median);
-    let shown = cpu.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1} s"));
+    let shown = cpu.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.2} s"));
     println!("  {name:<37} {:>16.1} s ({:.1}, {:.1}) {shown:>10}", wall.median, wall.least, wall.most);
     Ok((wall.median, cpu))
 }

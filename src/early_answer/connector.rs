@@ -19,18 +19,18 @@ use super::tls::secure;
 
 /// An agent for exactly one exchange.
 pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Duration) -> Agent {
-    let path = Path { exchange: exchange.clone(), stall_timeout, proxied: config.proxy().is_some() };
-    Agent::with_parts(config, path, DefaultResolver::default())
+    let dialer = Dialer { exchange: exchange.clone(), stall_timeout, proxied: config.proxy().is_some() };
+    Agent::with_parts(config, dialer, DefaultResolver::default())
 }
 
 /// The connector of that agent. It takes the place of ureq's sockets, and leaves proxies and TLS to ureq.
-struct Path {
+struct Dialer {
     exchange: Arc<Exchange>,
     stall_timeout: Duration,
     proxied: bool,
 }
 
-impl Connector for Path {
+impl Connector for Dialer {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
@@ -51,7 +51,7 @@ impl Connector for Path {
     }
 }
 
-impl Path {
+impl Dialer {
     fn socket(&self, details: &ConnectionDetails) -> Result<Socket, Error> {
         let connect_until = Instant::now() + (*details.timeout.after).min(LONGEST);
         let stream = connect(details, connect_until)?;
@@ -80,8 +80,8 @@ fn connect(details: &ConnectionDetails, deadline: Instant) -> Result<TcpStream, 
     Err(failure)
 }
 
-impl fmt::Debug for Path {
+impl fmt::Debug for Dialer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Path").finish_non_exhaustive()
+        f.debug_struct("Dialer").finish_non_exhaustive()
     }
 }

@@ -81,7 +81,8 @@ fn an_upload_goes_through_a_proxy_that_is_reached_by_tls() {
     assert!(server.stop().requests[0].has_closing_boundary());
     let connect = &proxy.stop().requests[0];
     assert!(connect.head.starts_with("CONNECT localhost:"), "{}", connect.head);
-    assert!(connect.header("Proxy-Authorization").is_some());
+    assert_eq!(connect.header("Proxy-Authorization"), Some("Basic c29tZW9uZTpwcjB4eS1wYTU1"));
+    super::caller::assert_no_key(&connect.head);
 }
 
 #[test]
@@ -93,13 +94,12 @@ fn a_refusal_is_seen_through_the_proxy_while_the_body_is_sent() {
         return;
     }
     let refusal = answer("403 Forbidden", r#"{"errorCode":"NOT ALLOWED"}"#);
-    for end in [Step::Hold, Step::Drain] {
+    for (end, over_tls) in [(Step::Hold, false), (Step::Drain, false), (Step::Hold, true)] {
         let script = vec![Step::Head, go_ahead(), Step::Body(MIB), refusal.clone(), end];
         let server = Server::tls([script]);
-        let proxy = proxy_to(&server);
-        let address = format!("http://{}", proxy.address());
+        let proxy = if over_tls { Server::tls([tunnel_to(&server)]) } else { proxy_to(&server) };
         let test = "a_refusal_is_seen_through_the_proxy_while_the_body_is_sent";
-        in_child(test, &server.url(), &[("ALL_PROXY", &address)]);
+        in_child(test, &server.url(), &[("ALL_PROXY", &proxy.url())]);
         assert!(server.stop().body_bytes() < 64 * MIB);
     }
 }
