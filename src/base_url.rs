@@ -90,7 +90,7 @@ fn host_of(authority: &str) -> Option<&str> {
     } else {
         let (host, port) = split_before(authority, |b| b == b':');
         let ok = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-        if host.is_empty() || host.starts_with('.') || text::position(host, "..").is_some() || !ok {
+        if host.is_empty() || host.starts_with('.') || text::holds(host, "..") || !ok {
             return None;
         }
         (host, port)
@@ -110,12 +110,13 @@ fn is_loopback(host: &str) -> bool {
 
 /// Empty, or segments of characters that no proxy on the way reads in a way of its own.
 fn is_plain_path(path: &str) -> bool {
-    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     match path.strip_prefix('/') {
-        Some(path) => path
-            .as_bytes()
-            .split(|b| *b == b'/')
-            .all(|segment| !segment.is_empty() && segment != b"." && segment != b".." && segment.iter().all(is_plain)),
+        Some(path) => path.as_bytes().split(|b| *b == b'/').all(|segment| {
+            !segment.is_empty()
+                && segment != b"."
+                && segment != b".."
+                && segment.iter().copied().all(text::is_unreserved)
+        }),
         None => path.is_empty(),
     }
 }

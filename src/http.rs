@@ -74,7 +74,7 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// No byte of the request got out. What could not be reached, why in a few words, and what may help.
-    Connecting { target: String, reason: String, hint: &'static str, transient: bool },
+    Connecting { target: String, reason: &'static str, hint: &'static str, transient: bool },
     /// The request's body could not be read from where it comes from.
     ReadingBody,
     /// A part of the request was sent.
@@ -275,7 +275,7 @@ fn failure(
         if let Some(proxy) = proxy {
             target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
         }
-        Stage::Connecting { target, reason: reason.to_owned(), hint, transient }
+        Stage::Connecting { target, reason, hint, transient }
     } else if exchange.handed.load(Ordering::Relaxed) < whole_length {
         Stage::Sending
     } else {

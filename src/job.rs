@@ -117,7 +117,7 @@ fn unknown(app: &AppId, job: &JobId, how: &str) -> Error {
 fn failed(Failure { stage, cause }: Failure, app: &AppId, job: &JobId) -> Error {
     let error = match stage {
         Stage::Connecting { target, reason, hint, transient } => {
-            Error::cannot_connect(&target, &reason, hint, transient)
+            Error::cannot_connect(&target, reason, hint, transient)
         }
         Stage::ReadingBody | Stage::Sending | Stage::AwaitingAnswer => unknown(app, job, "no usable answer came"),
     };

@@ -231,7 +231,7 @@ impl Post<'_> {
     fn failed(&self, Failure { stage, cause }: Failure) -> Error {
         let error = match stage {
             Stage::Connecting { target, reason, hint, transient } => {
-                Error::cannot_connect(&target, &reason, hint, transient)
+                Error::cannot_connect(&target, reason, hint, transient)
             }
             Stage::ReadingBody => Error::package(
                 self.package.path(),
@@ -268,11 +268,11 @@ impl Post<'_> {
     }
 }
 
-/// Everything but the unreserved characters of RFC 3986 §2.3, which mean themselves everywhere in a URL.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+/// Everything but the unreserved characters.
+fn percent_encoded(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if text::is_unreserved(byte) {
             encoded.push(char::from(byte));
         } else {
             let _ = write!(encoded, "%{byte:02X}");

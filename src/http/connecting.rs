@@ -23,7 +23,7 @@ pub(super) fn proxy(client: &Client) -> Result<Option<Proxy>, Failure> {
     let refuse = |problem: String| {
         let target = client.base_url.authority().to_owned();
         let hint = "; what is needed is HTTPS_PROXY=http://[user:password@]host:port";
-        let reason = "the proxy of the environment cannot be used".to_owned();
+        let reason = "the proxy of the environment cannot be used";
         Err(Failure {
             stage: Stage::Connecting { target, reason, hint, transient: false },
             cause: io::Error::other(problem),

@@ -146,14 +146,19 @@ fn a_proxy_in_trouble_is_asked_again() {
     }
 }
 
+/// What the child does when the proxy does not get on with it.
+fn upload_within(connect_limit: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
+    let client = Client::from_env().unwrap().with_retry(Retry::never());
+    let outcome = Caller::from(client.with_connect_timeout(connect_limit), |_| {}).upload(Package::small());
+    let error = outcome.error(ErrorKind::Connect);
+    assert!(format!("{error:?}").contains("connect limit"), "{error:?}");
+    outcome
+}
+
 #[test]
 fn a_proxy_that_says_nothing_ends_in_the_connect_limit() {
     if child::is_running() {
-        let client = Client::from_env().unwrap().with_retry(Retry::never());
-        let caller = Caller::from(client.with_connect_timeout(Duration::from_millis(300)), |_| {});
-        let outcome = caller.upload(Package::small());
-        let error = outcome.error(ErrorKind::Connect);
-        assert!(format!("{error:?}").contains("connect limit"), "{error:?}");
+        upload_within(Duration::from_millis(300));
         return;
     }
     with_answer_to_connect("a_proxy_that_says_nothing_ends_in_the_connect_limit", &[Step::Hold]);
@@ -162,11 +167,7 @@ fn a_proxy_that_says_nothing_ends_in_the_connect_limit() {
 #[test]
 fn a_proxy_whose_answer_drips_ends_in_the_connect_limit() {
     if child::is_running() {
-        let client = Client::from_env().unwrap().with_retry(Retry::never());
-        let caller = Caller::from(client.with_connect_timeout(Duration::from_millis(400)), |_| {});
-        let outcome = caller.upload(Package::small());
-        let error = outcome.error(ErrorKind::Connect);
-        assert!(format!("{error:?}").contains("connect limit"), "{error:?}");
+        let outcome = upload_within(Duration::from_millis(400));
         assert!(outcome.took < Duration::from_millis(1500), "{outcome:?}");
         return;
     }
