@@ -55,7 +55,7 @@ impl Watch {
         while self.exchange.input_waits(self.inner.is_tls()) {
             let limit = NextTimeout { after: time::Duration::Exact(LOOK_WAIT), reason: LOOK, ..NextTimeout::default() };
             // If this fails, the next write will as well, and says why.
-            if !self.inner.await_input(limit).map_err(Error::into_io).is_ok_and(|more| more) {
+            if !self.inner.await_input(limit).is_ok_and(|more| more) {
                 break;
             }
         }

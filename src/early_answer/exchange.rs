@@ -1,6 +1,5 @@
 //! What is known about one exchange while it goes on.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ pub(crate) struct Exchange {
     pub(super) input_buffered: AtomicBool,
     /// Why a part of the body could not be sent. It takes this way around TLS, which would not read any more after
     /// a failed write, and the server's reason is worth reading.
-    pub(super) failure: Mutex<Option<io::Error>>,
+    pub(super) failure: Mutex<Option<Error>>,
     /// When the answer must be whole.
     answer_until: Mutex<Option<Instant>>,
     pub(super) link: Mutex<Option<Arc<Link>>>,
@@ -40,7 +39,7 @@ impl Exchange {
     }
 
     pub(crate) fn take_failure(&self) -> Option<Error> {
-        lock(&self.failure).take().map(Error::from)
+        lock(&self.failure).take()
     }
 
     pub(crate) fn answer_until(&self) -> Option<Instant> {

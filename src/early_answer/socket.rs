@@ -56,7 +56,7 @@ impl Transport for Socket {
         }
         match self.exchange.send(&self.link, output, timeout) {
             Err(error) if self.exchange.is_sending_body() => {
-                *lock(&self.exchange.failure) = Some(error.into_io());
+                *lock(&self.exchange.failure) = Some(error);
                 Ok(())
             }
             result => result,
