@@ -9,7 +9,6 @@ mod connector;
 mod exchange;
 mod link;
 mod socket;
-mod tls;
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! Gets to the server: through a proxy or not, a socket of our own, TLS, and the watch on top.
+//! Connects to the server: a proxy's tunnel or a socket of our own, TLS by ureq, and the watch on top.
 
 use std::fmt;
 use std::io;
@@ -8,56 +8,67 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
+#[cfg(feature = "native-tls")]
+use ureq::unversioned::transport::NativeTlsConnector as TlsConnector;
+#[cfg(not(feature = "native-tls"))]
+use ureq::unversioned::transport::RustlsConnector as TlsConnector;
+use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, Transport};
 use ureq::{Agent, Error, config::Config};
 
 use super::Watch;
 use super::exchange::{Exchange, LONGEST, lock};
 use super::link::Link;
 use super::socket::Socket;
-use super::tls::secure;
 
 /// An agent for exactly one exchange.
 pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Duration) -> Agent {
-    let dialer = Dialer { exchange: exchange.clone(), stall_timeout, proxied: config.proxy().is_some() };
-    Agent::with_parts(config, dialer, DefaultResolver::default())
+    let watched = WatchConnector { exchange: exchange.clone(), is_proxied: config.proxy().is_some() };
+    let connector = ConnectProxyConnector::default()
+        .chain(SocketConnector { exchange: exchange.clone(), stall_timeout })
+        .chain(TlsConnector::default())
+        .chain(watched);
+    Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
-/// The connector of that agent. It takes the place of ureq's sockets, and leaves proxies and TLS to ureq.
-struct Dialer {
+/// Opens a socket of our own, unless there is a tunnel already.
+struct SocketConnector {
     exchange: Arc<Exchange>,
     stall_timeout: Duration,
-    proxied: bool,
 }
 
-impl Connector for Dialer {
+impl<In: Transport> Connector<In> for SocketConnector {
     type Out = Box<dyn Transport>;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        let is_tunnel = details.config.proxy().is_some();
-        let transport = if is_tunnel {
-            DefaultConnector::default().connect(details, None)?
-        } else {
-            let socket = self.socket(details)?.boxed();
-            if details.needs_tls() { secure(socket, details)? } else { Some(socket) }
-        };
-        // For a tunnel ureq comes here again, to get to the proxy, whose settings name no proxy any more. Only the
-        // connection to the API, which may go through it, is watched.
-        if self.proxied && !is_tunnel {
-            return Ok(transport);
+    fn connect(&self, details: &ConnectionDetails, tunnel: Option<In>) -> Result<Option<Self::Out>, Error> {
+        if let Some(tunnel) = tunnel {
+            return Ok(Some(tunnel.boxed()));
         }
-        self.exchange.connected.store(true, Ordering::Relaxed);
-        Ok(transport.map(|transport| Watch::new(transport, self.exchange.clone()).boxed()))
-    }
-}
-
-impl Dialer {
-    fn socket(&self, details: &ConnectionDetails) -> Result<Socket, Error> {
         let connect_until = Instant::now() + (*details.timeout.after).min(LONGEST);
         let stream = connect(details, connect_until)?;
         let link = Arc::new(Link::new(stream, self.stall_timeout)?);
         *lock(&self.exchange.link) = Some(link.clone());
-        Ok(Socket::new(link, self.exchange.clone(), details.config, connect_until))
+        Ok(Some(Socket::new(link, self.exchange.clone(), details.config, connect_until).boxed()))
+    }
+}
+
+/// Puts the watch on the finished connection.
+struct WatchConnector {
+    exchange: Arc<Exchange>,
+    is_proxied: bool,
+}
+
+impl<In: Transport> Connector<In> for WatchConnector {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails, transport: Option<In>) -> Result<Option<Self::Out>, Error> {
+        let Some(transport) = transport else { return Ok(None) };
+        // For a tunnel ureq runs the whole chain to get to the proxy, with settings that name no proxy any more. Only
+        // the connection to the API, which goes through the tunnel, is watched.
+        if self.is_proxied && details.config.proxy().is_none() {
+            return Ok(Some(transport.boxed()));
+        }
+        self.exchange.connected.store(true, Ordering::Relaxed);
+        Ok(Some(Watch::new(transport.boxed(), self.exchange.clone()).boxed()))
     }
 }
 
@@ -80,8 +91,14 @@ fn connect(details: &ConnectionDetails, deadline: Instant) -> Result<TcpStream, 
     Err(failure)
 }
 
-impl fmt::Debug for Dialer {
+impl fmt::Debug for SocketConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dialer").finish_non_exhaustive()
+        f.debug_struct("SocketConnector").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WatchConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchConnector").finish_non_exhaustive()
     }
 }
