@@ -224,7 +224,7 @@ impl Read for Handing<'_> {
             usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
         } else {
             let n = (self.source)(buf).map_err(|error| io::Error::other(BodyError(error)))?;
-            self.exchange.handed.fetch_add(n as u64, Ordering::Relaxed);
+            self.exchange.read.fetch_add(n as u64, Ordering::Relaxed);
             n
         };
         self.left = self.left.saturating_sub(n as u64);

@@ -15,10 +15,9 @@ use ureq::unversioned::transport::RustlsConnector as TlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, Transport};
 use ureq::{Agent, Error, config::Config};
 
-use super::Watch;
-use super::exchange::{Exchange, LONGEST, lock};
-use super::link::Link;
+use super::exchange::{Exchange, LONGEST};
 use super::socket::Socket;
+use super::watch::Watch;
 
 /// An agent for exactly one exchange.
 pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Duration) -> Agent {
@@ -43,11 +42,13 @@ impl<In: Transport> Connector<In> for SocketConnector {
         if let Some(tunnel) = tunnel {
             return Ok(Some(tunnel.boxed()));
         }
-        let connect_until = Instant::now() + (*details.timeout.after).min(LONGEST);
-        let stream = connect(details, connect_until)?;
-        let link = Arc::new(Link::new(stream, self.stall_timeout)?);
-        *lock(&self.exchange.link) = Some(link.clone());
-        Ok(Some(Socket::new(link, self.exchange.clone(), details.config, connect_until).boxed()))
+        // For TLS and a proxy's consent as well: ureq gives each read all of the limit.
+        let deadline = Instant::now() + (*details.timeout.after).min(LONGEST);
+        let stream = connect(details, deadline)?;
+        let mut line = self.exchange.line();
+        line.connect(stream, self.stall_timeout)?;
+        line.deadline = Some(deadline);
+        Ok(Some(Socket::new(self.exchange.clone(), details.config).boxed()))
     }
 }
 
@@ -68,6 +69,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
             return Ok(Some(transport.boxed()));
         }
         self.exchange.connected.store(true, Ordering::Relaxed);
+        self.exchange.line().deadline = None;
         Ok(Some(Watch::new(transport.boxed(), self.exchange.clone()).boxed()))
     }
 }

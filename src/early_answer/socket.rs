@@ -1,40 +1,46 @@
-//! The TCP connection under an exchange.
-//!
-//! ureq's own socket blocks in a write until the peer reads or a limit is over, so an answer that arrives while the
-//! peer does not read would be seen only then. This one waits in short slices, and returns to its caller as soon as
-//! there is something to read; what it could not send yet it keeps.
+//! The TCP connection under TLS. It only queues what it is given to send, so that TLS never sees a write that failed
+//! or fell short; a read sends the queue on while it waits.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport, time::Duration};
 use ureq::{Error, Timeout, config::Config};
 
-use super::exchange::{Exchange, LONGEST, lock};
-use super::link::{Link, is_timeout};
+use super::exchange::{Exchange, LONGEST};
+use super::line::Pauses;
 
-/// The [`Timeout`] that marks a quick look for input: nobody else here uses it. A look that finds nothing ends in
-/// `WouldBlock`, which TLS libraries take for "later", and not in a time-out, which some take for broken.
-pub(crate) const LOOK: Timeout = Timeout::PerRead;
+/// The [`Timeout`] that marks a look: a read that takes what has arrived, and neither waits nor sends. Nobody else here
+/// uses it. If there is nothing it ends in `WouldBlock`, which TLS libraries retry; a timeout is fatal to some.
+pub(super) const LOOK: Timeout = Timeout::PerRead;
 
-/// A TCP stream that never waits in a write while there is something to read.
-pub(crate) struct Socket {
-    link: Arc<Link>,
+/// A read adds no more than this to a buffer, so that whoever stops at a limit is never far beyond it.
+const BLOCK: usize = 16 * 1024;
+
+pub(super) struct Socket {
     exchange: Arc<Exchange>,
-    buffers: WatchedBuffers,
-    read_timeout: Option<Duration>,
-    /// When the connection must stand, with TLS and a proxy's consent. ureq gives each read all of the limit.
-    connect_until: Instant,
+    buffers: LazyBuffers,
 }
 
 impl Socket {
-    pub(super) fn new(link: Arc<Link>, exchange: Arc<Exchange>, config: &Config, connect_until: Instant) -> Self {
+    pub(super) fn new(exchange: Arc<Exchange>, config: &Config) -> Self {
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
-        let buffers = WatchedBuffers { buffers, exchange: exchange.clone() };
-        Socket { link, exchange, buffers, read_timeout: None, connect_until }
+        Socket { exchange, buffers }
+    }
+
+    /// Moves received bytes to the buffer of whoever reads. If that is full, nothing is moved.
+    fn hand_over(&mut self) -> bool {
+        let received = &mut self.exchange.line().received;
+        let free = self.buffers.input_append_buf();
+        let n = received.len().min(free.len()).min(BLOCK);
+        if let (Some(to), Some(from)) = (free.get_mut(..n), received.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        received.drain(..n);
+        self.buffers.input_appended(n);
+        n > 0
     }
 }
 
@@ -43,55 +49,47 @@ impl Transport for Socket {
         &mut self.buffers
     }
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        // TLS sends what it was given in several records, and each would wait for the stall limit anew.
-        if lock(&self.exchange.failure).is_some() {
-            return Ok(());
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        // After an early answer nothing is sent, not even what TLS has to say.
+        if !self.exchange.is_answered() {
+            let output = self.buffers.output().get(..amount).unwrap_or_default();
+            self.exchange.line().queue.extend_from_slice(output);
         }
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
-        // What TLS wants to say of its own during a look waits for the next write: a look must not block, nor fail.
-        if timeout.reason == LOOK {
-            self.link.keep(output);
-            return Ok(());
-        }
-        match self.exchange.send(&self.link, output, timeout) {
-            Err(error) if self.exchange.is_sending_body() => {
-                *lock(&self.exchange.failure) = Some(error);
-                Ok(())
-            }
-            result => result,
-        }
+        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let nothing_came = || match timeout.reason {
-            LOOK => Error::Io(io::ErrorKind::WouldBlock.into()),
-            reason => Error::Timeout(reason),
+        let is_look = timeout.reason == LOOK;
+        let (limit, reason) = match timeout.after {
+            Duration::Exact(limit) => (limit.min(LONGEST), timeout.reason),
+            // While a request is sent, ureq knows no limit. TLS may have to read in the middle of a write.
+            Duration::NotHappening => (self.exchange.line().stall_timeout(), Timeout::PerWrite),
         };
-        let mut limit = (*timeout.after).min(LONGEST);
-        if !self.exchange.connected.load(Ordering::Relaxed) {
-            limit = limit.min(self.connect_until.saturating_duration_since(Instant::now()));
-        }
-        if limit.is_zero() {
-            return Err(nothing_came());
-        }
-        if self.read_timeout != Some(limit) {
-            self.link.stream.set_read_timeout(Some(limit))?;
-            self.read_timeout = Some(limit);
-        }
-        let deadline = Instant::now() + limit;
-        let n = loop {
-            match (&self.link.stream).read(self.buffers.input_append_buf()) {
-                // Only a program that is flooded with signals gets here twice.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted && Instant::now() < deadline => {}
-                Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {
-                    return Err(nothing_came());
-                }
-                result => break result?,
+        let until = Instant::now() + limit;
+        let mut pauses = Pauses::default();
+        loop {
+            // Noted before the try: what arrived while the process was stopped is read.
+            let now = Instant::now();
+            let mut line = self.exchange.line();
+            let left = line.deadline.map_or(until, |deadline| deadline.min(until)).saturating_duration_since(now);
+            let result = if is_look { line.take_in() } else { line.advance() };
+            if !line.received.is_empty() {
+                drop(line);
+                return Ok(self.hand_over());
             }
-        };
-        self.buffers.input_appended(n);
-        Ok(n > 0)
+            if line.is_ended && !is_look {
+                return Ok(false);
+            }
+            result?;
+            drop(line);
+            if is_look {
+                return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
+            }
+            if left.is_zero() {
+                return Err(Error::Timeout(reason));
+            }
+            pauses.pause(left);
+        }
     }
 
     /// Never to be used again: each exchange has a connection of its own.
@@ -100,46 +98,8 @@ impl Transport for Socket {
     }
 }
 
-/// Buffers that tell the exchange whether there is input in them.
-struct WatchedBuffers {
-    buffers: LazyBuffers,
-    exchange: Arc<Exchange>,
-}
-
-impl Buffers for WatchedBuffers {
-    fn output(&mut self) -> &mut [u8] {
-        self.buffers.output()
-    }
-
-    fn input(&self) -> &[u8] {
-        self.buffers.input()
-    }
-
-    fn input_append_buf(&mut self) -> &mut [u8] {
-        self.buffers.input_append_buf()
-    }
-
-    fn input_appended(&mut self, amount: usize) {
-        self.buffers.input_appended(amount);
-        self.exchange.input_buffered.fetch_or(amount > 0, Ordering::Relaxed);
-    }
-
-    fn input_consume(&mut self, amount: usize) {
-        self.buffers.input_consume(amount);
-        self.exchange.input_buffered.store(!self.buffers.input().is_empty(), Ordering::Relaxed);
-    }
-
-    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        self.buffers.tmp_and_output()
-    }
-
-    fn can_use_input(&self) -> bool {
-        self.buffers.can_use_input()
-    }
-}
-
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("peer", &self.link.stream.peer_addr().ok()).finish_non_exhaustive()
+        f.debug_struct("Socket").finish_non_exhaustive()
     }
 }

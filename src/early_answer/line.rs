@@ -1,0 +1,129 @@
+//! A TCP stream that never blocks, with a queue before it and a store behind it.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ureq::{Error, Timeout};
+
+/// No more than this lies unread at any level. ureq's input buffer holds twice as much, and panics if it ever had to
+/// grow and then shrinks under what is in it.
+pub(super) const UNREAD_MAX: usize = 64 * 1024;
+/// How long to wait for the peer before the next try; doubled from one try to the next.
+const FIRST_PAUSE: Duration = Duration::from_micros(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(8);
+
+/// Nothing here blocks in the kernel: no timeout is set on the socket and no system call can be interrupted for longer
+/// than a pause. It is the same on every platform.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    stream: Option<TcpStream>,
+    stall_timeout: Duration,
+    /// What is to be sent. It grows by what TLS makes of one piece of the body, and is flushed before the next.
+    pub(super) queue: Vec<u8>,
+    /// What has arrived and was not taken yet, at most [`UNREAD_MAX`].
+    pub(super) received: Vec<u8>,
+    /// Whether anything has arrived since this was last set to false.
+    pub(super) has_news: bool,
+    /// Whether the peer has ended its side.
+    pub(super) is_ended: bool,
+    /// Since when the peer has taken nothing of what is in the queue.
+    blocked_since: Option<Instant>,
+    /// When any read ends, whatever its own limit.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Line {
+    pub(super) fn connect(&mut self, stream: TcpStream, stall_timeout: Duration) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        *self = Line { stream: Some(stream), stall_timeout, ..Line::default() };
+        Ok(())
+    }
+
+    pub(super) fn stall_timeout(&self) -> Duration {
+        self.stall_timeout
+    }
+
+    /// Takes in what has arrived.
+    pub(super) fn take_in(&mut self) -> io::Result<()> {
+        let Some(mut stream) = self.stream.as_ref() else { return Err(ErrorKind::NotConnected.into()) };
+        let mut block = [0; 4096];
+        while !self.is_ended && self.received.len() < UNREAD_MAX {
+            match stream.read(&mut block) {
+                Ok(0) => self.is_ended = true,
+                Ok(n) => {
+                    self.received.extend_from_slice(block.get(..n).unwrap_or_default());
+                    self.has_news = true;
+                }
+                Err(error) if is_later(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what has arrived, then sends what the peer takes. In this order, as Windows discards what was not read
+    /// when a send fails.
+    pub(super) fn advance(&mut self) -> io::Result<()> {
+        self.take_in()?;
+        let Some(mut stream) = self.stream.as_ref().filter(|_| !self.queue.is_empty()) else { return Ok(()) };
+        match stream.write(&self.queue) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                self.queue.drain(..n);
+                self.blocked_since = None;
+            }
+            Err(error) if is_later(&error) => {
+                self.blocked_since.get_or_insert_with(Instant::now);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Sends the queue. False, if `may_stop`: the peer takes nothing for now, and there are news.
+    pub(super) fn flush(&mut self, may_stop: bool) -> Result<bool, Error> {
+        let mut pauses = Pauses::default();
+        loop {
+            // Noted before the try, so that one more is made after a pause in which the process was stopped.
+            let is_stalled = self.blocked_since.is_some_and(|since| since.elapsed() >= self.stall_timeout);
+            let left = self.queue.len();
+            self.advance()?;
+            if self.queue.is_empty() {
+                return Ok(true);
+            }
+            if self.queue.len() < left {
+                pauses = Pauses::default();
+            } else if is_stalled {
+                return Err(Error::Timeout(Timeout::PerWrite));
+            } else if may_stop && self.has_news {
+                return Ok(false);
+            } else {
+                pauses.pause(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Pauses between tries, each twice as long as the one before.
+pub(super) struct Pauses(Duration);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Pauses(FIRST_PAUSE)
+    }
+}
+
+impl Pauses {
+    pub(super) fn pause(&mut self, at_most: Duration) {
+        thread::sleep(self.0.min(at_most));
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether the same call may do better after a pause.
+fn is_later(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

@@ -1,0 +1,179 @@
+//! The watch above TLS: the only sender. It looks for an answer while the body is sent, and puts interim answers right.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
+use ureq::{Error, Timeout};
+
+use super::exchange::Exchange;
+use super::head::Head;
+use super::line::UNREAD_MAX;
+use super::socket::LOOK;
+
+pub(super) struct Watch {
+    inner: Box<dyn Transport>,
+    exchange: Arc<Exchange>,
+    /// Whether ureq has begun to wait for the answer itself.
+    awaits_answer: bool,
+}
+
+impl Watch {
+    pub(super) fn new(inner: Box<dyn Transport>, exchange: Arc<Exchange>) -> Self {
+        Watch { inner, exchange, awaits_answer: false }
+    }
+
+    fn input(&mut self) -> &[u8] {
+        self.inner.buffers().input()
+    }
+
+    /// Takes in what has arrived and decides whether it ends the sending. An early 2xx does not, unless sending has
+    /// failed and it is all the answer there will be: a server may say yes before it has read the last byte.
+    fn look(&mut self, has_failed: bool) -> Result<(), Error> {
+        self.exchange.line().has_news = false;
+        let look = NextTimeout { after: time::Duration::from_secs(0), reason: LOOK, ..NextTimeout::default() };
+        loop {
+            let ends = match self.next_head() {
+                Head::Final(status) => has_failed || !(200..300).contains(&status),
+                Head::NotHttp => true,
+                Head::Incomplete | Head::Interim { .. } => false,
+            };
+            if ends {
+                self.exchange.answered.store(true, Ordering::Relaxed);
+            }
+            if ends || self.input().len() >= UNREAD_MAX {
+                return Ok(());
+            }
+            match self.inner.await_input(look) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Drops every complete interim answer from the input (RFC 9110 §15.2 lets a client ignore them), since ureq
+    /// takes one that bears a header for the end of the exchange; returns what comes after them.
+    fn next_head(&mut self) -> Head {
+        loop {
+            match Head::of(self.input()) {
+                Head::Interim { length, .. } => self.inner.buffers().input_consume(length),
+                head => {
+                    if let Head::Final(status) = head {
+                        self.exchange.status.store(status, Ordering::Relaxed);
+                    }
+                    return head;
+                }
+            }
+        }
+    }
+
+    /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
+    /// or after a refusal believes that it does: on its own it would look at half a head again and again.
+    fn await_continue(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
+        let until = Instant::now() + *timeout.after;
+        loop {
+            match Head::of(self.input()) {
+                Head::Interim { status, length } => {
+                    self.inner.buffers().input_consume(length);
+                    if status == 100 {
+                        break;
+                    }
+                }
+                Head::Incomplete if self.input().len() < UNREAD_MAX => {
+                    timeout.after = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
+                    match self.inner.await_input(timeout) {
+                        Ok(true) => {}
+                        Ok(false) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
+                        Err(Error::Timeout(_)) => break,
+                        Err(error) => return Err(error),
+                    }
+                }
+                Head::Incomplete | Head::Final(_) | Head::NotHttp => break,
+            }
+        }
+        // A refusal that came with it: the body must not be sent.
+        self.look(false)?;
+        Err(Error::Timeout(Timeout::Await100))
+    }
+
+    /// Waits for input of the answer, past the interim ones.
+    fn await_answer(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if !self.awaits_answer {
+            self.awaits_answer = true;
+            self.exchange.limit_answer(*timeout.after);
+            // What came while the request was sent is handed over as it is; ureq would wait for more.
+            self.next_head();
+            if !self.input().is_empty() {
+                return Ok(true);
+            }
+        }
+        loop {
+            let is_over = self.exchange.line().deadline.is_some_and(|deadline| deadline <= Instant::now());
+            let more = self.inner.await_input(timeout)?;
+            self.next_head();
+            if !more || !self.input().is_empty() {
+                return Ok(more);
+            }
+            // Interim answers may come without end.
+            if is_over {
+                return Err(Error::Timeout(timeout.reason));
+            }
+        }
+    }
+}
+
+impl Transport for Watch {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.exchange.is_answered() {
+            return Ok(());
+        }
+        self.inner.transmit_output(amount, timeout)?;
+        loop {
+            let flushed = self.exchange.flush();
+            let looked = match &flushed {
+                Ok(_) if !self.exchange.is_sending_body() || !self.exchange.line().has_news => Ok(()),
+                Ok(_) => self.look(false),
+                Err(_) => self.look(true),
+            };
+            if self.exchange.is_answered() {
+                return Ok(());
+            }
+            let is_sent = flushed?;
+            looked?;
+            if is_sent {
+                return Ok(());
+            }
+        }
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        match timeout.reason {
+            Timeout::Await100 => self.await_continue(timeout),
+            Timeout::RecvResponse => self.await_answer(timeout),
+            _ => self.inner.await_input(timeout),
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
