@@ -36,14 +36,11 @@ pub(crate) struct Request<'a> {
     pub(crate) answer_limit: Duration,
 }
 
-/// [`Read::read`]. A function, since all the other methods of a `dyn Read` would be compiled with it.
-type ReadFn<'a> = dyn FnMut(&mut [u8]) -> io::Result<usize> + 'a;
-
 pub(crate) struct Body<'a> {
     pub(crate) content_type: String,
-    /// `read` must yield exactly so many bytes or an error.
+    /// `source` must yield exactly so many bytes or an error.
     pub(crate) length: u64,
-    pub(crate) read: &'a mut ReadFn<'a>,
+    pub(crate) source: &'a mut dyn Read,
     /// Asks the server before the body is sent (RFC 9110 §10.1.1).
     pub(crate) expect_continue: bool,
 }
@@ -59,7 +56,7 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Why the body has no proper end, if it has none.
     pub(crate) cut_short: Option<io::Error>,
-    /// Whether the whole request was handed over before the answer came.
+    /// Whether the kernel had taken the whole request before the answer came.
     pub(crate) request_was_whole: bool,
 }
 
@@ -111,8 +108,13 @@ pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failu
     let proxy = connecting::proxy(client)?;
     let whole_length = request.body.as_ref().map_or(0, |body| body.length);
     let agent = agent(client, &request, proxy.clone(), &exchange);
-    let response = call(&agent, client, request, &exchange)
-        .map_err(|error| failure(client, proxy.as_ref(), error, &exchange, whole_length))?;
+    let response = match call(&agent, client, request, &exchange) {
+        Ok(response) => response,
+        Err(error) => {
+            let failure = failure(client, proxy.as_ref(), error, &exchange, whole_length);
+            return with_status_alone(failure, &exchange, whole_length);
+        }
+    };
 
     let headers = response.headers();
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -131,6 +133,22 @@ pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failu
     }
     reply.cut_short = read_body(response.into_body().into_reader(), &mut reply.body).err();
     Ok(reply)
+}
+
+/// A status that came makes an answer, even if the rest of its head never came or is none that ureq can parse.
+fn with_status_alone(failure: Failure, exchange: &Exchange, whole_length: u64) -> Result<Reply, Failure> {
+    let status = exchange.status.load(Ordering::Relaxed);
+    if status < 200 || matches!(failure.stage, Stage::ReadingBody) {
+        return Err(failure);
+    }
+    Ok(Reply {
+        status,
+        retry_after: None,
+        target: None,
+        body: Vec::new(),
+        cut_short: Some(failure.cause),
+        request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
+    })
 }
 
 fn agent(client: &Client, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Arc<Exchange>) -> Agent {
@@ -188,7 +206,7 @@ fn call(
     if body.expect_continue {
         headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
     }
-    let mut reader = Handing { source: body.read, left: body.length, exchange };
+    let mut reader = BodyReader { source: body.source, left: body.length, exchange };
     run(agent, Method::POST, &url, headers, SendBody::from_reader(&mut reader))
 }
 
@@ -210,20 +228,20 @@ fn run(
     agent.run(request)
 }
 
-/// Counts what ureq takes of a body. Once the server has answered, the rest is made up of whatever the buffer holds:
+/// Counts what ureq takes of a body. Once the server has answered, the rest is padded with whatever the buffer holds:
 /// none of it is sent, and ureq gets to the answer without another read of the disk.
-struct Handing<'a> {
-    source: &'a mut ReadFn<'a>,
+struct BodyReader<'a> {
+    source: &'a mut dyn Read,
     left: u64,
     exchange: &'a Exchange,
 }
 
-impl Read for Handing<'_> {
+impl Read for BodyReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = if self.exchange.answered.load(Ordering::Relaxed) {
             usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
         } else {
-            let n = (self.source)(buf).map_err(|error| io::Error::other(BodyError(error)))?;
+            let n = self.source.read(buf).map_err(|error| io::Error::other(BodyError(error)))?;
             self.exchange.read.fetch_add(n as u64, Ordering::Relaxed);
             n
         };

@@ -1,7 +1,6 @@
 //! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
 
 use std::fmt::Write as _;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -186,12 +185,7 @@ impl Post<'_> {
             Request {
                 path: &self.url_path,
                 answer_limit: self.client.response_timeout.unwrap_or(ANSWER_LIMIT),
-                body: Some(Body {
-                    content_type: boundary.content_type(),
-                    length,
-                    read: &mut |buf| body.read(buf),
-                    expect_continue,
-                }),
+                body: Some(Body { content_type: boundary.content_type(), length, source: &mut body, expect_continue }),
             },
         )
     }

@@ -11,5 +11,6 @@ mod interim_answers;
 mod local_file;
 mod odd_answers;
 mod proxy;
+mod unreadable_refusals;
 mod waiting;
 mod while_sending;
