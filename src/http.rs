@@ -21,10 +21,10 @@ use crate::retry::retry_after;
 
 /// No more of an answer's body is kept.
 const BODY_MAX: usize = 64 * 1024;
-/// How long the rest of a refusal may take once its head is there: what matters is known by then. If the head does not
-/// say where the body ends, less, as then it may well have no end.
-const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
-const ENDLESS_REFUSAL_LIMIT: Duration = Duration::from_millis(100);
+/// How long the words of a refusal may take once its head is there: its status is known by then.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(3);
+/// How long more may follow some words of a refusal if its head does not say where they end, as they may have no end.
+const MORE_WORDS_LIMIT: Duration = Duration::from_millis(300);
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
 /// A GET, or with a body a POST.
@@ -118,6 +118,7 @@ pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failu
 
     let headers = response.headers();
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
         status: response.status().as_u16(),
         retry_after: text(header::RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now())),
@@ -126,12 +127,16 @@ pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failu
         cut_short: None,
         request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
     };
+    let mut body = response.into_body().into_reader();
     if reply.status >= 300 {
-        let has_an_end =
-            headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
-        exchange.limit_answer(if has_an_end { REFUSAL_LIMIT } else { ENDLESS_REFUSAL_LIMIT });
+        exchange.limit_answer(REFUSAL_LIMIT);
+        if !has_an_end {
+            // If this fails, the next read will as well.
+            let _ = read_body(&mut body, 1, &mut reply.body);
+            exchange.limit_answer(MORE_WORDS_LIMIT);
+        }
     }
-    reply.cut_short = read_body(response.into_body().into_reader(), &mut reply.body).err();
+    reply.cut_short = read_body(&mut body, BODY_MAX, &mut reply.body).err();
     Ok(reply)
 }
 
@@ -262,10 +267,11 @@ impl fmt::Display for BodyError {
 
 impl std::error::Error for BodyError {}
 
-/// Reads up to 64 KiB, and not beyond a whole JSON object: some servers neither end nor close what they sent.
-fn read_body(mut reader: impl Read, body: &mut Vec<u8>) -> Result<(), io::Error> {
+/// Reads until there is this much, and not beyond a whole JSON object: some servers neither end nor close what they
+/// sent.
+fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), io::Error> {
     let mut block = [0; 4096];
-    while body.len() < BODY_MAX && !crate::answer::is_whole_object(body) {
+    while body.len() < enough && !crate::answer::is_whole_object(body) {
         match reader.read(&mut block) {
             Ok(0) => return Ok(()),
             Ok(n) => body.extend_from_slice(block.get(..n).unwrap_or_default()),

@@ -11,6 +11,8 @@ mod interim_answers;
 mod local_file;
 mod odd_answers;
 mod proxy;
+#[cfg(unix)]
+mod stopped;
 mod unreadable_refusals;
 mod waiting;
 mod while_sending;

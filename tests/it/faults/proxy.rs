@@ -221,3 +221,24 @@ fn a_socks_proxy_is_refused_and_not_gone_around() {
         assert_eq!((server.stop().connections, proxy.stop().connections), (0, 0));
     }
 }
+
+#[test]
+fn a_refusal_in_one_outer_record_with_an_interim_answer_is_seen_through_a_proxy_reached_by_tls() {
+    if child::is_running() {
+        let outcome = upload(200 * MIB, Retry::never());
+        assert_eq!(outcome.error(ErrorKind::Rejected).code(), Some("NOT ALLOWED"));
+        assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
+        return;
+    }
+    // The page does not fit the first read of the inner TLS, so that the outer one keeps the rest.
+    let page = answer("403 Forbidden", &format!("{{\"errorCode\":\"NOT ALLOWED\"}}{}", " ".repeat(9000)));
+    let (Step::Write(page), Step::Write(interim)) = (page, go_ahead()) else { unreachable!() };
+    for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
+        let together = Step::WriteTogether(vec![interim.clone(), page.clone()]);
+        let server = Server::tls([[&before[..], &[together, Step::Hold]].concat()]);
+        let proxy = Server::tls([tunnel_to(&server)]);
+        let test = "a_refusal_in_one_outer_record_with_an_interim_answer_is_seen_through_a_proxy_reached_by_tls";
+        in_child(test, &server.url(), &[("ALL_PROXY", &proxy.url())]);
+        assert!(server.stop().body_bytes() < 64 * MIB);
+    }
+}

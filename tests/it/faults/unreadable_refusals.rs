@@ -53,3 +53,56 @@ fn a_refusal_whose_head_never_ends_counts_by_its_status() {
         rejected_with_413(refusal, Duration::from_millis(300));
     }
 }
+
+#[test]
+fn the_words_of_a_refusal_may_come_after_its_head() {
+    const WORDS: &str = r#"{"errorCode":"NOT ALLOWED","errorMessage":"no API Rights"}"#;
+    let with_length = format!("Content-Length: {}\r\n", WORDS.len());
+    for (field, pause, starts) in [("", 200, &PLAIN_AND_TLS[..]), (&with_length, 1500, &PLAIN_AND_TLS[1..])] {
+        let head = format!("HTTP/1.1 403 Forbidden\r\n{field}\r\n");
+        let refusal = [write(head), Step::Pause(Duration::from_millis(pause)), write(WORDS), Step::Hold];
+        let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], &refusal[..]].concat();
+        let late = [&[Step::Request], &refusal[..]].concat();
+        for (script, size) in [(early, 64 * MIB), (late, 100 * KIB)] {
+            for start in starts {
+                let server = start(vec![script.clone()]);
+                let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(size));
+                let error = outcome.error(ErrorKind::Rejected);
+                assert_eq!((error.status(), error.code()), (Some(403), Some("NOT ALLOWED")), "{outcome:?}");
+                assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
+            }
+        }
+    }
+}
+
+/// ureq's input buffer holds 128 KiB, and panics when it shrinks after it had to grow.
+#[test]
+fn more_early_input_than_the_buffer_holds_is_left_alone() {
+    let large = "x".repeat(300 << 10);
+    let acceptance = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{large}", large.len());
+    let interim = format!("HTTP/1.1 102 Processing\r\nX-Large: {large}\r\n\r\n");
+    for input in [acceptance, interim] {
+        for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
+            for start in PLAIN_AND_TLS {
+                let server = start(vec![[&before[..], &[write(input.clone()), Step::Drain]].concat()]);
+                let caller = Caller::of(&server).with(trusting);
+                let caller = caller.with(|client| client.with_response_timeout(Duration::from_millis(300)));
+                caller.upload(Package::sparse(16 * MIB)).error(ErrorKind::Unknown);
+                assert_eq!(server.stop().connections, 1);
+            }
+        }
+    }
+    for (flood, kind) in
+        [("HTTP/1.1 200 OK\r\n\r\n", ErrorKind::Unknown), ("HTTP/1.1 102 X\r\nX: ", ErrorKind::Interrupted)]
+    {
+        let script = vec![Step::Head, go_ahead(), Step::Body(MIB), write(flood), Step::Flood(vec![b'x'; 1 << 16])];
+        for start in PLAIN_AND_TLS {
+            let server = start(vec![script.clone()]);
+            let caller = Caller::of(&server).with(trusting);
+            let caller =
+                caller.with(|client| client.with_stall_timeout(Duration::from_millis(300)).with_retry(Retry::never()));
+            caller.upload(Package::sparse(64 * MIB)).error(kind);
+            assert!(server.stop().flooded < 24 * MIB);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The process is stopped and continued while it uploads, which also interrupts system calls as signals do.
+
+use std::process::Command;
+use std::time::Duration;
+
+use mendix_deploy::{Client, ErrorKind, Retry};
+
+use super::caller::{Caller, KEY, Outcome, USER};
+use super::child;
+use crate::package::{KIB, MIB, Package};
+use crate::server::{IDS, Server, Step, answer, go_ahead};
+
+/// What the child does: upload so much, with these timeouts, while a shell stops and continues it by `script`.
+fn upload_while(script: &str, bytes: u64, timeout: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
+    let client = Client::from_env().unwrap().with_retry(Retry::never());
+    let client = client.with_stall_timeout(timeout).with_response_timeout(timeout);
+    let package = Package::sparse(bytes);
+    let mut shell = Command::new("sh").args(["-c", script]).spawn().unwrap();
+    let outcome = Caller::from(client, |_| {}).upload(package);
+    // The loops end when this process does.
+    let _ = shell.try_wait();
+    outcome
+}
+
+/// A signal every ten milliseconds, until the parent of the shell is gone.
+const FLOOD: &str = "while kill -STOP $PPID && kill -CONT $PPID; do sleep 0.01; done 2>/dev/null";
+/// A stop from 0.2 to 1.2 seconds.
+const STOP: &str = "sleep 0.2; kill -STOP $PPID; sleep 1; kill -CONT $PPID";
+
+#[track_caller]
+fn in_child(test: &str, script: Vec<Step>) {
+    let server = Server::start([script]);
+    let url = server.url();
+    let variables = [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY), ("MENDIX_DEPLOY_URL", url.as_str())];
+    child::run(module_path!(), test, &variables);
+    assert_eq!(server.stop().connections, 1);
+}
+
+#[test]
+fn a_flood_of_signals_does_not_keep_the_stall_timeout_from_ending_an_upload() {
+    if child::is_running() {
+        let outcome = upload_while(FLOOD, 64 * MIB, Duration::from_millis(400));
+        outcome.error(ErrorKind::Interrupted);
+        assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
+        return;
+    }
+    let test = "a_flood_of_signals_does_not_keep_the_stall_timeout_from_ending_an_upload";
+    in_child(test, vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]);
+}
+
+#[test]
+fn a_flood_of_signals_does_not_hide_a_refusal() {
+    if child::is_running() {
+        let outcome = upload_while(FLOOD, 64 * MIB, Duration::from_secs(15));
+        assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(403));
+        assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
+        return;
+    }
+    let test = "a_flood_of_signals_does_not_hide_a_refusal";
+    in_child(test, vec![Step::Head, go_ahead(), Step::Body(MIB), answer("403 Forbidden", "no"), Step::Hold]);
+}
+
+#[test]
+fn an_upload_goes_on_after_a_stop_longer_than_the_stall_timeout() {
+    if child::is_running() {
+        upload_while(STOP, 64 * MIB, Duration::from_millis(600)).ok();
+        return;
+    }
+    let pause = Step::Pause(Duration::from_millis(400));
+    let script = vec![Step::Head, go_ahead(), Step::Body(MIB), pause, Step::RestOfBody, answer("200 OK", IDS)];
+    in_child("an_upload_goes_on_after_a_stop_longer_than_the_stall_timeout", script);
+}
+
+#[test]
+fn an_answer_that_came_during_a_stop_beyond_the_response_timeout_is_read() {
+    if child::is_running() {
+        upload_while(STOP, 100 * KIB, Duration::from_millis(600)).ok();
+        return;
+    }
+    let script = vec![Step::Request, Step::Pause(Duration::from_millis(400)), answer("200 OK", IDS)];
+    in_child("an_answer_that_came_during_a_stop_beyond_the_response_timeout_is_read", script);
+}
