@@ -1,6 +1,5 @@
 //! Connects to the server: a proxy's tunnel or a socket of our own, TLS by ureq, and the watch on top.
 
-use std::fmt;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -30,6 +29,7 @@ pub(crate) fn agent(config: Config, exchange: &Arc<Exchange>, stall_timeout: Dur
 }
 
 /// Opens a socket of our own, unless there is a tunnel already.
+#[derive(Debug)]
 struct SocketConnector {
     exchange: Arc<Exchange>,
     stall_timeout: Duration,
@@ -53,6 +53,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
 }
 
 /// Puts the watch on the finished connection.
+#[derive(Debug)]
 struct WatchConnector {
     exchange: Arc<Exchange>,
     is_proxied: bool,
@@ -91,16 +92,4 @@ fn connect(details: &ConnectionDetails, deadline: Instant) -> Result<TcpStream, 
         }
     }
     Err(failure)
-}
-
-impl fmt::Debug for SocketConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketConnector").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for WatchConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchConnector").finish_non_exhaustive()
-    }
 }

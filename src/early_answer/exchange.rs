@@ -39,6 +39,12 @@ impl Exchange {
         self.read.load(Ordering::Relaxed) > 0
     }
 
+    /// The server has answered: what is queued is not sent any more, nor is anything else.
+    pub(super) fn stop_sending(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+        self.line().queue.clear();
+    }
+
     pub(super) fn is_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
     }

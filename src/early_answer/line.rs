@@ -1,5 +1,6 @@
 //! A TCP stream that never blocks, with a queue before it and a store behind it.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -14,9 +15,9 @@ pub(super) const UNREAD_MAX: usize = 64 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 
-/// Nothing here blocks in the kernel: no timeout is set on the socket and no system call can be interrupted for longer
-/// than a pause. It is the same on every platform.
-#[derive(Debug, Default)]
+/// Nothing here blocks in the kernel, and no timeout is set on the socket. So it is the same on every platform, and no
+/// signal can prolong anything.
+#[derive(Default)]
 pub(super) struct Line {
     stream: Option<TcpStream>,
     stall_timeout: Duration,
@@ -36,7 +37,8 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn connect(&mut self, stream: TcpStream, stall_timeout: Duration) -> io::Result<()> {
-        stream.set_nodelay(true)?;
+        // Not worth an error: macOS refuses every option once the peer has closed, which may have left an answer.
+        let _ = stream.set_nodelay(true);
         stream.set_nonblocking(true)?;
         *self = Line { stream: Some(stream), stall_timeout, ..Line::default() };
         Ok(())
@@ -120,6 +122,13 @@ impl Pauses {
     pub(super) fn pause(&mut self, at_most: Duration) {
         thread::sleep(self.0.min(at_most));
         self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Without what is in the buffers: over plain HTTP that is the key as well.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").finish_non_exhaustive()
     }
 }
 

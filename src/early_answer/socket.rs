@@ -12,8 +12,8 @@ use ureq::{Error, Timeout, config::Config};
 use super::exchange::{Exchange, LONGEST};
 use super::line::Pauses;
 
-/// The [`Timeout`] that marks a look: a read that takes what has arrived, and neither waits nor sends. Nobody else here
-/// uses it. If there is nothing it ends in `WouldBlock`, which TLS libraries retry; a timeout is fatal to some.
+/// The [`Timeout`] that marks a look: a read of what was received, which neither waits nor sends. Nobody else here uses
+/// it. If there is nothing it ends in `WouldBlock`, which TLS libraries retry; a timeout is fatal to some.
 pub(super) const LOOK: Timeout = Timeout::PerRead;
 
 /// A read adds no more than this to a buffer, so that whoever stops at a limit is never far beyond it.
@@ -72,7 +72,7 @@ impl Transport for Socket {
             let now = Instant::now();
             let mut line = self.exchange.line();
             let left = line.deadline.map_or(until, |deadline| deadline.min(until)).saturating_duration_since(now);
-            let result = if is_look { line.take_in() } else { line.advance() };
+            let result = if is_look { Ok(()) } else { line.advance() };
             if !line.received.is_empty() {
                 drop(line);
                 return Ok(self.hand_over());

@@ -1,6 +1,5 @@
 //! The watch above TLS: the only sender. It looks for an answer while the body is sent, and puts interim answers right.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,11 +8,12 @@ use std::time::Instant;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
 use ureq::{Error, Timeout};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, LONGEST};
 use super::head::Head;
 use super::line::UNREAD_MAX;
 use super::socket::LOOK;
 
+#[derive(Debug)]
 pub(super) struct Watch {
     inner: Box<dyn Transport>,
     exchange: Arc<Exchange>,
@@ -33,7 +33,11 @@ impl Watch {
     /// Takes in what has arrived and decides whether it ends the sending. An early 2xx does not, unless sending has
     /// failed and it is all the answer there will be: a server may say yes before it has read the last byte.
     fn look(&mut self, has_failed: bool) -> Result<(), Error> {
-        self.exchange.line().has_news = false;
+        let mut line = self.exchange.line();
+        // If this fails, the next write will as well.
+        let _ = line.take_in();
+        line.has_news = false;
+        drop(line);
         let look = NextTimeout { after: time::Duration::from_secs(0), reason: LOOK, ..NextTimeout::default() };
         loop {
             let ends = match self.next_head() {
@@ -42,7 +46,7 @@ impl Watch {
                 Head::Incomplete | Head::Interim { .. } => false,
             };
             if ends {
-                self.exchange.answered.store(true, Ordering::Relaxed);
+                self.exchange.stop_sending();
             }
             if ends || self.input().len() >= UNREAD_MAX {
                 return Ok(());
@@ -75,7 +79,7 @@ impl Watch {
     /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
     /// or after a refusal believes that it does: on its own it would look at half a head again and again.
     fn await_continue(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
-        let until = Instant::now() + *timeout.after;
+        let until = Instant::now() + (*timeout.after).min(LONGEST);
         loop {
             match Head::of(self.input()) {
                 Head::Interim { status, length } => {
@@ -84,7 +88,8 @@ impl Watch {
                         break;
                     }
                 }
-                Head::Incomplete if self.input().len() < UNREAD_MAX => {
+                // Other interim answers may come without end.
+                Head::Incomplete if self.input().len() < UNREAD_MAX && Instant::now() < until => {
                     timeout.after = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
                     match self.inner.await_input(timeout) {
                         Ok(true) => {}
@@ -169,11 +174,5 @@ impl Transport for Watch {
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
-    }
-}
-
-impl fmt::Debug for Watch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").finish_non_exhaustive()
     }
 }

@@ -78,6 +78,23 @@ fn signs_of_life_are_no_progress() {
 }
 
 #[test]
+fn a_flood_of_interim_answers_is_no_progress() {
+    let flood = Step::Flood("HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10).into());
+    let limit = Duration::from_millis(300);
+    for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
+        for start in PLAIN_AND_TLS {
+            let server = start(vec![[&before[..], std::slice::from_ref(&flood)].concat()]);
+            let caller = Caller::of(&server)
+                .with(trusting)
+                .with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
+            let outcome = caller.upload(Package::sparse(64 * MIB));
+            outcome.error(ErrorKind::Interrupted);
+            assert!(outcome.took >= limit && outcome.took < limit * 10, "{outcome:?}");
+        }
+    }
+}
+
+#[test]
 fn the_stall_limit_does_not_count_while_the_answer_is_awaited() {
     for start in PLAIN_AND_TLS {
         let server = start(vec![vec![Step::Request, Step::Pause(Duration::from_millis(400)), answer("200 OK", IDS)]]);

@@ -211,6 +211,8 @@ impl Connection {
     /// One way after the other, as the two share the state of TLS.
     fn tunnel_in_tls(&mut self, mut server: &TcpStream) -> io::Result<()> {
         server.set_read_timeout(Some(Duration::from_millis(1)))?;
+        // A server that has stopped reading must not keep the test from its end.
+        server.set_write_timeout(Some(Duration::from_secs(5)))?;
         let mut block = vec![0; 64 << 10];
         while !self.is_over() {
             let Wire::Tls(client) = &mut self.wire else { unreachable!() };
