@@ -12,7 +12,7 @@ use ureq::{Error, Timeout};
 /// grow and then shrinks under what is in it.
 pub(super) const UNREAD_MAX: usize = 64 * 1024;
 /// How long to wait for the peer before the next try; doubled from one try to the next.
-const FIRST_PAUSE: Duration = Duration::from_micros(500);
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 
 /// Nothing here blocks in the kernel, and no timeout is set on the socket. So it is the same on every platform, and no
@@ -91,20 +91,17 @@ impl Line {
         loop {
             // Noted before the try, so that one more is made after a pause in which the process was stopped.
             let is_stalled = self.blocked_since.is_some_and(|since| since.elapsed() >= self.stall_timeout);
-            let left = self.queue.len();
             self.advance()?;
             if self.queue.is_empty() {
                 return Ok(true);
             }
-            if self.queue.len() < left {
-                pauses = Pauses::default();
-            } else if is_stalled {
+            if is_stalled && self.blocked_since.is_some() {
                 return Err(Error::Timeout(Timeout::PerWrite));
-            } else if may_stop && self.has_news {
-                return Ok(false);
-            } else {
-                pauses.pause(LONGEST_PAUSE);
             }
+            if may_stop && self.has_news {
+                return Ok(false);
+            }
+            pauses.pause(LONGEST_PAUSE);
         }
     }
 }
