@@ -11,8 +11,7 @@ use ureq::{Error, Timeout};
 /// No more than this lies unread at any level. ureq's input buffer holds twice as much, and panics if it ever had to
 /// grow and then shrinks under what is in it.
 pub(super) const UNREAD_MAX: usize = 64 * 1024;
-/// How long to wait for the peer before the next try; doubled from one try to the next.
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 
 /// Nothing here blocks in the kernel, and no timeout is set on the socket. So it is the same on every platform, and no
@@ -87,7 +86,7 @@ impl Line {
 
     /// Sends the queue. False, if `may_stop`: the peer takes nothing for now, and there are news.
     pub(super) fn flush(&mut self, may_stop: bool) -> Result<bool, Error> {
-        let mut pauses = Pauses::default();
+        let started = Instant::now();
         loop {
             // Noted before the try, so that one more is made after a pause in which the process was stopped.
             let is_stalled = self.blocked_since.is_some_and(|since| since.elapsed() >= self.stall_timeout);
@@ -101,25 +100,15 @@ impl Line {
             if may_stop && self.has_news {
                 return Ok(false);
             }
-            pauses.pause(LONGEST_PAUSE);
+            pause(started, LONGEST_PAUSE);
         }
     }
 }
 
-/// Pauses between tries, each twice as long as the one before.
-pub(super) struct Pauses(Duration);
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Pauses(FIRST_PAUSE)
-    }
-}
-
-impl Pauses {
-    pub(super) fn pause(&mut self, at_most: Duration) {
-        thread::sleep(self.0.min(at_most));
-        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
-    }
+/// Waits before the next try: 2 ms at first, then 4, then 8.
+pub(super) fn pause(waiting_since: Instant, at_most: Duration) {
+    let pause = (waiting_since.elapsed() * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+    thread::sleep(pause.min(at_most));
 }
 
 /// Without what is in the buffers: over plain HTTP that is the key as well.

@@ -10,7 +10,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport,
 use ureq::{Error, Timeout, config::Config};
 
 use super::exchange::{Exchange, LONGEST};
-use super::line::Pauses;
+use super::line::pause;
 
 /// The [`Timeout`] that marks a look: a read of what was received, which neither waits nor sends. Nobody else here uses
 /// it. If there is nothing it ends in `WouldBlock`, which TLS libraries retry; a timeout is fatal to some.
@@ -65,13 +65,13 @@ impl Transport for Socket {
             // While a request is sent, ureq knows no limit. TLS may have to read in the middle of a write.
             Duration::NotHappening => (self.exchange.line().stall_timeout(), Timeout::PerWrite),
         };
-        let until = Instant::now() + limit;
-        let mut pauses = Pauses::default();
+        let started = Instant::now();
         loop {
             // Noted before the try: what arrived while the process was stopped is read.
             let now = Instant::now();
             let mut line = self.exchange.line();
-            let left = line.deadline.map_or(until, |deadline| deadline.min(until)).saturating_duration_since(now);
+            let until = line.deadline.map_or(started + limit, |deadline| deadline.min(started + limit));
+            let left = until.saturating_duration_since(now);
             let result = if is_look { Ok(()) } else { line.advance() };
             if !line.received.is_empty() {
                 drop(line);
@@ -88,7 +88,7 @@ impl Transport for Socket {
             if left.is_zero() {
                 return Err(Error::Timeout(reason));
             }
-            pauses.pause(left);
+            pause(started, left);
         }
     }
 
