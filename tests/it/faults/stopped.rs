@@ -23,7 +23,7 @@ fn upload_while(script: &str, bytes: u64, timeout: Duration) -> Outcome<mendix_d
 }
 
 /// A signal every ten milliseconds, until the parent of the shell is gone.
-const FLOOD: &str = "while kill -STOP $PPID && kill -CONT $PPID; do sleep 0.01; done 2>/dev/null";
+const FLOOD: &str = "while kill -STOP $PPID; sleep 0.002; kill -CONT $PPID; do sleep 0.01; done 2>/dev/null";
 /// A stop from 0.2 to 1.2 seconds.
 const STOP: &str = "sleep 0.2; kill -STOP $PPID; sleep 1; kill -CONT $PPID";
 
