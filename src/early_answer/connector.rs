@@ -40,7 +40,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
 
     fn connect(&self, details: &ConnectionDetails, tunnel: Option<In>) -> Result<Option<Self::Out>, Error> {
         if let Some(tunnel) = tunnel {
-            return Ok(Some(tunnel.boxed()));
+            return Ok(Some(Box::new(tunnel)));
         }
         // For TLS and a proxy's consent as well: ureq gives each read all of the limit.
         let deadline = Instant::now() + (*details.timeout.after).min(LONGEST);
@@ -48,7 +48,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
         let mut line = self.exchange.line();
         line.connect(stream, self.stall_timeout)?;
         line.deadline = Some(deadline);
-        Ok(Some(Socket::new(self.exchange.clone(), details.config).boxed()))
+        Ok(Some(Box::new(Socket::new(self.exchange.clone(), details.config))))
     }
 }
 
@@ -67,11 +67,11 @@ impl<In: Transport> Connector<In> for WatchConnector {
         // For a tunnel ureq runs the whole chain to get to the proxy, with settings that name no proxy any more. Only
         // the connection to the API, which goes through the tunnel, is watched.
         if self.is_proxied && details.config.proxy().is_none() {
-            return Ok(Some(transport.boxed()));
+            return Ok(Some(Box::new(transport)));
         }
         self.exchange.connected.store(true, Ordering::Relaxed);
         self.exchange.line().deadline = None;
-        Ok(Some(Watch::new(transport.boxed(), self.exchange.clone()).boxed()))
+        Ok(Some(Box::new(Watch::new(Box::new(transport), self.exchange.clone()))))
     }
 }
 
