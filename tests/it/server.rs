@@ -1,5 +1,6 @@
 //! A server on loopback that does what a test tells it as data: it reads this much, writes these bytes, goes silent,
-//! resets. It notes what it saw, takes any free port, and ends with the test.
+//! resets. It notes what it saw, takes any free port, and ends with the test: none of its connections lasts longer than
+//! some seconds, so that a test that fails does not hang.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use connection::Connection;
 
 mod connection;
+mod limited;
 
 /// One thing that a connection does. When its steps are over, or the client has gone, it is closed.
 #[derive(Clone, Debug)]

@@ -1,42 +1,18 @@
 //! The bytes on the wire: what `curl -F "file=@x.mda"` would send, and nothing unusual beside it.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread;
-
 use mendix_deploy::{Client, Upload, job_status, upload_package};
 
 use crate::package::Package;
+use crate::server::Server;
 
 /// Answers one request with `answer` and returns its bytes, head and body.
-fn request_seen_by_a_server(answer: &'static str, make: impl FnOnce(&Client)) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let (mut request, mut block) = (Vec::new(), [0; 4096]);
-        loop {
-            let text = String::from_utf8_lossy(&request);
-            let body = text.split_once("\r\n\r\n").map(|(head, body)| (content_length(head), body.len()));
-            if body.is_some_and(|(announced, there)| there >= announced) {
-                break;
-            }
-            let n = stream.read(&mut block).unwrap();
-            assert!(n > 0, "the request ended early: {text}");
-            request.extend_from_slice(&block[..n]);
-        }
-        let length = answer.len();
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{answer}").unwrap();
-        String::from_utf8(request).unwrap()
-    });
+fn request_seen_by_a_server(answer: &str, make: impl FnOnce(&Client)) -> String {
+    let server = Server::answering("200 OK", answer);
+    let url = server.url();
     make(&Client::new("me@example.com", "s3cret").unwrap().with_base_url(&url).unwrap());
-    server.join().unwrap().replace(url.trim_start_matches("http://"), "HOST")
-}
-
-fn content_length(head: &str) -> usize {
-    let lower = head.to_ascii_lowercase();
-    let value = lower.lines().find_map(|line| line.strip_prefix("content-length: ").map(str::to_owned));
-    value.map_or(0, |value| value.parse().unwrap())
+    let request = server.stop().requests.pop().unwrap();
+    let text = format!("{}{}", request.head, String::from_utf8(request.body).unwrap());
+    text.replace(url.trim_start_matches("http://"), "HOST")
 }
 
 /// The request line and the sorted header lines.

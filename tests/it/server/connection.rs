@@ -9,22 +9,21 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::limited::{Limited, TICK, is_tick};
 use super::{Request, Shared, Step};
 
 /// No more of a request's body is kept.
 const KEPT: usize = 4 << 20;
-/// How often a connection that waits looks whether the test is over.
-const TICK: Duration = Duration::from_millis(10);
 
 enum Wire {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+    Plain(Limited),
+    Tls(Box<StreamOwned<ServerConnection, Limited>>),
 }
 
 pub(super) struct Connection {
     number: usize,
     wire: Wire,
-    tcp: TcpStream,
+    tcp: Limited,
     shared: Arc<Shared>,
     /// The place of the request that is being read.
     request: Option<usize>,
@@ -37,10 +36,7 @@ impl Connection {
         tls: Option<Arc<ServerConfig>>,
         shared: Arc<Shared>,
     ) -> Connection {
-        tcp.set_nonblocking(false).unwrap();
-        tcp.set_nodelay(true).unwrap();
-        tcp.set_read_timeout(Some(TICK)).unwrap();
-        tcp.set_write_timeout(Some(TICK)).unwrap();
+        let tcp = Limited::new(tcp, shared.clone()).unwrap();
         let stream = tcp.try_clone().unwrap();
         let wire = match tls {
             Some(config) => Wire::Tls(Box::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream))),
@@ -101,7 +97,7 @@ impl Connection {
             }
             Step::Reset => {
                 let started = Instant::now();
-                while !self.tcp.peek(&mut [0]).is_ok_and(|n| n > 0) {
+                while !self.tcp.has_input() {
                     assert!(started.elapsed().as_secs() < 5, "nothing is left unread, so there can be no reset");
                 }
                 Ok(())
@@ -158,31 +154,17 @@ impl Connection {
     }
 
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = match &mut self.wire {
-                Wire::Plain(stream) => stream.read(buf),
-                Wire::Tls(stream) => stream.read(buf),
-            };
-            match read {
-                Err(error) if is_tick(&error) && !self.is_over() => {}
-                result => return result,
-            }
+        match &mut self.wire {
+            Wire::Plain(stream) => stream.read(buf),
+            Wire::Tls(stream) => stream.read(buf),
         }
     }
 
-    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = match &mut self.wire {
-                Wire::Plain(stream) => stream.write(bytes),
-                Wire::Tls(stream) => stream.write(bytes),
-            };
-            match written {
-                Ok(n) => bytes = &bytes[n..],
-                Err(error) if is_tick(&error) && !self.is_over() => {}
-                Err(error) => return Err(error),
-            }
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.wire {
+            Wire::Plain(stream) => stream.write_all(bytes),
+            Wire::Tls(stream) => stream.write_all(bytes),
         }
-        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -195,63 +177,53 @@ impl Connection {
 
     fn pause(&self, pause: Duration) {
         let started = Instant::now();
-        while !self.is_over() && started.elapsed() < pause {
+        while !self.tcp.is_over() && started.elapsed() < pause {
             thread::sleep(TICK.min(pause.saturating_sub(started.elapsed())));
         }
     }
 
     fn tunnel(&mut self, target: SocketAddr) -> io::Result<()> {
-        let server = TcpStream::connect(target)?;
-        match &self.wire {
-            Wire::Plain(_) => self.tunnel_in_plain(&server),
-            Wire::Tls(_) => self.tunnel_in_tls(&server),
+        let server = Limited::new(TcpStream::connect(target)?, self.shared.clone())?;
+        match &mut self.wire {
+            Wire::Plain(client) => tunnel_in_plain(client, &server),
+            Wire::Tls(client) => tunnel_in_tls(client, server),
         }
-    }
-
-    /// One way after the other, as the two share the state of TLS.
-    fn tunnel_in_tls(&mut self, mut server: &TcpStream) -> io::Result<()> {
-        server.set_read_timeout(Some(Duration::from_millis(1)))?;
-        // A server that has stopped reading must not keep the test from its end.
-        server.set_write_timeout(Some(Duration::from_secs(5)))?;
-        let mut block = vec![0; 64 << 10];
-        while !self.is_over() {
-            let Wire::Tls(client) = &mut self.wire else { unreachable!() };
-            match client.read(&mut block) {
-                Ok(0) => break,
-                Ok(n) => server.write_all(&block[..n])?,
-                Err(error) if is_tick(&error) => {}
-                Err(error) => return Err(error),
-            }
-            match server.read(&mut block) {
-                Ok(0) => break,
-                Ok(n) => self.write(&block[..n])?,
-                Err(error) if is_tick(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn tunnel_in_plain(&self, server: &TcpStream) -> io::Result<()> {
-        let client = &self.tcp;
-        client.set_read_timeout(None)?;
-        let pump = |mut from: &TcpStream, mut to: &TcpStream| {
-            // Whichever way ends, and however it does, the other one learns of it.
-            let _ = io::copy(&mut from, &mut to);
-            let _ = to.shutdown(Shutdown::Both);
-        };
-        thread::scope(|scope| {
-            scope.spawn(|| pump(server, client));
-            pump(client, server);
-        });
-        Ok(())
-    }
-
-    fn is_over(&self) -> bool {
-        self.shared.over.load(Ordering::Relaxed)
     }
 }
 
-fn is_tick(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+/// One way after the other, as the two share the state of TLS.
+fn tunnel_in_tls(client: &mut StreamOwned<ServerConnection, Limited>, mut server: Limited) -> io::Result<()> {
+    let mut block = vec![0; 64 << 10];
+    while !server.is_over() {
+        client.sock.waits_for_input = false;
+        let from_client = client.read(&mut block);
+        client.sock.waits_for_input = true;
+        match from_client {
+            Ok(0) => break,
+            Ok(n) => server.write_all(&block[..n])?,
+            Err(error) if is_tick(&error) => {}
+            Err(error) => return Err(error),
+        }
+        server.waits_for_input = false;
+        match server.read(&mut block) {
+            Ok(0) => break,
+            Ok(n) => client.write_all(&block[..n])?,
+            Err(error) if is_tick(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn tunnel_in_plain(client: &Limited, server: &Limited) -> io::Result<()> {
+    let pump = |from: io::Result<Limited>, to: io::Result<Limited>| {
+        let (mut from, mut to) = (from?, to?);
+        // Whichever way ends, and however it does, the other one learns of it.
+        let _ = io::copy(&mut from, &mut to);
+        to.shutdown(Shutdown::Both)
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| pump(server.try_clone(), client.try_clone()));
+        pump(client.try_clone(), server.try_clone())
+    })
 }
