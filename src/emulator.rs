@@ -50,7 +50,7 @@ use std::{fmt, io};
 
 use crate::Client;
 use listener::Listener;
-use service::{Pace, Service};
+use service::{NextAnswers, Pace, Service};
 
 pub use service::Received;
 
@@ -116,12 +116,15 @@ impl Emulator {
         self.service.settings().refuses_credentials = true;
     }
 
-    /// Answers the next `calls` calls with `status` and an `errorCode` and `errorMessage`, whatever they ask for. An
-    /// upload is answered as soon as its head is read. A status that cannot end a call (not 200 to 599) is taken
-    /// for 500.
+    /// Answers the next `calls` calls with `status` and an `errorCode` and `errorMessage`, whatever they ask for, once
+    /// the whole request is read. A status that cannot end a call (not 200 to 599) is taken for 500.
     pub fn answer_next(&self, calls: u32, status: u16) {
-        let status = if (200..=599).contains(&status) { status } else { 500 };
-        self.service.settings().next_answers = (calls, status);
+        self.service.settings().next_answers = NextAnswers { calls, status: usable(status), at_once: false };
+    }
+
+    /// The same, but as soon as the head of the request is read, so that an upload is refused while it is sent.
+    pub fn refuse_next(&self, calls: u32, status: u16) {
+        self.service.settings().next_answers = NextAnswers { calls, status: usable(status), at_once: true };
     }
 
     /// Keeps the content of files of up to `bytes` bytes; of larger ones only size and digest. The default is
@@ -139,6 +142,10 @@ impl Emulator {
     pub fn requests(&self) -> usize {
         self.service.requests()
     }
+}
+
+fn usable(status: u16) -> u16 {
+    if (200..=599).contains(&status) { status } else { 500 }
 }
 
 impl fmt::Debug for Emulator {
@@ -243,7 +250,7 @@ mod tests {
     #[test]
     fn the_next_calls_are_answered_as_told_and_then_as_usual() {
         let emulator = Emulator::start().unwrap();
-        emulator.answer_next(2, 503);
+        emulator.refuse_next(2, 503);
         // The head alone: no body is waited for.
         let refused = Raw::to(&emulator).ask(&raw::upload_head("", 1 << 30, ""));
         assert_eq!(refused.status, 503);
@@ -259,5 +266,17 @@ mod tests {
         let mut raw = Raw::to(&emulator);
         assert_eq!(raw.ask(&get_job("calc", "j")).body, "");
         assert_eq!(raw.ask(&get_job("calc", "j")).status, 404, "nothing was left over");
+    }
+
+    #[test]
+    fn an_answer_after_the_body_invites_and_reads_it_first() {
+        let emulator = Emulator::start().unwrap();
+        emulator.answer_next(1, 500);
+        let mut raw = Raw::to(&emulator);
+        let body = form("x");
+        raw.send(&raw::upload_head("", body.len() as u64, "Expect: 100-continue\r\n"));
+        assert_eq!(raw.head(), "HTTP/1.1 100 Continue\r\n\r\n");
+        assert_eq!(raw.ask(&body).status, 500);
+        assert!(emulator.uploads().is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! What a request asks for, and the answer: the two calls of the Deploy API v2.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::time::Instant;
 
 use serde_json::json;
@@ -23,8 +23,12 @@ pub(super) fn answer<R: Read>(
     head: &Head,
     service: &Service,
 ) -> Result<Answer, Stop> {
-    if let Some(status) = service.take_next_answer() {
-        return Err(refused(status, "the emulator was told to answer so"));
+    if let Some(next) = service.take_next_answer() {
+        if !next.at_once {
+            invite(client, head)?;
+            wire.skip_body()?;
+        }
+        return Err(refused(next.status, "the emulator was told to answer so"));
     }
     let route = Route::of(&head.path).ok_or_else(|| refused(404, "API not found"))?;
     if head.method != route.method() {
@@ -61,9 +65,7 @@ fn upload<R: Read>(
         Body::Chunked | Body::None => return Err(refused(411, "an upload needs a Content-Length")),
     }
     let boundary = part::boundary(head.only("Content-Type"))?;
-    if head.expects_continue {
-        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-    }
+    invite(client, head)?;
     let keep = service.settings().keep;
     let part = form::receive(wire, boundary, keep)?;
     if part.size == 0 {
@@ -71,6 +73,11 @@ fn upload<R: Read>(
     }
     let (package, job) = service.record(app, name, part).map_err(|error| refused(500, &error.to_string()))?;
     Ok(Answer::ok(&json!({ "PackageId": package, "JobId": job })))
+}
+
+/// Tells a client that waits for it to send the body.
+fn invite(client: &mut impl Write, head: &Head) -> io::Result<()> {
+    if head.expects_continue { client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n") } else { Ok(()) }
 }
 
 /// What there is. Everything else, a trailing slash included, is not found.

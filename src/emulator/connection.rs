@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_refused_client_that_goes_on_sending_still_gets_the_answer() {
         let emulator = Emulator::start().unwrap();
-        emulator.answer_next(1, 403);
+        emulator.refuse_next(1, 403);
         let mut raw = Raw::to(&emulator);
         raw.send(&upload_head("", 8 << 20, ""));
         for _ in 0..8 {

@@ -24,8 +24,7 @@ pub(super) struct Settings {
     pub(super) pace: Pace,
     pub(super) fails: bool,
     pub(super) refuses_credentials: bool,
-    /// So many calls get this status.
-    pub(super) next_answers: (u32, u16),
+    pub(super) next_answers: NextAnswers,
     pub(super) keep: u64,
 }
 
@@ -35,10 +34,18 @@ impl Default for Settings {
             pace: Pace::Polls(3),
             fails: false,
             refuses_credentials: false,
-            next_answers: (0, 500),
+            next_answers: NextAnswers { calls: 0, status: 500, at_once: false },
             keep: 1 << 20,
         }
     }
+}
+
+/// So many calls get this status, at once or after the body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NextAnswers {
+    pub(super) calls: u32,
+    pub(super) status: u16,
+    pub(super) at_once: bool,
 }
 
 /// When a job ends.
@@ -116,11 +123,11 @@ impl Service {
         self.stopped.load(Ordering::SeqCst)
     }
 
-    /// The status that this call is to be answered with, whatever it asks for.
-    pub(super) fn take_next_answer(&self) -> Option<u16> {
-        let (calls, status) = &mut self.settings().next_answers;
-        *calls = calls.checked_sub(1)?;
-        Some(*status)
+    /// What this call is to be answered with, whatever it asks for.
+    pub(super) fn take_next_answer(&self) -> Option<NextAnswers> {
+        let next = &mut self.settings().next_answers;
+        next.calls = next.calls.checked_sub(1)?;
+        Some(*next)
     }
 
     pub(super) fn accepts(&self, username: Option<&str>, api_key: Option<&str>) -> bool {

@@ -120,6 +120,17 @@ impl<R: Read> Wire<R> {
         self.body_left = self.body_left.saturating_sub(n as u64);
         self.consume(n);
     }
+
+    /// Reads and forgets what is left of the body.
+    pub(super) fn skip_body(&mut self) -> Result<(), Stop> {
+        while self.body_left > 0 {
+            if self.unread().is_empty() {
+                self.fill()?;
+            }
+            self.consume_body(self.body().0.len());
+        }
+        Ok(())
+    }
 }
 
 impl Wire<Socket<'_>> {
