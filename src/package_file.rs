@@ -64,23 +64,37 @@ impl PackageFile {
         self.stamp.size
     }
 
-    /// A reader from the first byte on, after checking that this is still the file that was opened. Its end is an
-    /// error if the file was written to or replaced in the meantime.
+    /// A reader of exactly [`size`](Self::size) bytes from the first byte on. It ends in an error if the file is no
+    /// longer the one that was opened: shorter, written to, or replaced.
     pub(crate) fn read_from_start(&mut self) -> io::Result<impl Read + '_> {
         self.stamp.check(&self.path)?;
         self.file.seek(SeekFrom::Start(0))?;
-        Ok(Unchanged(self))
+        Ok(Unchanged { left: self.size(), package: self })
     }
 }
 
-/// Reads the file, and at its end looks whether it is still the same.
-struct Unchanged<'a>(&'a PackageFile);
+struct Unchanged<'a> {
+    package: &'a PackageFile,
+    left: u64,
+}
 
 impl Read for Unchanged<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = (&self.0.file).read(buf)?;
-        if n == 0 {
-            self.0.stamp.check(&self.0.path)?;
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
+        let n = loop {
+            // A signal is no reason to abandon an upload; ureq would.
+            match (&self.package.file).read(buf.get_mut(..wanted).unwrap_or_default()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        self.left -= n as u64;
+        // Also after a read that brought nothing: then the file became shorter, and its stamp says so.
+        if n == 0 && !buf.is_empty() {
+            self.package.stamp.check(&self.package.path)?;
+            if self.left > 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter"));
+            }
         }
         Ok(n)
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
-use crate::multipart::{Boundary, Multipart};
+use crate::multipart::{self, Boundary};
 use crate::package_file::PackageFile;
 use crate::progress::Progress;
 use crate::text;
@@ -178,8 +178,7 @@ impl Post<'_> {
             self.package.read_from_start().map_err(|error| Failure { stage: Stage::ReadingBody, cause: error })?;
         let boundary = Boundary::random();
         let progress = Progress::of(file, size, self.client);
-        let mut body = Multipart::new(&boundary, "file", &file_name, progress, size);
-        let length = body.len();
+        let (mut body, length) = multipart::encode(&boundary, "file", &file_name, progress, size);
         http::send(
             self.client,
             Request {

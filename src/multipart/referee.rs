@@ -6,7 +6,7 @@ use std::io::Read;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use super::{Boundary, Multipart, escaped};
+use super::{Boundary, encode, escaped};
 use crate::retry::random_bits;
 
 /// What the referee found.
@@ -21,8 +21,7 @@ struct Part {
 /// All parts of a body that was read with buffers of the sizes that `next_size` gives.
 fn parts(file: &[u8], file_name: &str, mut next_size: impl FnMut() -> usize) -> Vec<Part> {
     let boundary = Boundary::random();
-    let mut body = Multipart::new(&boundary, "file", file_name, file, file.len() as u64);
-    let length = body.len();
+    let (mut body, length) = encode(&boundary, "file", file_name, file, file.len() as u64);
     let mut blocks = Vec::new();
     loop {
         let mut block = vec![0; next_size()];
@@ -109,7 +108,7 @@ fn ten_thousand_random_files_names_and_read_sizes_are_found_again() {
 
 #[test]
 fn a_backslash_is_sent_as_it_is() {
-    let mut body = Multipart::new(&Boundary::random(), "file", "a\\b.mda", &b"PK"[..], 2);
+    let (mut body, _) = encode(&Boundary::random(), "file", "a\\b.mda", &b"PK"[..], 2);
     let mut text = String::new();
     body.read_to_string(&mut text).unwrap();
     assert!(text.contains("filename=\"a\\b.mda\""), "{text}");
