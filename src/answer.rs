@@ -1,12 +1,15 @@
 //! Reading what the server says: leniently, in bounded space, and harmless to show.
 
-use serde::de::IgnoredAny;
+use std::io;
+
 use serde_json::Value;
 
-use crate::client::{ApiKey, Client};
+use crate::client::Client;
+use crate::credentials::ApiKey;
 use crate::error::Error;
 use crate::event::Seconds;
 use crate::http::Reply;
+use crate::json::{json_object, without_bom};
 use crate::text;
 
 /// Server text in a message is cut after so many bytes.
@@ -23,11 +26,12 @@ pub(crate) struct Refusal {
 
 /// The error for an answer that says no: the server's own words, then what such an answer usually means.
 pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: String) -> Error {
-    let said = Refusal::of(&reply.body, &client.api_key);
+    let said = Refusal::of(&reply.body, &client.endpoint.api_key);
     let mut message = format!("{what} was refused: {}{}", reply.status, said.after_the_status());
     let meaning = match reply.status {
         300..=399 => {
-            let target = reply.target.as_deref().map(|target| format!(" to {}", shown(target, &client.api_key)));
+            let target =
+                reply.target.as_deref().map(|target| format!(" to {}", shown(target, &client.endpoint.api_key)));
             let target = target.unwrap_or_default();
             format!("redirects{target} are not followed, for the key would go along: is the base URL right?")
         }
@@ -104,24 +108,12 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// The text of a field of a JSON object, without regard to the case of its name: the specification itself spells
-/// `JobId` and `JobID`.
-pub(crate) fn field(body: &[u8], name: &str) -> Option<String> {
-    let object = json_object(body)?;
-    let mut found = None;
-    for (key, value) in object.as_object()? {
-        if key == name || (found.is_none() && key.eq_ignore_ascii_case(name)) {
-            found = Some(value);
-        }
+/// Adds why the body of an answer has no proper end, if that is so.
+pub(crate) fn because_cut_short(error: Error, reply: &Reply) -> Error {
+    match &reply.cut_short {
+        Some(cause) => error.because(io::Error::new(cause.kind(), format!("the answer broke off: {cause}"))),
+        None => error,
     }
-    Some(found?.as_str()?.trim().to_owned())
-}
-
-/// The body as a JSON object, if it is one. A byte order mark is ignored.
-fn json_object(body: &[u8]) -> Option<Value> {
-    let text = std::str::from_utf8(without_bom(body)).ok()?;
-    // Unlike serde_json's functions, this one is compiled in serde_json already.
-    text.parse().ok().filter(Value::is_object)
 }
 
 /// What to say of an answer that looks like success and is of no use.
@@ -130,12 +122,6 @@ pub(crate) fn no_use(reply: &Reply, key: &ApiKey) -> String {
         text if text.is_empty() => format!("the server answered {} and said nothing", reply.status),
         text => format!("the server answered {} and said \"{text}\"", reply.status),
     }
-}
-
-/// Whether `body` is a complete JSON object already, so that nothing of interest can follow.
-pub(crate) fn is_whole_object(body: &[u8]) -> bool {
-    let trimmed = body.trim_ascii_end();
-    trimmed.ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(without_bom(trimmed)).is_ok()
 }
 
 /// The beginning of a body of any kind, as text that can be shown.
@@ -154,10 +140,6 @@ pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
         text.push(ellipsis);
     }
     text
-}
-
-fn without_bom(body: &[u8]) -> &[u8] {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 #[cfg(test)]
@@ -208,23 +190,6 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_in_any_case_and_must_be_text() {
-        let read = |body: &str| Some([field(body.as_bytes(), "PackageId")?, field(body.as_bytes(), "JobId")?]);
-        let both = Some(["p".to_owned(), "j".to_owned()]);
-        assert_eq!(read(r#"{"extra":[1],"JobID":"j","PackageId":" p "}"#), both);
-        assert_eq!(read(r#"{"jobId":"j","packageId":"p"}"#), both);
-        assert_eq!(read(r#"{"JobID":"x","JobId":"j","PackageId":"p"}"#), both, "the documented spelling wins");
-        assert_eq!(read("\u{feff}{\"PackageId\":\"p\",\"JobId\":\"j\"}"), both);
-        assert_eq!(read(r#"{"PackageId":"p\u000b","JobId":"\u00a0j"}"#), both, "white space of any kind");
-        for bad in ["", "null", "[]", "{}", "<html>", r#"{"PackageId":"p"}"#, r#"{"PackageId":"p","JobId":7}"#] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-        assert_eq!(read(r#"{"PackageId":"p","JobId":7,"JobiD":"j"}"#), None, "the documented one is no text");
-        assert_eq!(read(r#"{"PackageId":"p","JOBID":7,"jobid":"j"}"#), None, "the first one is no text");
-        assert_eq!(read(r#"{"PackageId":"p","JobId":"j""#), None, "cut short");
-    }
-
-    #[test]
     fn server_text_is_stripped_redacted_and_cut() {
         assert_eq!(shown("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d", &key()), "a [31mred b c d");
         assert_eq!(shown("it was 26587896-1cef, or \"26587896-1CEF\"", &key()), "it was [key], or \"[key]\"");
@@ -237,15 +202,5 @@ mod tests {
         assert!(!shown(&at_the_cut, &key()).contains("2658"));
         let exact = "x".repeat(SHOWN_MAX);
         assert_eq!(shown(&exact, &key()), exact);
-    }
-
-    #[test]
-    fn an_object_is_whole_only_with_its_last_brace() {
-        for whole in [&br#"{"a":{"b":"}"}} "#[..], b"{\"a\":\"caf\xe9\"}", br#"{"a":"\ud800"}"#, br#"{"a":1e999}"#] {
-            assert!(is_whole_object(whole), "{}", String::from_utf8_lossy(whole));
-        }
-        for part in [&br#"{"a":{"b":"}"}"#[..], b"{", b"", b"12", b"}", br#"{"a":"}"#] {
-            assert!(!is_whole_object(part), "{}", String::from_utf8_lossy(part));
-        }
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base_url::{BaseUrl, MENDIX_CLOUD};
+use crate::credentials::{ApiKey, check_visible};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::http::RootCertificates;
+use crate::http::{Endpoint, RootCertificates};
 use crate::retry::Retry;
 use crate::text;
 
@@ -33,12 +34,7 @@ use crate::text;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) base_url: BaseUrl,
-    pub(crate) username: String,
-    pub(crate) api_key: ApiKey,
-    pub(crate) roots: Option<RootCertificates>,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) stall_timeout: Duration,
+    pub(crate) endpoint: Endpoint,
     /// `None`: the default, which differs between an upload and a poll.
     pub(crate) response_timeout: Option<Duration>,
     pub(crate) retry: Retry,
@@ -60,12 +56,14 @@ impl Client {
     pub fn new(username: &str, api_key: &str) -> Result<Client> {
         check_visible("the user name", username)?;
         Ok(Client {
-            base_url: BaseUrl::parse(MENDIX_CLOUD)?,
-            username: username.to_owned(),
-            api_key: ApiKey::new(api_key)?,
-            roots: None,
-            connect_timeout: Duration::from_secs(30),
-            stall_timeout: Duration::from_secs(60),
+            endpoint: Endpoint {
+                base_url: BaseUrl::parse(MENDIX_CLOUD)?,
+                username: username.to_owned(),
+                api_key: ApiKey::new(api_key)?,
+                roots: None,
+                connect_timeout: Duration::from_secs(30),
+                stall_timeout: Duration::from_secs(60),
+            },
             response_timeout: None,
             retry: Retry::default(),
             watch: None,
@@ -111,7 +109,7 @@ impl Client {
     /// [`Config`](crate::ErrorKind::Config) if it is malformed, holds user info, a query or a fragment, or is plain
     /// `http` to anything but this machine (`localhost`, 127.0.0.0/8, `[::1]`).
     pub fn with_base_url(mut self, url: &str) -> Result<Client> {
-        self.base_url = BaseUrl::parse(url)?;
+        self.endpoint.base_url = BaseUrl::parse(url)?;
         Ok(self)
     }
 
@@ -121,21 +119,21 @@ impl Client {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) if `pem` is not well-formed or holds no certificate.
     pub fn with_root_certificates(mut self, pem: &[u8]) -> Result<Client> {
-        self.roots = Some(RootCertificates::from_pem(pem)?);
+        self.endpoint.roots = Some(RootCertificates::from_pem(pem)?);
         Ok(self)
     }
 
     /// How long the name lookup may take, and after it how long connecting may take, with TLS and a proxy's
     /// `CONNECT` included. Default 30 s each.
     pub fn with_connect_timeout(mut self, limit: Duration) -> Client {
-        self.connect_timeout = limit;
+        self.endpoint.connect_timeout = limit;
         self
     }
 
     /// How long not a single byte of the request may move before it is given up. Default 60 s. It never limits an
     /// upload that is slow but steady, and does not count while the answer is awaited.
     pub fn with_stall_timeout(mut self, limit: Duration) -> Client {
-        self.stall_timeout = limit;
+        self.endpoint.stall_timeout = limit;
         self
     }
 
@@ -171,56 +169,10 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("base_url", &format_args!("{}", self.base_url))
-            .field("username", &self.username)
+            .field("base_url", &format_args!("{}", self.endpoint.base_url))
+            .field("username", &self.endpoint.username)
             .finish_non_exhaustive()
     }
-}
-
-/// The API key. It has no `Debug` and no `Display`, so it cannot be printed by accident.
-#[derive(Clone)]
-pub(crate) struct ApiKey(Arc<str>);
-
-impl ApiKey {
-    pub(crate) fn new(key: &str) -> Result<Self> {
-        check_visible("the API key", key)?;
-        Ok(ApiKey(key.into()))
-    }
-
-    /// The key itself, for the one header that carries it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// `text` with every occurrence of the key replaced, in whatever case.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some(start) = text::position(rest, &self.0) {
-            clean.push_str(rest.get(..start).unwrap_or_default());
-            clean.push_str("[key]");
-            rest = rest.get(start + self.0.len()..).unwrap_or_default();
-        }
-        clean + rest
-    }
-
-    /// Whether `text` repeats the key: a short one, as tests have it, only if it is the whole text.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
-        text.eq_ignore_ascii_case(&self.0) || (self.0.len() >= 8 && text::position(text, &self.0).is_some())
-    }
-}
-
-/// A header's value that no server can read in two ways: visible ASCII, nothing around it.
-fn check_visible(what: &str, value: &str) -> Result<()> {
-    let problem = if value.is_empty() {
-        "is empty"
-    } else if value.trim() != value {
-        "has white space or a line break around it: was it read from a file that ends in a line break?"
-    } else if !value.bytes().all(|b| b.is_ascii_graphic()) {
-        "holds a character that is not visible ASCII"
-    } else {
-        return Ok(());
-    };
-    Err(Error::config(format!("{what} {problem}")))
 }
 
 #[cfg(test)]
@@ -255,13 +207,5 @@ mod tests {
     fn a_client_is_shared_between_threads() {
         fn assert_traits<T: Clone + Send + Sync + 'static>() {}
         assert_traits::<Client>();
-    }
-
-    #[test]
-    fn the_key_is_found_in_any_case_and_next_to_multi_byte_text() {
-        let key = ApiKey::new("aB-1").unwrap();
-        assert_eq!(key.redact("é ab-1é AB-1aB-1"), "é [key]é [key][key]");
-        assert_eq!(key.redact("nothing"), "nothing");
-        assert!(key.is_in("AB-1") && !key.is_in("xab-1x"));
     }
 }

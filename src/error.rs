@@ -2,11 +2,9 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::http::Reply;
 use crate::id::{JobId, PackageId};
 use crate::text;
 
@@ -217,14 +215,6 @@ impl Error {
         self
     }
 
-    /// Adds why the body of an answer has no proper end, if that is so.
-    pub(crate) fn because_cut_short(self, reply: &Reply) -> Self {
-        match &reply.cut_short {
-            Some(cause) => self.because(io::Error::new(cause.kind(), format!("the answer broke off: {cause}"))),
-            None => self,
-        }
-    }
-
     /// Says at the beginning of the line where the bad input came from.
     pub(crate) fn found_in(mut self, name: &str) -> Self {
         self.0.message.insert_str(0, &format!("{name}: "));
@@ -236,6 +226,11 @@ impl Error {
         self.0.message.push_str(remark);
         self
     }
+}
+
+/// The error and its causes in one line, for an event.
+pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
+    anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl fmt::Display for Error {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::id::{JobId, PackageId};
-use crate::job::JobStatus;
+use crate::status::JobStatus;
 
 /// Something worth showing; see [`Client::on_event`](crate::Client::on_event). `Display` is one line.
 #[derive(Debug, Clone)]

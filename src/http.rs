@@ -1,7 +1,8 @@
-//! One request over HTTP: out goes a request, back comes a reply or a failure. With `connecting` below it and
+//! One request over HTTP: out goes a request, back comes a reply or a failure. With its folder and
 //! `early_answer`, the only code that names ureq.
 
 mod connecting;
+mod tls;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -11,13 +12,14 @@ use std::time::{Duration, SystemTime};
 
 use ureq::http::uri::InvalidUri;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
 
-use crate::client::Client;
+use crate::base_url::BaseUrl;
+use crate::credentials::ApiKey;
 use crate::early_answer::{self, Exchange, LONGEST};
-use crate::error::{Error, Result};
 use crate::retry::retry_after;
+
+pub(crate) use tls::RootCertificates;
 
 /// No more of an answer's body is kept.
 const BODY_MAX: usize = 64 * 1024;
@@ -26,6 +28,17 @@ const REFUSAL_LIMIT: Duration = Duration::from_secs(3);
 /// How long more may follow some words of a refusal if its head does not say where they end, as they may have no end.
 const MORE_WORDS_LIMIT: Duration = Duration::from_millis(300);
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
+
+/// Where the API is, as whom it is called, and how long to wait for it.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) base_url: BaseUrl,
+    pub(crate) username: String,
+    pub(crate) api_key: ApiKey,
+    pub(crate) roots: Option<RootCertificates>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
+}
 
 /// A GET, or with a body a POST.
 pub(crate) struct Request<'a> {
@@ -80,38 +93,17 @@ pub(crate) enum Stage {
     AwaitingAnswer,
 }
 
-/// Certificates to trust in place of the default ones.
-#[derive(Clone)]
-pub(crate) struct RootCertificates(RootCerts);
-
-impl RootCertificates {
-    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self> {
-        let mut certificates = Vec::new();
-        for item in parse_pem(pem) {
-            let item =
-                item.map_err(|e| Error::config("the root certificates are not valid PEM").because(e.into_io()))?;
-            if let PemItem::Certificate(certificate) = item {
-                certificates.push(certificate);
-            }
-        }
-        if certificates.is_empty() {
-            return Err(Error::config("the root certificates hold no PEM block named CERTIFICATE"));
-        }
-        Ok(RootCertificates(RootCerts::new_with_certs(&certificates)))
-    }
-}
-
 /// Sends one request on a connection of its own and reads the answer. Blocks for at most the connect limit twice,
 /// the body as long as it keeps moving, and the answer limit.
-pub(crate) fn send(client: &Client, request: Request<'_>) -> Result<Reply, Failure> {
+pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Arc::new(Exchange::default());
-    let proxy = connecting::proxy(client)?;
+    let proxy = connecting::proxy(endpoint)?;
     let whole_length = request.body.as_ref().map_or(0, |body| body.length);
-    let agent = agent(client, &request, proxy.clone(), &exchange);
-    let response = match call(&agent, client, request, &exchange) {
+    let agent = agent(endpoint, &request, proxy.clone(), &exchange);
+    let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,
         Err(error) => {
-            let failure = failure(client, proxy.as_ref(), error, &exchange, whole_length);
+            let failure = failure(endpoint, proxy.as_ref(), error, &exchange, whole_length);
             return with_status_alone(failure, &exchange, whole_length);
         }
     };
@@ -156,22 +148,22 @@ fn with_status_alone(failure: Failure, exchange: &Exchange, whole_length: u64) -
     })
 }
 
-fn agent(client: &Client, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Arc<Exchange>) -> Agent {
-    let connect_limit = Some(in_range(client.connect_timeout));
+fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Arc<Exchange>) -> Agent {
+    let connect_limit = Some(in_range(endpoint.connect_timeout));
     let answer_limit = Some(in_range(request.answer_limit));
     let config = Agent::config_builder()
         .http_status_as_error(false)
         // A redirect would carry the key to another host, and turn a POST into a GET whose 200 means nothing.
         .max_redirects(0)
         .proxy(proxy)
-        .tls_config(tls_config(client))
+        .tls_config(tls::config(endpoint.roots.as_ref()))
         .user_agent(USER_AGENT)
         .timeout_resolve(connect_limit)
         .timeout_connect(connect_limit)
         .timeout_recv_response(answer_limit)
         .timeout_recv_body(answer_limit)
         .build();
-    early_answer::agent(config, exchange, in_range(client.stall_timeout))
+    early_answer::agent(config, exchange, in_range(endpoint.stall_timeout))
 }
 
 /// A limit that can be set on a socket and added to a point in time.
@@ -179,29 +171,17 @@ fn in_range(limit: Duration) -> Duration {
     limit.clamp(Duration::from_millis(1), LONGEST)
 }
 
-fn tls_config(client: &Client) -> TlsConfig {
-    // With both in the build, `native-tls` was asked for and `rustls` is merely the default.
-    let provider = if cfg!(feature = "native-tls") { TlsProvider::NativeTls } else { TlsProvider::Rustls };
-    let system_roots = cfg!(any(feature = "native-tls", feature = "platform-verifier"));
-    let roots = match &client.roots {
-        Some(RootCertificates(roots)) => roots.clone(),
-        None if system_roots => RootCerts::PlatformVerifier,
-        None => RootCerts::WebPki,
-    };
-    TlsConfig::builder().provider(provider).root_certs(roots).build()
-}
-
 fn call(
     agent: &Agent,
-    client: &Client,
+    endpoint: &Endpoint,
     request: Request<'_>,
     exchange: &Exchange,
 ) -> Result<ureq::http::Response<ureq::Body>, UreqError> {
-    let url = format!("{}/api/v2{}", client.base_url, request.path);
-    let mut api_key = header_value(client.api_key.expose())?;
+    let url = format!("{}/api/v2{}", endpoint.base_url, request.path);
+    let mut api_key = header_value(endpoint.api_key.expose())?;
     api_key.set_sensitive(true);
     let mut headers = HeaderMap::new();
-    headers.insert(HeaderName::from_static("mendix-username"), header_value(&client.username)?);
+    headers.insert(HeaderName::from_static("mendix-username"), header_value(&endpoint.username)?);
     headers.insert(HeaderName::from_static("mendix-apikey"), api_key);
     let Some(body) = request.body else {
         return run(agent, Method::GET, &url, headers, SendBody::none());
@@ -271,7 +251,7 @@ impl std::error::Error for BodyError {}
 /// sent.
 fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), io::Error> {
     let mut block = [0; 4096];
-    while body.len() < enough && !crate::answer::is_whole_object(body) {
+    while body.len() < enough && !crate::json::is_whole_object(body) {
         match reader.read(&mut block) {
             Ok(0) => return Ok(()),
             Ok(n) => body.extend_from_slice(block.get(..n).unwrap_or_default()),
@@ -283,7 +263,7 @@ fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result
 }
 
 fn failure(
-    client: &Client,
+    endpoint: &Endpoint,
     proxy: Option<&Proxy>,
     error: UreqError,
     exchange: &Exchange,
@@ -295,7 +275,7 @@ fn failure(
     };
     let stage = if !exchange.connected.load(Ordering::Relaxed) {
         let (reason, hint, transient) = connecting::outlook(&error);
-        let mut target = client.base_url.authority().to_owned();
+        let mut target = endpoint.base_url.authority().to_owned();
         if let Some(proxy) = proxy {
             target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
         }

@@ -1,64 +1,21 @@
 //! Deploy API v2, "Job Status": ask once how far a job is.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::answer::{self, Refusal};
-use crate::attempts::repeat;
-use crate::client::{ApiKey, Client};
+use crate::client::Client;
+use crate::credentials::ApiKey;
 use crate::error::{Error, Result};
 use crate::http::{self, Failure, Reply, Request, Stage};
 use crate::id::{AppId, JobId};
+use crate::json;
+use crate::retry::repeat;
+use crate::status::JobStatus;
 use crate::text;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// A status that this crate does not know is kept up to so many characters.
 const OTHER_MAX: usize = 64;
-
-/// How far a job is (Deploy API v2, "Job Status").
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum JobStatus {
-    /// Waiting for its turn.
-    Queued,
-    /// At work.
-    Running,
-    /// Done; the package exists.
-    Completed,
-    /// Ended without a package.
-    Failed,
-    /// A status the specification does not name. It is shown and waited on, never taken for an end.
-    Other(String),
-}
-
-impl JobStatus {
-    /// Compared without case. The text came from the server, so it is made harmless first.
-    fn read(said: &str, key: &ApiKey) -> Self {
-        for status in [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed] {
-            if status.as_str().eq_ignore_ascii_case(said.trim()) {
-                return status;
-            }
-        }
-        JobStatus::Other(text::beginning(&answer::shown(said, key), OTHER_MAX).to_owned())
-    }
-
-    /// The status as the API spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            JobStatus::Queued => "Queued",
-            JobStatus::Running => "Running",
-            JobStatus::Completed => "Completed",
-            JobStatus::Failed => "Failed",
-            JobStatus::Other(text) => text,
-        }
-    }
-}
-
-impl fmt::Display for JobStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Asks for the status of a job, once. A job that failed is a status here, not an error.
 ///
@@ -76,14 +33,14 @@ impl fmt::Display for JobStatus {
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    repeat(client, || ask(client, app, job))
+    repeat(&client.retry, &|event| client.notify(event), || ask(client, app, job))
 }
 
 /// One GET, not repeated.
 pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
     let answer_limit = client.response_timeout.unwrap_or(ANSWER_LIMIT);
     let path = format!("/apps/{app}/jobs/{job}");
-    let status = match http::send(client, Request { path: &path, body: None, answer_limit }) {
+    let status = match http::send(&client.endpoint, Request { path: &path, body: None, answer_limit }) {
         Ok(reply) => read(client, &reply, app, job),
         Err(failure) => Err(failed(failure, app, job)),
     };
@@ -91,11 +48,11 @@ pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 }
 
 fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    let key = &client.api_key;
+    let key = &client.endpoint.api_key;
     let error = match reply.status {
-        200..=299 => match answer::field(&reply.body, "Status") {
-            Some(status) if !status.is_empty() => return Ok(JobStatus::read(&status, key)),
-            _ => unknown(app, job, &answer::no_use(reply, key)).because_cut_short(reply),
+        200..=299 => match json::field(&reply.body, "Status") {
+            Some(status) if !status.is_empty() => return Ok(read_status(&status, key)),
+            _ => answer::because_cut_short(unknown(app, job, &answer::no_use(reply, key)), reply),
         },
         300..=499 | 503 => {
             let what = format!("asking for the status of job {job} of app {app}");
@@ -108,6 +65,12 @@ fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobS
         }
     };
     Err(error.with_status(reply.status).with_retry_after(reply.retry_after))
+}
+
+/// An unknown status came from the server, so it is sanitized and cut.
+fn read_status(said: &str, key: &ApiKey) -> JobStatus {
+    JobStatus::known(said)
+        .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::shown(said, key), OTHER_MAX).to_owned()))
 }
 
 fn unknown(app: &AppId, job: &JobId, how: &str) -> Error {
@@ -131,11 +94,11 @@ mod tests {
     #[test]
     fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {
         let key = ApiKey::new("s3cret").unwrap();
-        let read = |text| JobStatus::read(text, &key);
+        let read = |text| read_status(text, &key);
         assert_eq!(read("completed"), JobStatus::Completed);
         assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
         assert_eq!(read("\u{b}Completed\u{a0}"), JobStatus::Completed);
-        assert_eq!(JobStatus::read("Completed", &ApiKey::new("e").unwrap()), JobStatus::Completed);
+        assert_eq!(read_status("Completed", &ApiKey::new("e").unwrap()), JobStatus::Completed);
         assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
         assert_eq!(read("Completed?").to_string(), "Completed?");
         assert_eq!(read("\u{1b}[2Js3cret"), JobStatus::Other("[2J[key]".into()));

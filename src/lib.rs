@@ -5,9 +5,9 @@
 compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the default) or `native-tls`");
 
 mod answer;
-mod attempts;
 mod base_url;
 mod client;
+mod credentials;
 mod early_answer;
 #[cfg(feature = "emulator")]
 pub mod emulator;
@@ -16,12 +16,14 @@ mod event;
 mod http;
 mod id;
 mod job;
+mod json;
 mod multipart;
 mod package_file;
 mod progress;
 #[cfg(test)]
 mod properties;
 mod retry;
+mod status;
 mod text;
 mod upload;
 mod uploaded;
@@ -31,8 +33,9 @@ pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
 pub use id::{AppId, JobId, PackageId};
-pub use job::{JobStatus, job_status};
+pub use job::job_status;
 pub use retry::Retry;
+pub use status::JobStatus;
 pub use upload::{Upload, upload_and_wait, upload_package};
 pub use uploaded::UploadedPackage;
 pub use wait::{Poll, wait_for_job};

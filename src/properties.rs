@@ -2,9 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::answer::{Refusal, SHOWN_MAX, excerpt, field, is_whole_object, shown};
-use crate::client::ApiKey;
+use crate::answer::{Refusal, SHOWN_MAX, excerpt, shown};
+use crate::credentials::ApiKey;
 use crate::error::Error;
+use crate::json::{field, is_whole_object};
 use crate::retry::{Decision, Retry, random_bits, retry_after};
 use crate::wait::Poll;
 

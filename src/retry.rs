@@ -3,7 +3,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::Error;
+use crate::error::{Error, Result, one_line};
+use crate::event::{Event, Seconds};
 
 /// How often and how patiently a call that was **not accepted** is repeated.
 ///
@@ -77,6 +78,38 @@ impl Retry {
         let wait = wait.saturating_sub((wait / 2).mul_f64(jitter.clamp(0.0, 1.0)));
         Decision::Wait(wait.max(asked))
     }
+}
+
+/// Calls `attempt` until it succeeds, its error allows no repetition, or the client's patience is over.
+pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut number = 1_u32;
+    loop {
+        match attempt() {
+            Ok(value) => return Ok(value),
+            Err(error) => wait_or_give_up(retry, notify, number, error)?,
+        }
+        number = number.saturating_add(1);
+    }
+}
+
+/// After attempt `number` ended in `error`: sleeps until the next, or returns the error if there is to be none.
+fn wait_or_give_up(retry: &Retry, notify: &dyn Fn(&Event), number: u32, error: Error) -> Result<()> {
+    let wait = match retry.decide(number, &error, random_fraction()) {
+        Decision::Wait(wait) => wait,
+        Decision::GiveUp(Reason::NotRepeatable | Reason::Attempts(1)) => return Err(error),
+        Decision::GiveUp(Reason::Attempts(attempts)) => {
+            return Err(error.and(&format!(" (after {attempts} attempts)")));
+        }
+        Decision::GiveUp(Reason::AskedTooMuch) => {
+            let asked = Seconds(error.retry_after().unwrap_or_default());
+            return Err(
+                error.and(&format!("; not repeated, as the server asks to wait {asked}, longer than Retry allows"))
+            );
+        }
+    };
+    notify(&Event::Retrying { attempt: number, wait, reason: one_line(&error) });
+    std::thread::sleep(wait);
+    Ok(())
 }
 
 /// What [`Retry::decide`] says.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::answer::{self, Refusal};
-use crate::attempts::repeat;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -14,6 +13,7 @@ use crate::id::AppId;
 use crate::multipart::{self, Boundary};
 use crate::package_file::PackageFile;
 use crate::progress::Progress;
+use crate::retry::repeat;
 use crate::text;
 use crate::uploaded::UploadedPackage;
 use crate::wait::{Poll, wait_for_job};
@@ -141,7 +141,7 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         None => format!("/apps/{app}/packages/upload"),
     };
     let mut post = Post { client, app, package: &mut package, url_path, name, may_expect: true };
-    let uploaded = repeat(client, || post.send())?;
+    let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;
     client.notify(&Event::Accepted { package_id: uploaded.package_id.clone(), job_id: uploaded.job_id.clone() });
     Ok(uploaded)
 }
@@ -180,7 +180,7 @@ impl Post<'_> {
         let progress = Progress::of(file, size, self.client);
         let (mut body, length) = multipart::encode(&boundary, "file", &file_name, progress, size);
         http::send(
-            self.client,
+            &self.client.endpoint,
             Request {
                 path: &self.url_path,
                 answer_limit: self.client.response_timeout.unwrap_or(ANSWER_LIMIT),
@@ -194,7 +194,7 @@ impl Post<'_> {
             200..=299 => self.read_ids(reply),
             300..=499 | 503 => Err(answer::rejected(self.client, reply, &self.what(), self.not_found())),
             status => {
-                let said = Refusal::of(&reply.body, &self.client.api_key);
+                let said = Refusal::of(&reply.body, &self.client.endpoint.api_key);
                 let how = said.as_answer(status);
                 let error = if reply.request_was_whole { self.unknown(SENT, &how) } else { self.interrupted(&how) };
                 Err(error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after))
@@ -203,7 +203,7 @@ impl Post<'_> {
     }
 
     fn read_ids(&self, reply: &Reply) -> Result<UploadedPackage> {
-        match UploadedPackage::read(&reply.body, &self.client.api_key) {
+        match UploadedPackage::read(&reply.body, &self.client.endpoint.api_key) {
             Some(ids) if reply.request_was_whole => Ok(ids),
             Some(ids) => {
                 let said = "the server accepted it, and the connection broke";
@@ -215,8 +215,8 @@ impl Post<'_> {
             }
             None => {
                 let sent = if reply.request_was_whole { SENT } else { SENT_IN_PART };
-                let error = self.unknown(sent, &answer::no_use(reply, &self.client.api_key));
-                Err(error.with_status(reply.status).because_cut_short(reply))
+                let error = self.unknown(sent, &answer::no_use(reply, &self.client.endpoint.api_key));
+                Err(answer::because_cut_short(error.with_status(reply.status), reply))
             }
         }
     }
@@ -255,7 +255,7 @@ impl Post<'_> {
             "{} has an unknown outcome: {sent} {how}; a package may exist: before \
              uploading again, look for \"{name}\" on the app's Environments page or with GET {}/api/1/apps/{}/packages",
             self.what(),
-            self.client.base_url,
+            self.client.endpoint.base_url,
             self.app,
         ))
     }

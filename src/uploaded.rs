@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::answer;
-use crate::client::ApiKey;
+use crate::credentials::ApiKey;
 use crate::error::Error;
 use crate::id::{JobId, PackageId};
+use crate::json;
 
 /// What an upload brings: the package that is being made, and the job that makes it. In JSON it is spelled as the
 /// API spells it: `{"PackageId":"…","JobId":"…"}`.
@@ -25,7 +25,7 @@ impl UploadedPackage {
     /// The ids of a success body, if both are there and can be used. A server that gives the key back as an id is not
     /// one whose ids can be shown.
     pub(crate) fn read(body: &[u8], key: &ApiKey) -> Option<Self> {
-        let (package, job) = (answer::field(body, "PackageId")?, answer::field(body, "JobId")?);
+        let (package, job) = (json::field(body, "PackageId")?, json::field(body, "JobId")?);
         if key.is_in(&package) || key.is_in(&job) {
             return None;
         }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::attempts::one_line;
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 use crate::event::{Event, Seconds};
 use crate::id::{AppId, JobId};
-use crate::job::{JobStatus, ask};
+use crate::job::ask;
+use crate::status::JobStatus;
 
 /// No pause is shorter, whatever is set: a wait must never become a busy loop.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

@@ -44,7 +44,7 @@ fn files_that_name(word: &str) -> Vec<String> {
 fn only_the_files_that_may_name_ureq_do() {
     assert_eq!(
         files_that_name("ureq"),
-        ["connecting.rs", "connector.rs", "exchange.rs", "http.rs", "line.rs", "socket.rs", "watch.rs"]
+        ["connecting.rs", "connector.rs", "exchange.rs", "http.rs", "line.rs", "socket.rs", "tls.rs", "watch.rs"]
     );
     assert_eq!(files_that_name("ureq::unversioned"), ["connector.rs", "socket.rs", "watch.rs"]);
 }
@@ -60,7 +60,7 @@ fn nothing_in_the_library_prints_or_reads_the_environment_but_from_env() {
 #[test]
 fn the_library_sleeps_in_three_places() {
     let sleeping = files_that_name("thread::sleep");
-    assert_eq!(sleeping, ["attempts.rs", "line.rs", "listener.rs", "wait.rs"], "listener.rs is the emulator's");
+    assert_eq!(sleeping, ["line.rs", "listener.rs", "retry.rs", "wait.rs"], "listener.rs is the emulator's");
 }
 
 #[test]
