@@ -23,25 +23,23 @@ impl BaseUrl {
         if url.bytes().any(|b| !b.is_ascii_graphic()) {
             return Err(refused("it holds white space, control or non-ASCII characters"));
         }
-        let (scheme, rest) = split_before(url, |b| b == b':');
+        let (scheme, rest) = split_before(url, &[':']);
         let Some(rest) = rest.strip_prefix("://") else {
             return Err(refused("it has no scheme"));
         };
         let scheme = scheme.to_ascii_lowercase();
-        let (authority, prefix) = split_before(rest, |b| matches!(b, b'/' | b'?' | b'#'));
-        if rest.bytes().any(|b| b == b'@') {
+        let (authority, prefix) = split_before(rest, &['/', '?', '#']);
+        if rest.contains('@') {
             return Err(refused("it holds a user name or password, or a stray @"));
         }
         let Some(host) = host_of(authority) else {
             return Err(refused("its host or port is missing or malformed"));
         };
-        let (mut prefix, query) = split_before(prefix, |b| matches!(b, b'?' | b'#'));
+        let (prefix, query) = split_before(prefix, &['?', '#']);
         if !query.is_empty() {
             return Err(refused("it has a query or a fragment"));
         }
-        while let Some(shorter) = prefix.strip_suffix('/') {
-            prefix = shorter;
-        }
+        let prefix = prefix.trim_end_matches('/');
         if !is_plain_path(prefix) {
             return Err(refused("its path holds dot segments, empty segments or unusual characters"));
         }
@@ -84,13 +82,13 @@ fn refused(problem: &str) -> Error {
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, if both are well-formed.
 fn host_of(authority: &str) -> Option<&str> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (address, rest) = split_before(rest, |b| b == b']');
+        let (address, rest) = split_before(rest, &[']']);
         address.parse::<Ipv6Addr>().ok()?;
         (address, rest.strip_prefix(']')?)
     } else {
-        let (host, port) = split_before(authority, |b| b == b':');
+        let (host, port) = split_before(authority, &[':']);
         let ok = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-        if host.is_empty() || host.starts_with('.') || text::holds(host, "..") || !ok {
+        if host.is_empty() || host.starts_with('.') || host.contains("..") || !ok {
             return None;
         }
         (host, port)
@@ -121,9 +119,9 @@ fn is_plain_path(path: &str) -> bool {
     }
 }
 
-/// The text up to the first byte that is such a mark, which must be an ASCII character, and the rest.
-fn split_before(text: &str, is_mark: fn(u8) -> bool) -> (&str, &str) {
-    text.split_at(text.bytes().position(is_mark).unwrap_or(text.len()))
+/// The text up to the first of these marks, and the rest.
+fn split_before<'a>(text: &'a str, marks: &[char]) -> (&'a str, &'a str) {
+    text.split_at(text.find(marks).unwrap_or(text.len()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::text;
 
 /// The API key. It has no `Debug` and no `Display`, so it cannot be printed by accident.
 #[derive(Clone)]
@@ -22,18 +21,20 @@ impl ApiKey {
 
     /// `text` with every occurrence of the key replaced, in whatever case.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some(start) = text::position(rest, &self.0) {
-            clean.push_str(rest.get(..start).unwrap_or_default());
-            clean.push_str("[key]");
-            rest = rest.get(start + self.0.len()..).unwrap_or_default();
+        let (lower, key) = (text.to_ascii_lowercase(), self.0.to_ascii_lowercase());
+        let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
+        for (start, found) in lower.match_indices(&key) {
+            clean += text.get(end..start).unwrap_or_default();
+            clean += "[key]";
+            end = start + found.len();
         }
-        clean + rest
+        clean + text.get(end..).unwrap_or_default()
     }
 
     /// Whether `text` repeats the key: a short one, as tests have it, only if it is the whole text.
     pub(crate) fn is_in(&self, text: &str) -> bool {
-        text.eq_ignore_ascii_case(&self.0) || (self.0.len() >= 8 && text::position(text, &self.0).is_some())
+        text.eq_ignore_ascii_case(&self.0)
+            || (self.0.len() >= 8 && text.to_ascii_lowercase().contains(&self.0.to_ascii_lowercase()))
     }
 }
 

@@ -237,7 +237,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
         // An id that is known must never be missing, whatever the sentence above says.
-        let unsaid = |id: &str| !text::holds(&self.0.message, id);
+        let unsaid = |id: &str| !self.0.message.contains(id);
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;
         }
@@ -252,12 +252,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, "\n  caused by: {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        anyhow::Chain::new(self).skip(1).try_for_each(|cause| write!(f, "\n  caused by: {cause}"))
     }
 }
 

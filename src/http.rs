@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use ureq::http::uri::InvalidUri;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
 
 use crate::base_url::BaseUrl;
@@ -178,39 +177,23 @@ fn call(
     exchange: &Exchange,
 ) -> Result<ureq::http::Response<ureq::Body>, UreqError> {
     let url = format!("{}/api/v2{}", endpoint.base_url, request.path);
-    let mut api_key = header_value(endpoint.api_key.expose())?;
+    let username = endpoint.username.as_str();
+    let mut api_key = HeaderValue::from_str(endpoint.api_key.expose()).map_err(|e| UreqError::Http(e.into()))?;
     api_key.set_sensitive(true);
-    let mut headers = HeaderMap::new();
-    headers.insert(HeaderName::from_static("mendix-username"), header_value(&endpoint.username)?);
-    headers.insert(HeaderName::from_static("mendix-apikey"), api_key);
     let Some(body) = request.body else {
-        return run(agent, Method::GET, &url, headers, SendBody::none());
+        return agent.get(url).header("Mendix-Username", username).header("Mendix-ApiKey", api_key).call();
     };
-    headers.insert(header::CONTENT_TYPE, header_value(&body.content_type)?);
-    headers.insert(header::CONTENT_LENGTH, body.length.into());
+    let mut post = agent
+        .post(url)
+        .header("Mendix-Username", username)
+        .header("Mendix-ApiKey", api_key)
+        .header("Content-Type", body.content_type)
+        .header("Content-Length", body.length);
     if body.expect_continue {
-        headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+        post = post.header("Expect", "100-continue");
     }
     let mut reader = BodyReader { source: body.source, left: body.length, exchange };
-    run(agent, Method::POST, &url, headers, SendBody::from_reader(&mut reader))
-}
-
-fn header_value(text: &str) -> Result<HeaderValue, UreqError> {
-    HeaderValue::from_str(text).map_err(|e| UreqError::Http(e.into()))
-}
-
-fn run(
-    agent: &Agent,
-    method: Method,
-    url: &str,
-    headers: HeaderMap,
-    body: SendBody<'_>,
-) -> Result<ureq::http::Response<ureq::Body>, UreqError> {
-    let mut request = ureq::http::Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() = url.parse().map_err(|e: InvalidUri| UreqError::Http(e.into()))?;
-    *request.headers_mut() = headers;
-    agent.run(request)
+    post.send(SendBody::from_reader(&mut reader))
 }
 
 /// Counts what ureq takes of a body. Once the server has answered, the rest is padded with whatever the buffer holds:

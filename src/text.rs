@@ -1,21 +1,6 @@
 //! Text from elsewhere: searched, cut and made fit for one line.
-//!
-//! These are plain loops, where `str` has methods for most of it: those are generic, and would be compiled anew into
-//! this crate, a search that is fast on megabytes among them. No text here is that long.
 
-use std::fmt::Write as _;
 use std::path::Path;
-
-/// Where `part` begins in `text`, without regard to the case of ASCII letters.
-pub(crate) fn position(text: &str, part: &str) -> Option<usize> {
-    let part = part.as_bytes();
-    text.as_bytes().windows(part.len().max(1)).position(|window| window.eq_ignore_ascii_case(part))
-}
-
-/// Whether `part` is in `text` as it stands.
-pub(crate) fn holds(text: &str, part: &str) -> bool {
-    text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
-}
 
 /// Whether it is one of the unreserved characters of RFC 3986 §2.3, which mean themselves everywhere in a URL.
 pub(crate) fn is_unreserved(byte: u8) -> bool {
@@ -51,31 +36,17 @@ fn is_harmful(c: char) -> bool {
 
 /// A path in one line, whatever is in its name.
 pub(crate) fn path(path: &Path) -> String {
-    if path.as_os_str().is_empty() {
-        return "(an empty path)".to_owned();
-    }
-    let mut line = String::new();
-    for c in path.to_string_lossy().chars() {
-        if c.is_control() {
-            let _ = write!(line, "{}", c.escape_default());
-        } else {
-            line.push(c);
+    match path.to_string_lossy() {
+        path if path.is_empty() => "(an empty path)".to_owned(),
+        path => {
+            path.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
         }
     }
-    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_part_is_found_in_any_case() {
-        for (text, part, at) in [("xAbc", "aBC", Some(1)), ("é-k", "-K", Some(2)), ("ab", "abc", None), ("", "a", None)]
-        {
-            assert_eq!(position(text, part), at, "{text} {part}");
-        }
-    }
 
     #[test]
     fn a_beginning_is_cut_between_characters() {

@@ -6,7 +6,6 @@ use ureq::http::Uri;
 use ureq::{Error as UreqError, Proxy, Timeout};
 
 use super::{Endpoint, Failure, Stage};
-use crate::text;
 
 /// Where ureq looks for a proxy, in this order.
 const PROXY_VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
@@ -49,8 +48,8 @@ pub(super) fn proxy(endpoint: &Endpoint) -> Result<Option<Proxy>, Failure> {
 
 /// Why connecting failed in a few words, what may help, and whether it may go better another time.
 pub(super) fn outlook(error: &UreqError) -> (&'static str, &'static str, bool) {
-    let text = error.to_string();
-    let says = |word: &str| text::position(&text, word).is_some();
+    let text = error.to_string().to_ascii_lowercase();
+    let says = |word: &str| text.contains(word);
     match error {
         // 407 is the standard; some proxies say 401.
         UreqError::ConnectProxyFailed(_) if says("407") || says("401") => (
