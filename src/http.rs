@@ -285,6 +285,12 @@ fn plain_cause(error: UreqError) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
+/// The usual phrase for a status.
+#[cfg(feature = "emulator")]
+pub(crate) fn reason(status: u16) -> &'static str {
+    ureq::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Other")
+}
+
 /// Scheme and host of an absolute URL: enough to name where a redirect points, and nothing that may be secret.
 fn origin(location: &str) -> Option<String> {
     let uri = location.parse::<Uri>().ok()?;

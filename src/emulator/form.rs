@@ -1,109 +1,72 @@
-//! The body of an upload: multipart/form-data with the one part `file`, checked and measured while it streams.
+//! The body of an upload: multipart/form-data with the one part `file`, checked while it streams.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
-use super::answer::{Stop, refused};
-use super::part;
-use super::wire::Wire;
+use super::request::{Stop, owned, read_lines, refused};
 
 /// The longest head of a part. Real ones are below 1 KiB.
-const MAX_PART_HEAD: usize = 16 << 10;
-
+const MAX_PART_HEAD: u64 = 16 << 10;
 const ONE_PART: &str = "there must be one part, then the closing boundary, and nothing after it";
 
 /// The part, once the whole body was read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) file_name: String,
     pub(super) size: u64,
-    pub(super) digest: u64,
+    /// Unless it is larger than was to be kept.
     pub(super) content: Option<Vec<u8>>,
 }
 
+/// The boundary that a `Content-Type` announces (RFC 2046 §5.1.1).
+pub(super) fn boundary(content_type: Option<&str>) -> Option<&str> {
+    let (kind, rest) = split_value(content_type?);
+    let value = only(&parameters(rest)?, "boundary")?;
+    (kind.eq_ignore_ascii_case("multipart/form-data") && (1..=70).contains(&value.len())).then_some(value)
+}
+
 /// Reads the whole body. Keeps the content if it has at most `keep` bytes.
-pub(super) fn receive<R: Read>(wire: &mut Wire<R>, boundary: &str, keep: u64) -> Result<Part, Stop> {
-    let file_name = part_head(wire, boundary)?;
+pub(super) fn receive(body: &mut impl BufRead, boundary: &str, keep: u64) -> Result<Part, Stop> {
+    let mut opening = Vec::new();
+    body.read_until(b'\n', &mut opening)?;
+    if opening != format!("--{boundary}\r\n").as_bytes() {
+        return Err(refused(400, "the body must begin with the boundary"));
+    }
+    let mut headers = [httparse::EMPTY_HEADER; 16];
+    let head = read_lines(body, MAX_PART_HEAD, 400)?;
+    let headers = match httparse::parse_headers(&head, &mut headers) {
+        Ok(httparse::Status::Complete((_, headers))) => owned(headers)?,
+        _ => return Err(refused(400, "the head of the part is malformed")),
+    };
+    let file_name = file_name(&headers).map_err(|problem| refused(400, problem))?;
+    let mut part = Part { file_name, size: 0, content: Some(Vec::new()) };
     let delimiter = format!("\r\n--{boundary}");
-    let (delimiter, end) = (delimiter.as_bytes(), format!("{delimiter}--"));
-    let mut file = Measured { size: 0, digest: FNV_BASIS, content: Some(Vec::new()), keep };
+    // What may be the beginning of the delimiter stays pending until more has come.
+    let mut pending = Vec::new();
     loop {
-        let (body, is_rest) = wire.body();
-        let certain = if is_rest {
-            let closed = body.strip_suffix(b"\r\n").unwrap_or(body).strip_suffix(end.as_bytes());
-            closed.ok_or_else(|| refused(400, ONE_PART))?.len()
-        } else {
-            // What may belong to the closing boundary stays for the next round.
-            body.len().saturating_sub(end.len() + 2)
-        };
-        // A boundary that begins in the certain part may reach beyond it.
-        let searched = body.get(..certain + delimiter.len() - 1).unwrap_or(body);
-        if contains(searched, delimiter) {
-            return Err(refused(400, ONE_PART));
+        let arrived = body.fill_buf()?;
+        if arrived.is_empty() {
+            return Err(refused(400, "the body does not end in the closing boundary"));
         }
-        file.add(body.get(..certain).unwrap_or_default());
-        let used = if is_rest { body.len() } else { certain };
-        wire.consume_body(used);
-        if is_rest {
-            break;
+        let length = arrived.len();
+        pending.extend_from_slice(arrived);
+        body.consume(length);
+        if let Some(at) = find(&pending, delimiter.as_bytes()) {
+            let mut end = pending.split_off(at + delimiter.len());
+            body.read_to_end(&mut end)?;
+            pending.truncate(at);
+            part.add(&pending, keep);
+            return if end == b"--" || end == b"--\r\n" { Ok(part) } else { Err(refused(400, ONE_PART)) };
         }
-        wire.fill()?;
-    }
-    let Measured { size, digest, content, .. } = file;
-    Ok(Part { file_name, size, digest, content })
-}
-
-/// Reads up to the content of the part and returns its file name.
-fn part_head<R: Read>(wire: &mut Wire<R>, boundary: &str) -> Result<String, Stop> {
-    let opening = format!("--{boundary}\r\n");
-    loop {
-        let (body, is_rest) = wire.body();
-        let compared = opening.len().min(body.len());
-        if body.get(..compared) != opening.as_bytes().get(..compared) {
-            return Err(refused(400, "the body must begin with the boundary"));
-        }
-        let near = body.get(..MAX_PART_HEAD).unwrap_or(body);
-        if let Some(end) = near.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-            let lines = near.get(opening.len()..end).unwrap_or_default();
-            let file_name = part::file_name(lines).map_err(|problem| refused(400, problem))?;
-            wire.consume_body(end + 4);
-            return Ok(file_name);
-        }
-        if is_rest || near.len() == MAX_PART_HEAD {
-            return Err(refused(400, "the head of the part does not end"));
-        }
-        wire.fill()?;
+        let certain = pending.len().saturating_sub(delimiter.len() - 1);
+        part.add(pending.get(..certain).unwrap_or_default(), keep);
+        pending.drain(..certain);
     }
 }
 
-/// Whether `delimiter` is in `bytes`. `skip_until` is the only fast search for a byte that std has.
-fn contains(mut bytes: &[u8], delimiter: &[u8]) -> bool {
-    let Some((first, rest)) = delimiter.split_first() else { return false };
-    while let Ok(1..) = bytes.skip_until(*first) {
-        if bytes.starts_with(rest) {
-            return true;
-        }
-    }
-    false
-}
-
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
-
-/// The content of the part so far.
-struct Measured {
-    size: u64,
-    digest: u64,
-    content: Option<Vec<u8>>,
-    keep: u64,
-}
-
-impl Measured {
-    fn add(&mut self, bytes: &[u8]) {
-        self.size = self.size.saturating_add(bytes.len() as u64);
-        for byte in bytes {
-            self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
-        }
-        if self.size > self.keep {
+impl Part {
+    fn add(&mut self, bytes: &[u8], keep: u64) {
+        self.size += bytes.len() as u64;
+        if self.size > keep {
             self.content = None;
         }
         if let Some(content) = &mut self.content {
@@ -112,84 +75,120 @@ impl Measured {
     }
 }
 
+/// Where `delimiter` begins. `skip_until` is the fast search for a byte that std has.
+fn find(bytes: &[u8], delimiter: &[u8]) -> Option<usize> {
+    let (first, mut rest) = (*delimiter.first()?, bytes);
+    while rest.skip_until(first).ok()? > 0 {
+        let at = (bytes.len() - rest.len()).checked_sub(1)?;
+        if bytes.get(at..)?.starts_with(delimiter) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// The file name in a part's headers, if it is the part that the service looks for (RFC 7578 §4.2).
+fn file_name(headers: &[(String, String)]) -> Result<String, &'static str> {
+    let mut dispositions = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Content-Disposition"));
+    let (Some((_, disposition)), None) = (dispositions.next(), dispositions.next()) else {
+        return Err("the part must have one Content-Disposition");
+    };
+    let (kind, rest) = split_value(disposition);
+    let parameters = parameters(rest).ok_or("the Content-Disposition of the part is malformed")?;
+    if !kind.eq_ignore_ascii_case("form-data") || only(&parameters, "name") != Some("file") {
+        return Err("the part must be form-data named file");
+    }
+    match only(&parameters, "filename") {
+        Some(name) if !name.is_empty() && parameters.len() == 2 => {
+            Ok(name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n"))
+        }
+        _ => Err("the part must have a filename, and no other parameters"),
+    }
+}
+
+fn split_value(header: &str) -> (&str, &str) {
+    let (value, rest) = header.split_at(header.find(';').unwrap_or(header.len()));
+    (value.trim(), rest)
+}
+
+/// Parses `; name=value; name="value"`. A backslash is itself, as browsers and curl send it.
+fn parameters(mut rest: &str) -> Option<Vec<(&str, &str)>> {
+    let mut found = Vec::new();
+    loop {
+        rest = rest.trim_start();
+        if rest.is_empty() {
+            return Some(found);
+        }
+        let (name, after) = rest.strip_prefix(';')?.split_once('=')?;
+        let (value, after) = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => after.split_at(after.find([';', ' ', '\t']).unwrap_or(after.len())),
+        };
+        found.push((name.trim(), value));
+        rest = after;
+    }
+}
+
+/// The value of a parameter that is there exactly once.
+fn only<'a>(parameters: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    let mut values = parameters.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+    values.next().filter(|_| values.next().is_none())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
     use super::*;
 
     const DISPOSITION: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"x.mda\"";
 
-    /// Hands out so many bytes at a time, so that everything is cut everywhere.
-    struct Slow<'a>(&'a [u8], usize);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-            let n = self.1.min(buf.len());
-            self.0.read(&mut buf[..n])
-        }
-    }
-
-    fn receive_by(step: usize, body: &[u8]) -> Result<Part, Stop> {
-        let mut wire = Wire::new(Slow(body, step));
-        wire.begin_body(body.len() as u64);
-        let part = receive(&mut wire, "B", 1 << 20)?;
-        assert_eq!(wire.body_left(), 0);
-        Ok(part)
-    }
-
-    fn refusal(body: &str) -> String {
-        let said = [1, 7, 4096].map(|step| match receive_by(step, body.as_bytes()) {
-            Err(Stop::Refused(answer)) => String::from_utf8(answer.render(true, false)).unwrap(),
-            other => panic!("{body:?}: {other:?}"),
-        });
-        assert!(said.iter().all(|text| *text == said[0]), "{said:?}");
-        assert!(said[0].contains(" 400 "), "{said:?}");
-        said[0].clone()
+    fn receive_by(step: usize, body: &str) -> Result<Part, Stop> {
+        receive(&mut BufReader::with_capacity(step, body.as_bytes()), "B", 1 << 20)
     }
 
     #[test]
-    fn the_content_is_what_is_between_the_boundaries_however_it_arrives() {
+    fn content_is_what_stands_between_the_boundaries_however_it_arrives() {
         for content in ["", "x", "\r\n", "\r\n--", "\r\n--A", "\r\r\n--\r\n--", "--B", "\n--B--\r\n", "\r"] {
-            for ending in ["--", "--\r\n"] {
-                let body = format!("--B\r\n{DISPOSITION}\r\n\r\n{content}\r\n--B{ending}");
-                for step in [1, 2, 3, 5, 4096] {
-                    let part = receive_by(step, body.as_bytes()).unwrap();
-                    assert_eq!(part.content.as_deref(), Some(content.as_bytes()), "{body:?} by {step}");
-                    assert_eq!(part.size, content.len() as u64);
-                }
+            for step in [1, 2, 3, 5, 4096] {
+                let part = receive_by(step, &format!("--B\r\n{DISPOSITION}\r\n\r\n{content}\r\n--B--\r\n")).unwrap();
+                assert_eq!(part.content.as_deref(), Some(content.as_bytes()), "{content:?} by {step}");
             }
         }
     }
 
     #[test]
-    fn the_digest_is_fnv_1a() {
-        let part = receive_by(9, format!("--B\r\n{DISPOSITION}\r\n\r\nfoobar\r\n--B--").as_bytes()).unwrap();
-        assert_eq!(part.digest, 0x8594_4171_f739_67e8);
-    }
-
-    #[test]
-    fn a_second_part_is_refused() {
-        let part = format!("{DISPOSITION}\r\n\r\n{}\r\n--B", "x".repeat(30));
-        assert!(refusal(&format!("--B\r\n{part}\r\n{part}--\r\n")).contains("one part"));
-        assert!(refusal(&format!("--B\r\n{part}--\r\n--B--\r\n")).contains("one part"));
-        assert!(refusal(&format!("--B\r\n{part}B\r\n--B--\r\n")).contains("one part"), "RFC 2046 §5.1.1");
-    }
-
-    #[test]
-    fn nothing_may_stand_around_the_part() {
-        let part = format!("--B\r\n{DISPOSITION}\r\n\r\nx\r\n--B");
-        assert!(refusal(&format!("\r\n{part}--\r\n")).contains("begin"));
-        assert!(refusal(&format!("--A\r\n{part}--\r\n")).contains("begin"));
-        assert!(refusal("").contains("head"));
-        for ending in ["", "-", "--\r", "--\n", "--\r\n\r\n", "--\r\nepilogue", "-- \r\n"] {
-            refusal(&format!("{part}{ending}"));
+    fn anything_but_one_part_named_file_gets_400() {
+        let part = format!("{DISPOSITION}\r\n\r\nx\r\n--B");
+        for body in [
+            String::new(),
+            format!("\r\n--B\r\n{part}--\r\n"),
+            format!("--A\r\n{part}--\r\n"),
+            format!("--B\r\n{part}\r\n{part}--\r\n"),
+            format!("--B\r\n{part}B\r\n--B--\r\n"),
+            format!("--B\r\n{part}"),
+            format!("--B\r\n{part}--\r\nepilogue"),
+            format!("--B\r\n{part}--\r\n").replace("\"file\"", "\"File\""),
+            format!("--B\r\n{part}--\r\n").replace("; filename=\"x.mda\"", ""),
+            format!("--B\r\n{part}--\r\n").replace("\"x.mda\"", "\"x.mda\"; filename*=UTF-8''x"),
+            format!("--B\r\n{part}--\r\n").replace("form-data", "attachment"),
+        ] {
+            for step in [1, 7, 4096] {
+                assert!(
+                    matches!(receive_by(step, &body), Err(Stop::Refused { status: 400, .. } | Stop::Broken(_))),
+                    "{body:?}"
+                );
+            }
         }
     }
 
     #[test]
-    fn the_head_of_a_part_is_bounded() {
-        let long = "y".repeat(MAX_PART_HEAD);
-        let body = format!("--B\r\nX: {long}\r\n{DISPOSITION}\r\n\r\nx\r\n--B--");
-        assert!(matches!(receive_by(4096, body.as_bytes()), Err(Stop::Refused(_))));
-        assert!(refusal("--B\r\nX: y").contains("does not end"));
+    fn a_boundary_may_be_quoted() {
+        assert_eq!(boundary(Some("multipart/form-data; boundary=AaB03x")), Some("AaB03x"));
+        assert_eq!(boundary(Some("Multipart/Form-Data;charset=\"a;b\";BOUNDARY=\"a b\"")), Some("a b"));
+        for bad in ["multipart/form-data", "multipart/mixed; boundary=a", "multipart/form-data; boundary=a; boundary=a"]
+        {
+            assert_eq!(boundary(Some(bad)), None, "{bad}");
+        }
     }
 }

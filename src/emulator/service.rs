@@ -1,7 +1,7 @@
 //! What all connections share: the settings, what was uploaded, and the jobs.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,6 @@ pub(super) struct Service {
     settings: Mutex<Settings>,
     records: Mutex<Records>,
     requests: AtomicUsize,
-    stopped: AtomicBool,
 }
 
 /// What the methods of [`Emulator`] set.
@@ -81,15 +80,6 @@ pub struct Received {
     pub file_name: String,
     /// The length of the file in bytes.
     pub size: u64,
-    /// The FNV-1a hash of the file, 64 bits wide:
-    ///
-    /// ```
-    /// let digest = b"a".iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-    ///     (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    /// });
-    /// assert_eq!(digest, 0xaf63_dc4c_8601_ec8c);
-    /// ```
-    pub digest: u64,
     /// The file itself, unless it is larger than [`Emulator::keep_up_to`] allows.
     pub content: Option<Vec<u8>>,
     /// The id that was answered for the package.
@@ -115,14 +105,6 @@ impl Service {
         self.requests.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
-    }
-
     /// What this call is to be answered with, whatever it asks for.
     pub(super) fn take_next_answer(&self) -> Option<NextAnswers> {
         let next = &mut self.settings().next_answers;
@@ -144,11 +126,11 @@ impl Service {
             (settings.pace, settings.fails)
         };
         let job = Job { app: app.clone(), pace, fails, polls: 0, created: Instant::now() };
-        let Part { file_name, size, digest, content } = part;
+        let Part { file_name, size, content } = part;
         let (package, id) = (package_id.clone(), job_id.clone());
         let mut records = lock(&self.records);
         records.jobs.insert(job_id.clone(), job);
-        records.uploads.push(Received { app_id: app, name, file_name, size, digest, content, package_id, job_id });
+        records.uploads.push(Received { app_id: app, name, file_name, size, content, package_id, job_id });
         Ok((package, id))
     }
 

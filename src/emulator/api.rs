@@ -1,0 +1,236 @@
+//! The two calls of the Deploy API v2: what a request asks for, and the answer.
+
+use std::io::{self, BufRead, Read, Write};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::form;
+use super::request::{Head, Stop, refused};
+use super::service::Service;
+use crate::http::reason;
+use crate::id::{AppId, JobId};
+
+/// The longest body: the documented 1 GB for the file, read as GiB, and room for what is around it.
+const MAX_BODY: u64 = (1 << 30) + (1 << 20);
+/// A recorded answer of the real service, byte for byte.
+const UNAUTHORIZED: &str = r#"{"errorMessage":"UNAUTHORIZED:Please provide valid credentials or set up a Mendix user session","errorCode":"UNAUTHORIZED"}"#;
+
+/// Carries out one request. `client` is told to go on if it waits for that.
+pub(super) fn answer(
+    head: &Head,
+    body: &mut impl BufRead,
+    mut client: impl Write,
+    service: &Service,
+) -> Result<Value, Stop> {
+    if let Some(next) = service.take_next_answer() {
+        if !next.at_once {
+            invite(head, &mut client)?;
+            let mut body = body.take(head.content_length().unwrap_or(0));
+            io::copy(&mut body, &mut io::sink())?;
+            check_end(&body)?;
+        }
+        return Err(refused(next.status, "the emulator was told to answer so"));
+    }
+    let route = Route::of(&head.path).ok_or_else(|| refused(404, "API not found"))?;
+    if head.method != route.method() {
+        return Err(refused(405, format!("only {} is allowed here", route.method())));
+    }
+    if !service.accepts(head.only("Mendix-Username"), head.only("Mendix-ApiKey")) {
+        return Err(refused(401, ""));
+    }
+    match route {
+        Route::Upload(app) => upload(head, body, client, app, service),
+        Route::Job(app, job) => {
+            let status = service.poll(&app, &job, Instant::now());
+            let status = status.ok_or_else(|| refused(404, format!("app {app} has no job {job}")))?;
+            Ok(json!({ "Status": status }))
+        }
+    }
+}
+
+fn upload(
+    head: &Head,
+    body: &mut impl BufRead,
+    mut client: impl Write,
+    app: AppId,
+    service: &Service,
+) -> Result<Value, Stop> {
+    let name = package_name(&head.query)?;
+    let length = head.content_length().ok_or_else(|| refused(411, "an upload needs a Content-Length"))?;
+    if length > MAX_BODY {
+        return Err(refused(413, "a package has at most 1 GB"));
+    }
+    let boundary = form::boundary(head.only("Content-Type"));
+    let boundary = boundary.ok_or_else(|| refused(400, "Content-Type must be multipart/form-data with a boundary"))?;
+    invite(head, &mut client)?;
+    let keep = service.settings().keep;
+    let mut body = body.take(length);
+    let part = form::receive(&mut body, boundary, keep)?;
+    check_end(&body)?;
+    if part.size == 0 {
+        return Err(refused(400, "the file is empty"));
+    }
+    let (package, job) = service.record(app, name, part).map_err(|error| refused(500, error.to_string()))?;
+    Ok(json!({ "PackageId": package, "JobId": job }))
+}
+
+/// A client that has gone before its last byte has sent nothing that counts.
+fn check_end(body: &io::Take<impl BufRead>) -> io::Result<()> {
+    if body.limit() > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
+/// Asks for the body, if the client waits for that.
+fn invite(head: &Head, client: &mut impl Write) -> io::Result<()> {
+    match head.only("Expect") {
+        Some(_) => client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        None => Ok(()),
+    }
+}
+
+/// What there is. Everything else, a trailing slash included, is not found.
+enum Route {
+    Upload(AppId),
+    Job(AppId, JobId),
+}
+
+impl Route {
+    fn of(path: &str) -> Option<Self> {
+        let (app, rest) = path.strip_prefix("/api/v2/apps/")?.split_once('/')?;
+        let app = app.parse().ok()?;
+        match rest.strip_prefix("jobs/") {
+            Some(job) => Some(Route::Job(app, job.parse().ok()?)),
+            None => (rest == "packages/upload").then_some(Route::Upload(app)),
+        }
+    }
+
+    fn method(&self) -> &'static str {
+        match self {
+            Route::Upload(_) => "POST",
+            Route::Job(..) => "GET",
+        }
+    }
+}
+
+/// The only query parameter there is, or what the service says without it.
+fn package_name(query: &str) -> Result<String, Stop> {
+    if query.is_empty() {
+        return Ok("default.mda".to_owned());
+    }
+    let name = query
+        .strip_prefix("name=")
+        .filter(|name| !name.contains('&'))
+        .and_then(percent_decoded)
+        .filter(|name| !name.is_empty());
+    name.ok_or_else(|| refused(400, "the query must be name=, percent-encoded UTF-8"))
+}
+
+/// RFC 3986 §2.1: a `+` is a plus.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2)?;
+        // A sign is a number to `from_str_radix`.
+        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+pub(super) fn error_body(status: u16, message: &str) -> String {
+    match status {
+        401 => UNAUTHORIZED.to_owned(),
+        _ => json!({ "errorCode": reason(status).to_uppercase(), "errorMessage": message }).to_string(),
+    }
+}
+
+pub(super) fn render(status: u16, body: &str) -> String {
+    let head = format!("HTTP/1.1 {status} {}\r\nConnection: close\r\n", reason(status));
+    match status {
+        // These two end with their head (RFC 9112 §6.3).
+        204 | 304 => head + "\r\n",
+        _ => format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Emulator;
+    use super::super::raw::{ask, form, get_job, upload, upload_head};
+    use super::*;
+
+    /// The status that a fresh emulator answers, which then holds no upload.
+    fn refusal(request: &str) -> u16 {
+        let emulator = Emulator::start().unwrap();
+        let answer = ask(&emulator, request);
+        assert!(answer.json["errorCode"].is_string() && answer.json["errorMessage"].is_string(), "{answer:?}");
+        assert!(emulator.uploads().is_empty());
+        answer.status
+    }
+
+    #[test]
+    fn only_the_exact_paths_and_methods_exist() {
+        for path in [
+            "/",
+            "/api/v2/apps/calc/packages/upload/",
+            "/api/v2/apps/calc/packages/Upload",
+            "/api/v2/apps//packages/upload",
+            "/api/v2/apps/a%2Fb/packages/upload",
+            "/api/1/apps/calc/packages",
+            "/api/v2/apps/calc/jobs/",
+            "/api/v2/apps/calc/jobs/a.b",
+        ] {
+            assert_eq!(refusal(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")), 404, "{path}");
+        }
+        assert_eq!(refusal(&upload("", "").replace("POST", "PUT")), 405);
+    }
+
+    #[test]
+    fn both_headers_are_needed_once_and_their_names_have_no_case() {
+        let good = get_job("calc", "j");
+        assert_eq!(refusal(&good.replace("Mendix-ApiKey", "MENDIX-APIKEY")), 404);
+        for (right, wrong) in [
+            ("Mendix-Username", "X-Username"),
+            ("Mendix-ApiKey", "X-ApiKey"),
+            (Emulator::USERNAME, "someone"),
+            (Emulator::API_KEY, "x"),
+            (Emulator::API_KEY, "x\r\nMendix-ApiKey: 26587896-1cef-4483-accf-ad304e2673d6"),
+        ] {
+            assert_eq!(refusal(&good.replace(right, wrong)), 401, "{wrong}");
+            assert_eq!(refusal(&upload("", &form("x")).replace(right, wrong)), 401, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_known_only_under_its_own_app() {
+        let emulator = Emulator::start().unwrap();
+        let made = ask(&emulator, &upload("", &form("x")));
+        let job = made.json["JobId"].as_str().unwrap();
+        assert_eq!(ask(&emulator, &get_job("other", job)).status, 404);
+        assert_eq!(ask(&emulator, &get_job("calc", job)).json, json!({ "Status": "Queued" }));
+    }
+
+    #[test]
+    fn the_name_comes_from_the_query_or_is_the_default() {
+        let name = |query: &str| package_name(query).ok();
+        assert_eq!(name("").as_deref(), Some("default.mda"));
+        assert_eq!(name("name=a+b%2b%E2%82%AC=.mda").as_deref(), Some("a+b+€=.mda"));
+        for bad in ["name=", "name", "name=a&name=a", "Name=a", "x=y", "name=%", "name=%4", "name=%+4", "name=%ff"] {
+            assert_eq!(name(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_the_form_or_has_no_length_is_refused() {
+        let good = upload("", &form("x"));
+        assert_eq!(refusal(&good.replace("multipart/form-data", "multipart/mixed")), 400);
+        assert_eq!(refusal(&good.replace("boundary=B", "boundary=C")), 400);
+        assert_eq!(refusal(&upload("", &form(""))), 400, "an empty file");
+        assert_eq!(refusal(&good.replace("Content-Length", "X-Length")), 411);
+        assert_eq!(refusal(&upload_head("", MAX_BODY + 1, "")), 413);
+    }
+}

@@ -1,0 +1,113 @@
+//! The head of a request.
+
+use std::io::{self, BufRead, Read};
+
+/// The longest head. Real ones are below 1 KiB.
+const MAX_HEAD: u64 = 64 << 10;
+const MAX_HEADERS: usize = 100;
+
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    headers: Vec<(String, String)>,
+}
+
+/// Why a request is not carried out.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Refused {
+        status: u16,
+        message: String,
+    },
+    /// There is nobody to answer.
+    Broken(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Stop::Broken(error)
+    }
+}
+
+pub(super) fn refused(status: u16, message: impl Into<String>) -> Stop {
+    Stop::Refused { status, message: message.into() }
+}
+
+impl Head {
+    /// The value of a header that was sent exactly once.
+    pub(super) fn only(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let (_, first) = values.next()?;
+        values.next().is_none().then_some(first)
+    }
+
+    pub(super) fn content_length(&self) -> Option<u64> {
+        self.only("Content-Length")?.parse().ok()
+    }
+}
+
+pub(super) fn read(input: &mut impl BufRead) -> Result<Head, Stop> {
+    let bytes = read_lines(input, MAX_HEAD, 431)?;
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    request.parse(&bytes).map_err(|error| refused(400, format!("malformed request: {error}")))?;
+    let target = request.path.unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Ok(Head {
+        method: request.method.unwrap_or_default().to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: owned(request.headers)?,
+    })
+}
+
+/// Everything up to and including the first empty line; longer ones than `limit` are refused with `status`.
+pub(super) fn read_lines(input: &mut impl BufRead, limit: u64, status: u16) -> Result<Vec<u8>, Stop> {
+    let (mut lines, mut input) = (Vec::new(), input.take(limit));
+    while !lines.ends_with(b"\r\n\r\n") {
+        if input.read_until(b'\n', &mut lines)? == 0 {
+            return Err(match input.limit() {
+                0 => refused(status, "the head is too long or does not end"),
+                _ => io::Error::from(io::ErrorKind::UnexpectedEof).into(),
+            });
+        }
+    }
+    Ok(lines)
+}
+
+pub(super) fn owned(headers: &[httparse::Header]) -> Result<Vec<(String, String)>, Stop> {
+    let owned = |header: &httparse::Header| {
+        let value = std::str::from_utf8(header.value).map_err(|_| refused(400, "a header is not UTF-8"))?;
+        Ok((header.name.to_owned(), value.to_owned()))
+    };
+    headers.iter().map(owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(text: &str) -> u16 {
+        match read(&mut text.as_bytes()) {
+            Err(Stop::Refused { status, .. }) => status,
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_header_sent_twice_counts_as_absent() {
+        let head = read(&mut &b"POST /a?b=c?d HTTP/1.1\r\nHost: x\r\nA: 1\r\na: 1\r\n\r\nbody"[..]).unwrap();
+        assert_eq!((head.path.as_str(), head.query.as_str()), ("/a", "b=c?d"));
+        assert_eq!((head.only("HOST"), head.only("a"), head.only("b")), (Some("x"), None, None));
+    }
+
+    #[test]
+    fn malformed_heads_get_400_and_long_ones_431() {
+        assert_eq!(status("GET /\r\n\r\n"), 400);
+        assert_eq!(status("GET / HTTP/1.1\r\nHost : x\r\n\r\n"), 400);
+        assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: {}", "x".repeat(64 << 10))), 431);
+        assert!(matches!(read(&mut &b"GET / HT"[..]), Err(Stop::Broken(_))));
+    }
+}

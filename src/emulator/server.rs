@@ -1,0 +1,119 @@
+//! Accepts connections on a loopback port and serves one request on each.
+
+use std::io::{self, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::api;
+use super::request::{self, Stop};
+use super::service::Service;
+
+/// A client that sends nothing for this long is gone.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// An answer fits the socket's buffer, unless the client never reads.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a refused client that is still sending may take to notice.
+const LINGER: Duration = Duration::from_secs(1);
+/// The pause after a failed accept; too many open files, for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Serves until it is dropped.
+pub(super) struct Server {
+    address: SocketAddr,
+    connections: Arc<Connections>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The open connections, so that a drop can end their reads.
+#[derive(Default)]
+struct Connections {
+    stopped: AtomicBool,
+    open: Mutex<Vec<Weak<TcpStream>>>,
+}
+
+impl Server {
+    pub(super) fn start(service: &Arc<Service>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let connections = Arc::new(Connections::default());
+        let (service, shared) = (Arc::clone(service), Arc::clone(&connections));
+        let thread = thread::Builder::new()
+            .name("mendix-deploy emulator".into())
+            .spawn(move || accept(&listener, &shared, &service))?;
+        Ok(Server { address, connections, thread: Some(thread) })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.connections.stopped.store(true, Ordering::SeqCst);
+        self.connections.shut_down();
+        // Only a connection wakes a thread that waits in accept. If there is none to be had, it is left behind.
+        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
+        if let Some(thread) = self.thread.take().filter(|_| woken) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Connections {
+    fn add(&self, stream: &Arc<TcpStream>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|stream| stream.strong_count() > 0);
+        open.push(Arc::downgrade(stream));
+    }
+
+    fn shut_down(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for stream in open.iter().filter_map(Weak::upgrade) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, connections: &Connections, service: &Service) {
+    thread::scope(|scope| {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream.map(Arc::new) else {
+                thread::sleep(ACCEPT_PAUSE);
+                continue;
+            };
+            connections.add(&stream);
+            if connections.stopped.load(Ordering::SeqCst) {
+                return connections.shut_down();
+            }
+            // Without a thread there is nobody to answer; the connection is closed.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || serve(&stream, service));
+        }
+    });
+}
+
+fn serve(mut stream: &TcpStream, service: &Service) -> io::Result<()> {
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    let mut input = BufReader::with_capacity(256 << 10, stream);
+    let head = request::read(&mut input);
+    if !matches!(head, Err(Stop::Broken(_))) {
+        service.count_request();
+    }
+    let answer = head.and_then(|head| api::answer(&head, &mut input, stream, service));
+    let (status, body) = match answer {
+        Ok(body) => (200, body.to_string()),
+        Err(Stop::Refused { status, message }) => (status, api::error_body(status, &message)),
+        Err(Stop::Broken(error)) => return Err(error),
+    };
+    stream.write_all(api::render(status, &body).as_bytes())?;
+    stream.shutdown(Shutdown::Write)?;
+    // To close a socket with unread input resets it, and the reset can overtake the answer (RFC 9112 §9.6).
+    stream.set_read_timeout(Some(LINGER))?;
+    let (started, mut block) = (Instant::now(), [0; 16 << 10]);
+    while started.elapsed() < LINGER && stream.read(&mut block)? > 0 {}
+    Ok(())
+}
