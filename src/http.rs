@@ -1,7 +1,8 @@
-//! One request over HTTP: out goes a request, back comes a reply or a failure. With its folder and
-//! `early_answer`, the only code that names ureq.
+//! One request over HTTP: out goes a request, back comes a reply or a failure. With its folder the only code that names
+//! ureq.
 
 mod connecting;
+mod early_answer;
 mod tls;
 
 use std::fmt;
@@ -13,9 +14,10 @@ use std::time::{Duration, SystemTime};
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
 
+use early_answer::{Exchange, LONGEST};
+
 use crate::base_url::BaseUrl;
 use crate::credentials::ApiKey;
-use crate::early_answer::{self, Exchange, LONGEST};
 use crate::retry::retry_after;
 
 pub(crate) use tls::RootCertificates;

@@ -8,7 +8,6 @@ mod answer;
 mod base_url;
 mod client;
 mod credentials;
-mod early_answer;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 mod error;
@@ -17,9 +16,6 @@ mod http;
 mod id;
 mod job;
 mod json;
-mod multipart;
-mod package_file;
-mod progress;
 #[cfg(test)]
 mod properties;
 mod retry;

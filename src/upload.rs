@@ -1,8 +1,16 @@
 //! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
 
+mod multipart;
+mod package_file;
+mod progress;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
+
+use multipart::Boundary;
+use package_file::PackageFile;
+use progress::Progress;
 
 use crate::answer::{self, Refusal};
 use crate::client::Client;
@@ -10,9 +18,6 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
-use crate::multipart::{self, Boundary};
-use crate::package_file::PackageFile;
-use crate::progress::Progress;
 use crate::retry::repeat;
 use crate::text;
 use crate::uploaded::UploadedPackage;
