@@ -145,6 +145,8 @@ pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::{field, is_whole_object};
+    use crate::random::{self, below};
 
     fn key() -> ApiKey {
         ApiKey::new("26587896-1CEF").unwrap()
@@ -202,5 +204,46 @@ mod tests {
         assert!(!shown(&at_the_cut, &key()).contains("2658"));
         let exact = "x".repeat(SHOWN_MAX);
         assert_eq!(shown(&exact, &key()), exact);
+    }
+
+    /// Something between the API's JSON and noise: pieces of answers, cut, repeated and with bytes flipped.
+    fn noise() -> Vec<u8> {
+        #[rustfmt::skip]
+        const PIECES: [&[u8]; 22] = [
+            b"{", b"}", b"[", b"]", b"\"", b":", b",", b"null", b"\"PackageId\":\"p-1\"", b"\"JobId\":\"j-1\"",
+            b"\"JobID\":\"../x\"", b"\"Status\":\"Completed\"", b"\"errorCode\":", b"\"errorMessage\":\"no\"",
+            b"\"error\":{\"code\":400", b"\"details\":[1,2]", b"\\u0032\\ud800", b"\xef\xbb\xbf", b"\xff\xfe\x00",
+            b"\x1b[31m<html>", b"s3cret-key", b" \r\n\t",
+        ];
+        let mut body: Vec<u8> = (0..below(12)).flat_map(|_| PIECES[below(PIECES.len())].to_vec()).collect();
+        for _ in 0..below(3) {
+            if !body.is_empty() {
+                let at = below(body.len());
+                body[at] = random::bits().to_le_bytes()[0];
+            }
+        }
+        body.repeat(if below(50) == 0 { 300 } else { 1 })
+    }
+
+    #[test]
+    fn no_answer_panics_leaks_the_key_or_escapes_the_limits() {
+        let key = ApiKey::new("s3cret-key").unwrap();
+        for _ in 0..10_000 {
+            let body = noise();
+            let case = String::from_utf8_lossy(&body);
+            let said = Refusal::of(&body, &key);
+            for text in [said.text, said.code.unwrap_or_default(), excerpt(&body, &key), shown(&case, &key)] {
+                // A message and its details are two texts.
+                assert!(text.len() <= 2 * SHOWN_MAX + 3, "{case}");
+                assert!(!text.to_ascii_lowercase().contains("s3cret-key"), "{case}");
+                assert!(!text.chars().any(char::is_control), "{case}");
+            }
+            let _ = field(&body, "JobId");
+            if is_whole_object(&body) {
+                // Broken text does not make an object less whole: bytes that are no UTF-8, or half a surrogate pair.
+                let mended = case.trim_start_matches('\u{feff}').replace("\\u", "u");
+                assert!(mended.parse::<Value>().is_ok_and(|value| value.is_object()), "{case}");
+            }
+        }
     }
 }

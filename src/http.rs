@@ -3,6 +3,7 @@
 
 mod connecting;
 mod early_answer;
+mod retry_after;
 mod tls;
 
 use std::fmt;
@@ -18,7 +19,6 @@ use early_answer::{Exchange, LONGEST};
 
 use crate::base_url::BaseUrl;
 use crate::credentials::ApiKey;
-use crate::retry::retry_after;
 
 pub(crate) use tls::RootCertificates;
 
@@ -114,7 +114,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
         status: response.status().as_u16(),
-        retry_after: text(header::RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now())),
+        retry_after: text(header::RETRY_AFTER).and_then(|value| retry_after::parse(value, SystemTime::now())),
         target: text(header::LOCATION).and_then(origin),
         body: Vec::new(),
         cut_short: None,

@@ -16,8 +16,7 @@ mod http;
 mod id;
 mod job;
 mod json;
-#[cfg(test)]
-mod properties;
+mod random;
 mod retry;
 mod status;
 mod text;

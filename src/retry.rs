@@ -1,10 +1,10 @@
-//! When to try an upload again: the settings, and the pure decision. Nothing here sleeps or does I/O.
+//! When to try a call again: the settings, the pure decision, and the loop that carries it out.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::error::{Error, Result, one_line};
 use crate::event::{Event, Seconds};
+use crate::random;
 
 /// How often and how patiently a call that was **not accepted** is repeated.
 ///
@@ -94,7 +94,7 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
 
 /// After attempt `number` ended in `error`: sleeps until the next, or returns the error if there is to be none.
 fn wait_or_give_up(retry: &Retry, notify: &dyn Fn(&Event), number: u32, error: Error) -> Result<()> {
-    let wait = match retry.decide(number, &error, random_fraction()) {
+    let wait = match retry.decide(number, &error, random::fraction()) {
         Decision::Wait(wait) => wait,
         Decision::GiveUp(Reason::NotRepeatable | Reason::Attempts(1)) => return Err(error),
         Decision::GiveUp(Reason::Attempts(attempts)) => {
@@ -125,58 +125,6 @@ pub(crate) enum Reason {
     NotRepeatable,
     Attempts(u32),
     AskedTooMuch,
-}
-
-/// 64 random bits. The standard library seeds every `RandomState` from the operating system, which is all the
-/// randomness that a boundary or a jitter needs, without a crate for it.
-pub(crate) fn random_bits() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// A random number from 0 up to 1.
-#[allow(clippy::cast_precision_loss)] // 53 bits fit an f64 exactly
-pub(crate) fn random_fraction() -> f64 {
-    (random_bits() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// Reads a `Retry-After` value: seconds, or a date in the preferred form (RFC 9110 §10.2.3 and §5.6.7). A date in
-/// the past means at once; anything that is neither is as if the header were absent.
-pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit is still a number: longer than any wait that is allowed.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let now = now.duration_since(UNIX_EPOCH).ok()?;
-    Some(Duration::from_secs(http_date(value)?).saturating_sub(now))
-}
-
-/// Seconds since 1970 of an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete forms are not
-/// read: a server that still sends one gets the wait of the schedule.
-fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    #[rustfmt::skip]
-    let &[_, _, _, b',', b' ', d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ',
-        h1, h2, b':', n1, n2, b':', s1, s2, b' ', b'G', b'M', b'T'] = text.as_bytes() else { return None };
-    let number = |digits: [u8; 4]| {
-        let mut number = 0;
-        for digit in digits {
-            number = 10 * number + u64::from(char::from(digit).to_digit(10)?);
-        }
-        Some(number)
-    };
-    let pair = |tens, ones| number([b'0', b'0', tens, ones]);
-    let (day, year) = (pair(d1, d2)?, number([y1, y2, y3, y4])?);
-    let (hour, minute, second) = (pair(h1, h2)?, pair(n1, n2)?, pair(s1, s2)?);
-    let month = MONTHS.chunks(3).position(|month| month == [m1, m2, m3])? as u64;
-    if !(1..=31).contains(&day) || year < 1970 || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // Days since 1970 by counting years from March, so that the leap day comes last.
-    let (y, m) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
-    let since_1970 = days.checked_sub(719_468)?;
-    Some(since_1970 * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 #[cfg(test)]
@@ -228,13 +176,6 @@ mod tests {
     }
 
     #[test]
-    fn random_fractions_are_spread_between_zero_and_one() {
-        let fractions: Vec<f64> = (0..1000).map(|_| random_fraction()).collect();
-        assert!(fractions.iter().all(|fraction| (0.0..1.0).contains(fraction)));
-        assert!(fractions.iter().any(|fraction| *fraction < 0.1) && fractions.iter().any(|fraction| *fraction > 0.9));
-    }
-
-    #[test]
     fn no_setting_overflows() {
         let retry =
             Retry::default().with_attempts(u32::MAX).with_first_wait(Duration::MAX).with_max_wait(Duration::MAX);
@@ -247,35 +188,18 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_as_seconds_or_as_a_date() {
-        let now = UNIX_EPOCH + 784_111_777 * S; // Sun, 06 Nov 1994 08:49:37 GMT
-        let read = |value| retry_after(value, now);
-        assert_eq!(read("7"), Some(7 * S));
-        assert_eq!(read(" 0 "), Some(Duration::ZERO));
-        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        assert_eq!(read("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60 * S));
-        assert_eq!(read("Sat, 05 Nov 1994 08:50:37 GMT"), Some(Duration::ZERO));
-        assert_eq!(read("Sun, 06 Nov 1994 23:59:60 GMT"), Some(54_623 * S), "a leap second");
-        assert_eq!(read("Thu, 29 Feb 1996 00:00:00 GMT"), Some((825_552_000 - 784_111_777) * S));
-        assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(Duration::from_secs(253_402_300_799 - 784_111_777)));
-        for garbage in [
-            "",
-            "-1",
-            "1.5",
-            "soon",
-            "Sun, 06 Nov 1994",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-            "Sun, 06 Nov 0000 08:49:37 GMT",
-            "Sun, 06 Nov 1994 08:49:37 PST",
-            "Sun, 06 Nov 1994 24:49:37 GMT",
-            "Sun, 06 Nov 1994 08:60:37 GMT",
-            "Sun, 06 Nov 1994 08:49:61 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            "Sun, 06 Nov 1994 08:49:37 GMT x",
-            "Sun, 06 Foo 1994 08:49:37 GMT",
-        ] {
-            assert_eq!(read(garbage), None, "{garbage:?}");
+    fn no_wait_is_longer_than_allowed_or_shorter_than_asked() {
+        for _ in 0..10_000 {
+            let (first, longest, asked) = (random::duration(), random::duration(), random::duration());
+            let attempt = u32::try_from(random::bits() >> 32).unwrap() >> random::below(32);
+            let retry = Retry::default().with_attempts(u32::MAX).with_first_wait(first).with_max_wait(longest);
+            let error = Error::rejected("later".into(), 503, true).with_retry_after(Some(asked));
+            match retry.decide(attempt, &error, random::fraction()) {
+                Decision::Wait(wait) => assert!(asked <= wait && wait <= longest, "{retry:?}, {asked:?}, {attempt}"),
+                Decision::GiveUp(_) => {
+                    assert!(asked > longest || attempt == u32::MAX, "{retry:?}, {asked:?}, {attempt}");
+                }
+            }
         }
     }
 }

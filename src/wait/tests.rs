@@ -205,3 +205,21 @@ fn time_that_runs_out_during_a_brown_out_keeps_the_last_status_and_the_cause() {
     assert!(std::error::Error::source(&error).is_some());
     assert_eq!(outcome.polls, 4, "the last poll is made when the time is up");
 }
+
+#[test]
+fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins() {
+    use crate::random::duration;
+    for _ in 0..10_000 {
+        let (interval, longest, limit, elapsed) = (duration(), duration(), duration(), duration());
+        let poll = Poll::default().with_interval(interval).with_max_interval(longest).with_timeout(limit);
+        let case = format!("{poll:?} after {elapsed:?}");
+        let left = limit.saturating_sub(elapsed);
+        match poll.pause(elapsed) {
+            None => assert_eq!(left, Duration::ZERO, "{case}"),
+            Some(pause) => {
+                assert!(pause <= left, "{case}");
+                assert!(pause == left || pause >= Duration::from_millis(100).max(interval), "{case}");
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::{Boundary, encode, escaped};
-use crate::retry::random_bits;
+use crate::random::below;
 
 /// What the referee found.
 #[derive(Debug, PartialEq)]
@@ -96,7 +96,6 @@ fn awkward_names_stay_one_part_with_the_right_bytes() {
 fn ten_thousand_random_files_names_and_read_sizes_are_found_again() {
     // RFC 2183 readers disagree on a backslash, so it has a test of its own.
     let alphabet: Vec<char> = "ab.-_\"\r\n;%+&# é漢🦀'=:,/".chars().collect();
-    let below = |limit: usize| usize::try_from(random_bits() % limit as u64).unwrap();
     for _ in 0..10_000 {
         let file = content(1 + below(600));
         let name: String = (0..=below(40)).map(|_| alphabet[below(alphabet.len())]).collect();
