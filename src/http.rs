@@ -28,6 +28,8 @@ const BODY_MAX: usize = 64 * 1024;
 const REFUSAL_LIMIT: Duration = Duration::from_secs(3);
 /// How long more may follow some words of a refusal if its head does not say where they end, as they may have no end.
 const MORE_WORDS_LIMIT: Duration = Duration::from_millis(300);
+/// How much of a body is handed on at a time. Twice ureq's default: fewer pauses where the peer is slower than we are.
+const OUTPUT_BUFFER: usize = 256 * 1024;
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
 /// Where the API is, as whom it is called, and how long to wait for it.
@@ -159,6 +161,7 @@ fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, excha
         .proxy(proxy)
         .tls_config(tls::config(endpoint.roots.as_ref()))
         .user_agent(USER_AGENT)
+        .output_buffer_size(OUTPUT_BUFFER)
         .timeout_resolve(connect_limit)
         .timeout_connect(connect_limit)
         .timeout_recv_response(answer_limit)
