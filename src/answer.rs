@@ -55,8 +55,15 @@ pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: St
         .with_retry_after(reply.retry_after)
 }
 
-/// Refusals that mean "later": nothing was accepted, and the same request may do another time.
-fn is_later(status: u16) -> bool {
+/// Whether a status is the API's own no: a redirect, or a client error that is registered with IANA (RFC 9110 §16.2;
+/// 418 is registered as unused). 408 is none: gateways say it, like 499, of the time that they or their client had, which
+/// tells nothing of what the server behind them did.
+pub(crate) fn is_refusal(status: u16) -> bool {
+    matches!(status, 300..=407 | 409..=417 | 421..=426 | 428 | 429 | 431 | 451)
+}
+
+/// Answers that mean "later". If the request was not sent as a whole, nothing was accepted, and it may do another time.
+pub(crate) fn is_later(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 503)
 }
 
@@ -166,6 +173,14 @@ mod tests {
             said("X", r#"bad ({"file":"missing"})"#)
         );
         assert_eq!(read("\u{feff}{\"errorCode\":\"X\",\"errorMessage\":\"bad\"}"), said("X", "bad"));
+    }
+
+    #[test]
+    fn a_refusal_is_a_redirect_or_a_registered_client_error_but_408() {
+        let registered = (400..=417).chain(421..=426).chain([428, 429, 431, 451]);
+        let refusals: Vec<u16> = (300..=399).chain(registered).filter(|status| *status != 408).collect();
+        let said: Vec<u16> = (0..=999).filter(|status| is_refusal(*status)).collect();
+        assert_eq!(said, refusals);
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub enum ErrorKind {
     Package,
     /// No byte of the request got out: name lookup, refused connection, TLS, proxy, connect limit.
     Connect,
-    /// The server said no: a redirect, a 4xx, or a 503.
+    /// The server said no: a redirect or a 4xx that is registered with IANA; before the whole body was sent, and after
+    /// a poll, also 408 and 503.
     Rejected,
     /// The connection broke while the body was being sent; the server cannot hold a whole package.
     Interrupted,

@@ -72,6 +72,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Why the body has no proper end, if it has none.
     pub(crate) cut_short: Option<io::Error>,
+    /// Whether any of the request's body was read to be sent.
+    pub(crate) body_was_begun: bool,
     /// Whether the kernel had taken the whole request before the answer came.
     pub(crate) request_was_whole: bool,
 }
@@ -120,6 +122,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
         target: text(header::LOCATION).and_then(origin),
         body: Vec::new(),
         cut_short: None,
+        body_was_begun: exchange.has_begun_body(),
         request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
     };
     let mut body = response.into_body().into_reader();
@@ -147,6 +150,7 @@ fn with_status_alone(failure: Failure, exchange: &Exchange, whole_length: u64) -
         target: None,
         body: Vec::new(),
         cut_short: Some(failure.cause),
+        body_was_begun: exchange.has_begun_body(),
         request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
     })
 }

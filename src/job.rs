@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::answer::{self, Refusal};
+use crate::answer::{self, Refusal, is_later, is_refusal};
 use crate::client::Client;
 use crate::credentials::ApiKey;
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobS
             Some(status) if !status.is_empty() => return Ok(read_status(&status, key)),
             _ => answer::because_cut_short(unknown(app, job, &answer::no_use(reply, key)), reply),
         },
-        300..=499 | 503 => {
+        status if is_refusal(status) || is_later(status) => {
             let what = format!("asking for the status of job {job} of app {app}");
             let not_found = "is the id right, and does the job belong to this app?".to_owned();
             return Err(answer::rejected(client, reply, &what, not_found));

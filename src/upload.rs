@@ -12,7 +12,7 @@ use multipart::Boundary;
 use package_file::PackageFile;
 use progress::Progress;
 
-use crate::answer::{self, Refusal};
+use crate::answer::{self, Refusal, is_later, is_refusal};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -25,8 +25,6 @@ use crate::wait::{Poll, wait_for_job};
 
 /// The documented limit is "1 GB"; read as the larger of the two usual meanings, so that the server decides.
 const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
-/// Bodies larger than this ask before they are sent, as curl's do.
-const EXPECT_ABOVE: u64 = 1024 * 1024;
 /// Percent-encoded, it still fits the URLs that common servers take.
 const NAME_MAX: usize = 2048;
 const ANSWER_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -145,7 +143,7 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         Some(name) => format!("/apps/{app}/packages/upload?name={}", percent_encoded(name)),
         None => format!("/apps/{app}/packages/upload"),
     };
-    let mut post = Post { client, app, package: &mut package, url_path, name, may_expect: true };
+    let mut post = Post { client, app, package: &mut package, url_path, name, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;
     client.notify(&Event::Accepted { package_id: uploaded.package_id.clone(), job_id: uploaded.job_id.clone() });
     Ok(uploaded)
@@ -158,18 +156,18 @@ struct Post<'a> {
     package: &'a mut PackageFile,
     url_path: String,
     name: Option<String>,
-    /// Until a server has refused the `Expect` header.
-    may_expect: bool,
+    /// Until a server has refused the `Expect` header. However small the body, it is asked for first: a server that says
+    /// no before it is sent has not got it, and so nothing was accepted.
+    expect_continue: bool,
 }
 
 impl Post<'_> {
     fn send(&mut self) -> Result<UploadedPackage> {
-        let expect = self.may_expect && self.package.size() > EXPECT_ABOVE;
-        let mut reply = self.send_once(expect);
-        if expect && matches!(&reply, Ok(reply) if reply.status == 417) {
+        let mut reply = self.send_once();
+        if self.expect_continue && matches!(&reply, Ok(reply) if reply.status == 417 && !reply.body_was_begun) {
             // Nothing was accepted, and without the header the same server takes the body (RFC 9110 §10.1.1).
-            self.may_expect = false;
-            reply = self.send_once(false);
+            self.expect_continue = false;
+            reply = self.send_once();
         }
         match reply {
             Ok(reply) => self.read(&reply),
@@ -177,12 +175,13 @@ impl Post<'_> {
         }
     }
 
-    fn send_once(&mut self, expect_continue: bool) -> Result<Reply, Failure> {
+    fn send_once(&mut self) -> Result<Reply, Failure> {
         let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
         let file =
             self.package.read_from_start().map_err(|error| Failure { stage: Stage::ReadingBody, cause: error })?;
         let boundary = Boundary::random();
         let progress = Progress::of(file, size, self.client);
+        let expect_continue = self.expect_continue;
         let (mut body, length) = multipart::encode(&boundary, "file", &file_name, progress, size);
         http::send(
             &self.client.endpoint,
@@ -197,7 +196,10 @@ impl Post<'_> {
     fn read(&self, reply: &Reply) -> Result<UploadedPackage> {
         match reply.status {
             200..=299 => self.read_ids(reply),
-            300..=499 | 503 => Err(answer::rejected(self.client, reply, &self.what(), self.not_found())),
+            // Once all of it was sent, "later" may be a gateway's word for a server that has it and was not waited for.
+            status if is_refusal(status) || (is_later(status) && !reply.request_was_whole) => {
+                Err(answer::rejected(self.client, reply, &self.what(), self.not_found()))
+            }
             status => {
                 let said = Refusal::of(&reply.body, &self.client.endpoint.api_key);
                 let how = said.as_answer(status);

@@ -153,7 +153,7 @@ fn refusals_say_what_they_usually_mean() {
 #[test]
 fn what_was_not_accepted_is_tried_again_and_shown() {
     let emulator = Emulator::start().unwrap();
-    emulator.answer_next(2, 503);
+    emulator.refuse_next(2, 503);
     let file = Package::named("x.mda", b"PK");
     let (client, lines) = watched(emulator.client());
     let client = client.with_retry(Retry::default().with_first_wait(Duration::from_millis(2)));

@@ -14,7 +14,7 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// A package of the usual kind, too small for an `Expect`.
+    /// A few bytes.
     pub(crate) fn small() -> Package {
         Package::named("calc.mda", b"PK\x03\x04 a package")
     }

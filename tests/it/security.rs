@@ -140,8 +140,16 @@ fn the_key_is_sent_in_one_header_and_nowhere_else() {
         assert_no_key(&rest);
         assert_no_key(&String::from_utf8_lossy(&request.body));
         let names = request.head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name);
-        let usual =
-            ["host", "mendix-username", "mendix-apikey", "content-type", "content-length", "user-agent", "accept"];
+        let usual = [
+            "host",
+            "mendix-username",
+            "mendix-apikey",
+            "content-type",
+            "content-length",
+            "expect",
+            "user-agent",
+            "accept",
+        ];
         for name in names {
             assert!(usual.contains(&name.to_ascii_lowercase().as_str()), "an unusual header: {name}");
         }
@@ -152,7 +160,7 @@ fn the_key_is_sent_in_one_header_and_nowhere_else() {
 fn a_second_answer_on_a_connection_is_never_taken_for_the_next_one() {
     // Whatever a server sends beyond its answer belongs to nobody.
     let extra = answer("200 OK", &IDS.replace("j-1", "j-666"));
-    let server = Server::start([vec![Step::Request, answer("503 Later", ""), extra, Step::Hold], accepted()]);
+    let server = Server::start([vec![Step::Request, answer("429 Later", ""), extra, Step::Hold], accepted()]);
     assert_eq!(Caller::of(&server).upload(Package::small()).ok().job_id.as_str(), "j-1");
     assert_eq!(server.stop().connections, 2);
 }

@@ -46,6 +46,7 @@ fn an_upload_is_one_part_named_file_with_an_exact_length() {
             "accept: */*".to_owned(),
             format!("content-length: {}", body.len()),
             format!("content-type: multipart/form-data; boundary={boundary}"),
+            "expect: 100-continue".to_owned(),
             "host: HOST".to_owned(),
             "mendix-apikey: s3cret".to_owned(),
             "mendix-username: me@example.com".to_owned(),

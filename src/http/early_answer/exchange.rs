@@ -34,8 +34,8 @@ impl Exchange {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the request's head is out and its body has been begun.
-    pub(super) fn is_sending_body(&self) -> bool {
+    /// Whether any of the request's body was read: its head is out by then.
+    pub(crate) fn has_begun_body(&self) -> bool {
         self.read.load(Ordering::Relaxed) > 0
     }
 
@@ -52,7 +52,7 @@ impl Exchange {
     /// Sends what is queued. False: the peer takes nothing for now, and input is there to be looked at.
     pub(super) fn flush(&self) -> Result<bool, Error> {
         let read = self.read.load(Ordering::Relaxed);
-        let is_sent = self.line().flush(self.is_sending_body())?;
+        let is_sent = self.line().flush(self.has_begun_body())?;
         if is_sent {
             self.handed.store(read, Ordering::Relaxed);
         }

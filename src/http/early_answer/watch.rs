@@ -145,7 +145,7 @@ impl Transport for Watch {
         loop {
             let flushed = self.exchange.flush();
             let looked = match &flushed {
-                Ok(_) if !self.exchange.is_sending_body() || !self.exchange.line().has_news => Ok(()),
+                Ok(_) if !self.exchange.has_begun_body() || !self.exchange.line().has_news => Ok(()),
                 Ok(_) => self.look(false),
                 Err(_) => self.look(true),
             };

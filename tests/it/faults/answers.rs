@@ -1,5 +1,5 @@
 //! The whole package was sent: an answer that does not name both ids leaves the outcome open, and is never a reason to
-//! send it again. An answer that says "later" is.
+//! send it again. A refusal is one, and "later" if it cannot have come from a gateway that gave up on the server.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use mendix_deploy::{Error, ErrorKind, Retry};
 
 use super::caller::{Caller, Outcome, fast_retry};
 use crate::package::{MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answered};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered};
 
 /// The package was sent once, may exist, and the text says how to find out.
 #[track_caller]
@@ -67,14 +67,44 @@ fn an_answer_that_drips_ends_in_the_response_limit() {
 }
 
 #[test]
-fn a_server_error_after_a_whole_body_leaves_the_outcome_open() {
-    for status in [500, 502, 504, 520] {
-        let server = Server::answering(&format!("{status} Oops"), "<html>\n<h1>upstream is on fire</h1>\n</html>");
-        let outcome = Caller::of(&server).upload(Package::small());
-        let error = assert_outcome_open(&outcome, server);
-        assert_eq!(error.status(), Some(status));
-        let text = error.to_string();
-        assert!(text.contains(&status.to_string()) && text.contains("upstream is on fire"), "{text}");
+fn whatever_is_no_refusal_after_a_whole_body_leaves_the_outcome_open() {
+    // 408, 499 and 503 are what gateways say after they gave up on a server that has the whole body by then.
+    for status in [408, 418, 419, 427, 430, 440, 444, 460, 499, 500, 502, 503, 504, 507, 520, 599, 600, 999] {
+        for field in ["", "\nRetry-After: 0", "\nRetry-After: 5"] {
+            let server = Server::answering(&format!("{status} Oops{field}"), "<h1>upstream is\n on fire</h1>");
+            let outcome = Caller::of(&server).upload(Package::small());
+            let error = assert_outcome_open(&outcome, server);
+            assert_eq!(error.status(), Some(status));
+            let text = error.to_string();
+            assert!(text.contains(&status.to_string()) && text.contains("upstream is on fire"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_same_before_the_whole_body_is_repeated() {
+    for status in [408, 418, 444, 460, 499, 500, 502, 503, 504, 520, 599, 600, 999] {
+        for package in [Package::small(), Package::sparse(64 * MIB)] {
+            let at_once = vec![Step::Head, answer(&format!("{status} Oops\nRetry-After: 0"), ""), Step::Drain];
+            let server = Server::start([at_once, accepted()]);
+            Caller::of(&server).upload(package).ok();
+            let seen = server.stop();
+            assert_eq!((seen.connections, seen.requests[0].body_bytes), (2, 0), "{status}");
+        }
+    }
+}
+
+#[test]
+fn a_registered_refusal_is_one_before_and_after_the_whole_body() {
+    for status in [300, 304, 310, 399, 400, 402, 405, 406, 409, 410, 411, 414, 415, 422, 424, 426, 428, 431, 451] {
+        for script in [answered(&format!("{status} No"), ""), vec![Step::Head, answer(&format!("{status} No"), "")]] {
+            let server = Server::start([script]);
+            let outcome = Caller::of(&server).upload(Package::small());
+            let error = outcome.error(ErrorKind::Rejected);
+            assert_eq!(error.status(), Some(status));
+            assert!(!error.may_have_been_accepted() && !error.is_transient());
+            assert_eq!(server.stop().connections, 1, "{status}");
+        }
     }
 }
 
@@ -124,7 +154,8 @@ fn an_answer_may_come_in_any_pieces_and_framing() {
 
 /// Uploads to a server that at first answers like this and then accepts.
 fn after_later(status: &str, retry: Retry) -> (Outcome<mendix_deploy::UploadedPackage>, usize) {
-    let server = Server::start([answered(status, r#"{"errorMessage":"slow down"}"#), accepted()]);
+    let at_once = vec![Step::Head, answer(status, r#"{"errorMessage":"slow down"}"#), Step::Drain];
+    let server = Server::start([at_once, accepted()]);
     let outcome = Caller::of(&server).with(|client| client.with_retry(retry)).upload(Package::small());
     (outcome, server.stop().connections)
 }
@@ -135,6 +166,11 @@ fn later_is_waited_for_as_long_as_the_server_asks() {
         let (outcome, connections) = after_later(&format!("{status} Later"), fast_retry());
         assert_eq!((outcome.retries(), connections), (1, 2));
         outcome.ok();
+    }
+    for status in [425, 429] {
+        let server = Server::start([answered(&format!("{status} Later"), ""), accepted()]);
+        Caller::of(&server).upload(Package::small()).ok();
+        assert_eq!(server.stop().connections, 2, "the API's own {status} holds after the whole body as well");
     }
     let (outcome, _) = after_later("429 Too Many Requests\nRetry-After: 1", fast_retry());
     assert!(outcome.took >= Duration::from_secs(1) && outcome.pauses() == [Duration::from_secs(1)], "{outcome:?}");

@@ -81,13 +81,37 @@ fn interim_answers_in_pieces_are_ignored() {
 }
 
 #[test]
-fn a_100_continue_that_nobody_asked_for_is_ignored() {
-    let server = Server::start([after_head(&[go_ahead()])]);
-    let package = Package::sparse(100 * KIB);
-    Caller::of(&server).upload(&package).ok();
+fn a_417_after_the_body_was_begun_is_a_refusal_like_any_other() {
+    let unwelcome = answer("417 Expectation Failed", "no");
+    let late = vec![Step::Request, unwelcome.clone()];
+    let in_the_middle = vec![Step::Head, go_ahead(), Step::Body(MIB), unwelcome, Step::Hold];
+    for (script, size) in [(late, 100 * KIB), (in_the_middle, 64 * MIB)] {
+        for start in PLAIN_AND_TLS {
+            let server = start(vec![script.clone(), accepted()]);
+            let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(size));
+            assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(417));
+            assert_eq!(server.stop().connections, 1);
+        }
+    }
+}
+
+#[test]
+fn a_small_package_asks_before_it_is_sent_as_a_large_one_does() {
+    let server = Server::start([accepted()]);
+    Caller::of(&server).upload(Package::small()).ok();
     let seen = server.stop();
-    assert_eq!(seen.requests[0].header("Expect"), None, "asking about so little would only cost time");
+    assert_eq!(seen.requests[0].header("Expect"), Some("100-continue"));
     assert!(seen.requests[0].has_closing_boundary());
+}
+
+#[test]
+fn a_100_continue_that_nobody_asked_for_is_ignored() {
+    let unwelcome = vec![Step::Head, answer("417 Expectation Failed", "no")];
+    let server = Server::start([unwelcome, after_head(&[go_ahead()])]);
+    Caller::of(&server).upload(Package::sparse(100 * KIB)).ok();
+    let seen = server.stop();
+    assert_eq!(seen.requests[1].header("Expect"), None);
+    assert!(seen.requests[1].has_closing_boundary());
 }
 
 #[test]

@@ -109,18 +109,19 @@ fn every_kind_of_brown_out_is_survived_between_two_good_polls() {
         answered("503 Later", "<html>"),
         status("Running"),
         answered("429 Slow Down", ""),
+        answered("499 Client Closed Request", ""),
         vec![Step::Head, write("BANANA\r\n\r\n")],
         status("Completed"),
     ];
-    let (outcome, seen) = wait_on(scripts, &often().with_max_failures(3));
+    let (outcome, seen) = wait_on(scripts, &often().with_max_failures(4));
     let attempts = |event: &Event| match event {
         Event::Retrying { attempt, .. } => Some(*attempt),
         _ => None,
     };
     let attempts: Vec<_> = outcome.events.iter().filter_map(attempts).collect();
-    assert_eq!(attempts, [1, 2, 1, 2, 1, 2], "a good poll starts the count anew");
+    assert_eq!(attempts, [1, 2, 1, 2, 1, 2, 3], "a good poll starts the count anew");
     outcome.ok();
-    assert_eq!(seen.connections, 10);
+    assert_eq!(seen.connections, 11);
 }
 
 #[test]
