@@ -1,6 +1,6 @@
 //! The body of an upload: multipart/form-data with the one part `file`, checked while it streams.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use super::request::{Stop, owned, read_lines, refused};
 
@@ -26,9 +26,9 @@ pub(super) fn boundary(content_type: Option<&str>) -> Option<&str> {
 
 /// Reads the whole body. Keeps the content if it has at most `keep` bytes.
 pub(super) fn receive(body: &mut impl BufRead, boundary: &str, keep: u64) -> Result<Part, Stop> {
-    let mut opening = Vec::new();
-    body.read_until(b'\n', &mut opening)?;
-    if opening != format!("--{boundary}\r\n").as_bytes() {
+    let (expected, mut opening) = (format!("--{boundary}\r\n"), Vec::new());
+    body.take(expected.len() as u64).read_to_end(&mut opening)?;
+    if opening != expected.as_bytes() {
         return Err(refused(400, "the body must begin with the boundary"));
     }
     let mut headers = [httparse::EMPTY_HEADER; 16];
@@ -52,7 +52,8 @@ pub(super) fn receive(body: &mut impl BufRead, boundary: &str, keep: u64) -> Res
         body.consume(length);
         if let Some(at) = find(&pending, delimiter.as_bytes()) {
             let mut end = pending.split_off(at + delimiter.len());
-            body.read_to_end(&mut end)?;
+            // One byte more than may come.
+            body.take(5).read_to_end(&mut end)?;
             pending.truncate(at);
             part.add(&pending, keep);
             return if end == b"--" || end == b"--\r\n" { Ok(part) } else { Err(refused(400, ONE_PART)) };
@@ -137,7 +138,7 @@ fn only<'a>(parameters: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
+    use std::io::{BufReader, Read};
 
     use super::*;
 
@@ -178,6 +179,20 @@ mod tests {
                     matches!(receive_by(step, &body), Err(Stop::Refused { status: 400, .. } | Stop::Broken(_))),
                     "{body:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_is_refused_before_it_is_kept() {
+        let begun = format!("--B\r\n{DISPOSITION}\r\n\r\nx\r\n--B");
+        for begin in ["", "--B\r\n", &begun] {
+            for filler in [b'x', b'\n', b'-'] {
+                let mut body = BufReader::new(begin.as_bytes().chain(std::io::repeat(filler)).take(32 << 20));
+                let refused = receive(&mut body, "B", 1 << 20);
+                assert!(matches!(refused, Err(Stop::Refused { status: 400, .. })), "{begin:?}, then {filler}");
+                let left = body.get_ref().limit();
+                assert!(left > 31 << 20, "{begin:?}, then {filler}: {left} bytes were left unread");
             }
         }
     }

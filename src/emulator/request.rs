@@ -43,8 +43,23 @@ impl Head {
         values.next().is_none().then_some(first)
     }
 
+    /// Unless the request is refused, a number or absent.
     pub(super) fn content_length(&self) -> Option<u64> {
         self.only("Content-Length")?.parse().ok()
+    }
+
+    /// Whether there is no doubt where the body ends (RFC 9112 §6.3).
+    fn check_framing(&self) -> Result<(), Stop> {
+        let has = |name: &str| self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+        if has("Transfer-Encoding") {
+            return Err(refused(411, "a body needs a Content-Length, and no Transfer-Encoding"));
+        }
+        // A sign is a number to `parse`.
+        let is_length = |value: &str| value.bytes().all(|b| b.is_ascii_digit()) && value.parse::<u64>().is_ok();
+        if has("Content-Length") && !self.only("Content-Length").is_some_and(is_length) {
+            return Err(refused(400, "the Content-Length must be one number"));
+        }
+        Ok(())
     }
 }
 
@@ -55,12 +70,14 @@ pub(super) fn read(input: &mut impl BufRead) -> Result<Head, Stop> {
     request.parse(&bytes).map_err(|error| refused(400, format!("malformed request: {error}")))?;
     let target = request.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Ok(Head {
+    let head = Head {
         method: request.method.unwrap_or_default().to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         headers: owned(request.headers)?,
-    })
+    };
+    head.check_framing()?;
+    Ok(head)
 }
 
 /// Everything up to and including the first empty line; longer ones than `limit` are refused with `status`.
@@ -101,6 +118,17 @@ mod tests {
         let head = read(&mut &b"POST /a?b=c?d HTTP/1.1\r\nHost: x\r\nA: 1\r\na: 1\r\n\r\nbody"[..]).unwrap();
         assert_eq!((head.path.as_str(), head.query.as_str()), ("/a", "b=c?d"));
         assert_eq!((head.only("HOST"), head.only("a"), head.only("b")), (Some("x"), None, None));
+    }
+
+    #[test]
+    fn a_length_that_is_not_plain_digits_or_another_framing_is_refused() {
+        let with = |field: &str| status(&format!("POST / HTTP/1.1\r\nHost: x\r\n{field}\r\n\r\n"));
+        for value in ["+5", "-5", "5, 5", "0x5", "", "99999999999999999999", "5\r\nContent-Length: 5"] {
+            assert_eq!(with(&format!("Content-Length: {value}")), 400, "{value:?}");
+        }
+        for value in ["chunked", "identity", "gzip, chunked\r\nContent-Length: 5"] {
+            assert_eq!(with(&format!("Transfer-Encoding: {value}")), 411, "{value:?}");
+        }
     }
 
     #[test]

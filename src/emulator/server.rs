@@ -42,7 +42,7 @@ impl Server {
         let (service, shared) = (Arc::clone(service), Arc::clone(&connections));
         let thread = thread::Builder::new()
             .name("mendix-deploy emulator".into())
-            .spawn(move || accept(&listener, &shared, &service))?;
+            .spawn(move || accept(listener.incoming(), &shared, &service))?;
         Ok(Server { address, connections, thread: Some(thread) })
     }
 
@@ -78,19 +78,21 @@ impl Connections {
     }
 }
 
-fn accept(listener: &TcpListener, connections: &Connections, service: &Service) {
+fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &Connections, service: &Service) {
     thread::scope(|scope| {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream.map(Arc::new) else {
-                thread::sleep(ACCEPT_PAUSE);
-                continue;
-            };
-            connections.add(&stream);
+        for stream in incoming {
+            let stream = stream.map(Arc::new);
+            if let Ok(stream) = &stream {
+                connections.add(stream);
+            }
             if connections.stopped.load(Ordering::SeqCst) {
                 return connections.shut_down();
             }
-            // Without a thread there is nobody to answer; the connection is closed.
-            let _ = thread::Builder::new().spawn_scoped(scope, move || serve(&stream, service));
+            match stream {
+                // Without a thread there is nobody to answer; the connection is closed.
+                Ok(stream) => drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, service))),
+                Err(_) => thread::sleep(ACCEPT_PAUSE),
+            }
         }
     });
 }
@@ -116,4 +118,24 @@ fn serve(mut stream: &TcpStream, service: &Service) -> io::Result<()> {
     let (started, mut block) = (Instant::now(), [0; 16 << 10]);
     while started.elapsed() < LINGER && stream.read(&mut block)? > 0 {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn accepting_stops_even_if_no_connection_can_be_had() {
+        let (connections, service) = (Connections::default(), Service::default());
+        connections.stopped.store(true, Ordering::SeqCst);
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            let too_many_open_files = std::iter::repeat_with(|| Err(io::Error::other("too many open files")));
+            accept(too_many_open_files, &connections, &service);
+            done.send(()).unwrap();
+        });
+        assert_eq!(is_done.recv_timeout(Duration::from_secs(5)), Ok(()));
+    }
 }
