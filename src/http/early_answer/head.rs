@@ -1,5 +1,7 @@
 //! What the bytes of an answer begin with, as far as it has to be known before ureq parses them.
 
+use std::io::BufRead;
+
 /// What the input begins with.
 #[derive(Debug, PartialEq)]
 pub(super) enum Head {
@@ -17,20 +19,20 @@ pub(super) enum Head {
 
 impl Head {
     pub(super) fn of(input: &[u8]) -> Head {
-        const PATTERN: &[u8] = b"HTTP/1.d ddd";
-        let line_breaks = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        if line_breaks > 0 {
-            return Head::Interim { status: 0, length: line_breaks };
-        }
-        let fits = |(byte, pattern): (&u8, &u8)| match pattern {
-            b'd' => byte.is_ascii_digit(),
-            literal => byte == literal,
+        let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', after_version @ ..] = input else {
+            return Head::without_version(input);
         };
-        if !input.iter().zip(PATTERN).all(fits) {
-            return Head::NotHttp;
+        let [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', after_status @ ..] = after_version else {
+            let is_begun = after_version.len() < 3 && after_version.iter().all(u8::is_ascii_digit);
+            return if is_begun { Head::Incomplete } else { Head::NotHttp };
+        };
+        match after_status {
+            [] | [b'\r'] => return Head::Incomplete,
+            [b' ' | b'\n', ..] | [b'\r', b'\n', ..] => {}
+            // A fourth digit, for one: that is no status (RFC 9112 §4).
+            _ => return Head::NotHttp,
         }
-        let Some(digits) = input.get(PATTERN.len() - 3..PATTERN.len()) else { return Head::Incomplete };
-        let status = digits.iter().fold(0_u16, |status, digit| status * 10 + u16::from(digit - b'0'));
+        let status = [a, b, c].iter().fold(0, |status, digit| status * 10 + u16::from(**digit - b'0'));
         // 101 would be the end of HTTP on this connection, so it is no interim answer here.
         if !(100..200).contains(&status) || status == 101 {
             return Head::Final(status);
@@ -40,18 +42,29 @@ impl Head {
             None => Head::Incomplete,
         }
     }
+
+    fn without_version(input: &[u8]) -> Head {
+        let line_breaks = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if line_breaks > 0 {
+            return Head::Interim { status: 0, length: line_breaks };
+        }
+        match input {
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Head::Incomplete,
+            _ if b"HTTP/1.".starts_with(input) => Head::Incomplete,
+            _ => Head::NotHttp,
+        }
+    }
 }
 
 /// Where the empty line ends; a bare line feed ends a line as well (RFC 9112 §2.2).
 fn end_of_head(input: &[u8]) -> Option<usize> {
-    let mut line_ends = input.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
-    let mut previous = line_ends.next()?;
-    for at in line_ends {
-        let line = input.get(previous + 1..at)?;
-        if line.is_empty() || line == b"\r" {
-            return Some(at + 1);
+    let mut rest = input;
+    while rest.skip_until(b'\n').is_ok_and(|skipped| skipped > 0) {
+        for empty_line in [&b"\r\n"[..], b"\n"] {
+            if let Some(after) = rest.strip_prefix(empty_line) {
+                return Some(input.len() - after.len());
+            }
         }
-        previous = at;
     }
     None
 }
@@ -61,12 +74,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_told_from_its_first_twelve_bytes() {
+    fn a_head_is_told_from_its_status_line() {
         for (input, head) in [
             ("", Head::Incomplete),
             ("HTT", Head::Incomplete),
+            ("HTTP/1.1", Head::Incomplete),
+            ("HTTP/1.1 ", Head::Incomplete),
             ("HTTP/1.1 40", Head::Incomplete),
-            ("HTTP/1.1 403", Head::Final(403)),
+            ("HTTP/1.1 4 ", Head::NotHttp),
+            ("HTTP/1.x", Head::NotHttp),
+            ("HTTP/1.1_", Head::NotHttp),
+            ("HTTP/1.1 403", Head::Incomplete),
+            ("HTTP/1.1 403\r", Head::Incomplete),
+            ("HTTP/1.1 403\r\n", Head::Final(403)),
+            ("HTTP/1.1 403\n", Head::Final(403)),
+            ("HTTP/1.1 403 ", Head::Final(403)),
+            ("HTTP/1.1 4135 What\r\n", Head::NotHttp),
+            ("HTTP/1.1 1000 What\r\n\r\n", Head::NotHttp),
+            ("HTTP/1.1 413\rToo Large\r\n", Head::NotHttp),
+            ("HTTP/1.1 413-Too-Large\r\n", Head::NotHttp),
             ("HTTP/1.0 200 OK\r\n", Head::Final(200)),
             ("HTTP/1.1 101 Switching Protocols\r\n\r\n", Head::Final(101)),
             ("HTTP/1.1 100 Continue\r\n", Head::Incomplete),

@@ -100,15 +100,18 @@ impl Line {
             if may_stop && self.has_news {
                 return Ok(false);
             }
-            pause(started, LONGEST_PAUSE);
+            pause(started);
         }
     }
 }
 
 /// Waits before the next try: 2 ms at first, then 4, then 8.
-pub(super) fn pause(waiting_since: Instant, at_most: Duration) {
-    let pause = (waiting_since.elapsed() * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-    thread::sleep(pause.min(at_most));
+pub(super) fn pause(waiting_since: Instant) {
+    pause_at_most(waiting_since, LONGEST_PAUSE);
+}
+
+pub(super) fn pause_at_most(waiting_since: Instant, longest: Duration) {
+    thread::sleep((waiting_since.elapsed() * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE).min(longest));
 }
 
 /// Without what is in the buffers: over plain HTTP that is the key as well.

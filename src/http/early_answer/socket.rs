@@ -10,7 +10,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport,
 use ureq::{Error, Timeout, config::Config};
 
 use super::exchange::{Exchange, LONGEST};
-use super::line::pause;
+use super::line::pause_at_most;
 
 /// The [`Timeout`] that marks a look: a read of what was received, which neither waits nor sends. Nobody else here uses
 /// it. If there is nothing it ends in `WouldBlock`, which TLS libraries retry; a timeout is fatal to some.
@@ -88,7 +88,7 @@ impl Transport for Socket {
             if left.is_zero() {
                 return Err(Error::Timeout(reason));
             }
-            pause(started, left);
+            pause_at_most(started, left);
         }
     }
 

@@ -10,7 +10,7 @@ use ureq::{Error, Timeout};
 
 use super::exchange::{Exchange, LONGEST};
 use super::head::Head;
-use super::line::UNREAD_MAX;
+use super::line::{UNREAD_MAX, pause};
 use super::socket::LOOK;
 
 #[derive(Debug)]
@@ -79,7 +79,9 @@ impl Watch {
     /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
     /// or after a refusal believes that it does: on its own it would look at half a head again and again.
     fn await_continue(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
-        let until = Instant::now() + (*timeout.after).min(LONGEST);
+        let started = Instant::now();
+        let until = started + (*timeout.after).min(LONGEST);
+        let mut has_read = false;
         loop {
             match Head::of(self.input()) {
                 Head::Interim { status, length } => {
@@ -88,8 +90,12 @@ impl Watch {
                         break;
                     }
                 }
-                // Other interim answers may come without end.
                 Head::Incomplete if self.input().len() < UNREAD_MAX && Instant::now() < until => {
+                    // Other interim answers may come without end.
+                    if has_read {
+                        pause(started);
+                    }
+                    has_read = true;
                     timeout.after = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
                     match self.inner.await_input(timeout) {
                         Ok(true) => {}
@@ -112,22 +118,22 @@ impl Watch {
             self.awaits_answer = true;
             self.exchange.limit_answer(*timeout.after);
             // What came while the request was sent is handed over as it is; ureq would wait for more.
-            self.next_head();
-            if !self.input().is_empty() {
+            if self.next_head() != Head::Incomplete {
                 return Ok(true);
             }
         }
+        let started = Instant::now();
         loop {
             let is_over = self.exchange.line().deadline.is_some_and(|deadline| deadline <= Instant::now());
             let more = self.inner.await_input(timeout)?;
-            self.next_head();
-            if !more || !self.input().is_empty() {
+            if !more || self.next_head() != Head::Incomplete || self.input().len() >= UNREAD_MAX {
                 return Ok(more);
             }
             // Interim answers may come without end.
             if is_over {
                 return Err(Error::Timeout(timeout.reason));
             }
+            pause(started);
         }
     }
 }
@@ -142,6 +148,7 @@ impl Transport for Watch {
             return Ok(());
         }
         self.inner.transmit_output(amount, timeout)?;
+        let started = Instant::now();
         loop {
             let flushed = self.exchange.flush();
             let looked = match &flushed {
@@ -157,6 +164,8 @@ impl Transport for Watch {
             if is_sent {
                 return Ok(());
             }
+            // What was looked at may come without end as well, while the peer takes nothing.
+            pause(started);
         }
     }
 

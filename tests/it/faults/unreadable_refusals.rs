@@ -7,7 +7,7 @@ use mendix_deploy::{ErrorKind, Retry};
 use super::caller::Caller;
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
-use crate::server::{PLAIN_AND_TLS, Step, go_ahead, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Step, go_ahead, write};
 
 /// Uploads to a server that refuses by `refusal`, while the body is sent and after it.
 #[track_caller]
@@ -40,6 +40,23 @@ fn a_refusal_whose_head_cannot_be_parsed_counts_by_its_status() {
     ] {
         let refusal = format!("HTTP/1.1 413 Too Large\r\n{fields}Content-Length: 2\r\n\r\nno");
         rejected_with_413(&[write(refusal)], Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn a_status_of_more_than_three_digits_is_none() {
+    for line in ["HTTP/1.1 4135 What", "HTTP/1.1 413_", "HTTP/1.1 2000 OK"] {
+        let garbage = [write(format!("{line}\r\nContent-Length: 33\r\n\r\n{IDS}")), Step::Hold];
+        let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], &garbage[..]].concat();
+        let late = [&[Step::Request], &garbage[..]].concat();
+        for (script, size, kind) in [(early, 64 * MIB, ErrorKind::Interrupted), (late, KIB, ErrorKind::Unknown)] {
+            for start in PLAIN_AND_TLS {
+                let server = start(vec![script.clone()]);
+                let caller = Caller::of(&server).with(trusting).with(|client| client.with_retry(Retry::never()));
+                let outcome = caller.upload(Package::sparse(size));
+                assert_eq!(outcome.error(kind).status(), None, "{line}");
+            }
+        }
     }
 }
 

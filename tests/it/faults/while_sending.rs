@@ -94,6 +94,29 @@ fn a_flood_of_interim_answers_is_no_progress() {
     }
 }
 
+/// Interim answers may come without end, and faster than they can be looked at.
+#[test]
+fn a_flood_of_interim_answers_costs_little_processor_time() {
+    let flood = Step::Flood("HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10).into());
+    let limit = Duration::from_millis(900);
+    let awaited = vec![Step::Head, flood.clone()];
+    let while_sending = vec![Step::Head, go_ahead(), Step::Body(MIB), flood.clone()];
+    let after_the_body = vec![Step::Request, flood];
+    for (script, size, kind) in [
+        (awaited, 64 * MIB, ErrorKind::Interrupted),
+        (while_sending, 64 * MIB, ErrorKind::Interrupted),
+        (after_the_body, KIB, ErrorKind::Unknown),
+    ] {
+        let server = Server::start([script]);
+        let caller = Caller::of(&server)
+            .with(|client| client.with_stall_timeout(limit).with_response_timeout(limit).with_retry(Retry::never()));
+        let outcome = caller.upload(Package::sparse(size));
+        outcome.error(kind);
+        assert!(outcome.took >= limit, "{outcome:?}");
+        assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 3), "{outcome:?}");
+    }
+}
+
 #[test]
 fn the_stall_limit_does_not_count_while_the_answer_is_awaited() {
     for start in PLAIN_AND_TLS {
