@@ -1,7 +1,9 @@
-//! The local file: opened once, measured while open, and watched for change until its last byte was sent.
+//! The local file: opened once for all attempts, and watched for change until its last byte was sent.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -28,7 +30,7 @@ impl PackageFile {
             return Err(refuse("it is not a regular file"));
         }
         let file = File::open(path).map_err(|e| refuse("it cannot be opened").because(e))?;
-        let metadata = file.metadata().map_err(|e| refuse("it cannot be measured").because(e))?;
+        let stamp = Stamp::of(&file).map_err(|e| refuse("it cannot be measured").because(e))?;
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(refuse("its name is not UTF-8, and the form's part must be named after it"));
         };
@@ -36,17 +38,12 @@ impl PackageFile {
         if file_name.chars().any(|c| c.is_ascii_control() && !matches!(c, '\t' | '\r' | '\n')) {
             return Err(refuse("its name holds a control character"));
         }
-        match metadata.len() {
+        match stamp.size {
             0 => Err(refuse("it is empty")),
             size if size > size_limit => Err(refuse(&format!(
                 "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes packages of up to 1 GB)"
             ))),
-            _ => Ok(PackageFile {
-                path: path.to_owned(),
-                file_name: file_name.to_owned(),
-                stamp: Stamp::of(&metadata),
-                file,
-            }),
+            _ => Ok(PackageFile { path: path.to_owned(), file_name: file_name.to_owned(), file, stamp }),
         }
     }
 
@@ -64,39 +61,59 @@ impl PackageFile {
         self.stamp.size
     }
 
-    /// A reader of exactly [`size`](Self::size) bytes from the first byte on. It ends in an error if the file is no
-    /// longer the one that was opened: shorter, written to, or replaced.
+    /// A reader of exactly [`size`](Self::size) bytes from the first byte on. It ends in an error if the file is not what
+    /// it was when it was opened. What became of its path does not matter: the open file is all that is read.
     pub(crate) fn read_from_start(&mut self) -> io::Result<impl Read + '_> {
-        self.stamp.check(&self.path)?;
+        self.stamp.check(&self.file)?;
         self.file.seek(SeekFrom::Start(0))?;
-        Ok(Unchanged { left: self.size(), package: self })
+        let content = Exactly { source: &self.file, left: self.size() };
+        Ok(content.chain(Unchanged { package: self }))
     }
 }
 
-struct Unchanged<'a> {
-    package: &'a PackageFile,
+/// So many bytes of a source and then its end, or an error.
+struct Exactly<R> {
+    source: R,
     left: u64,
 }
 
-impl Read for Unchanged<'_> {
+impl<R: Read> Read for Exactly<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        // At the end it looks one byte further: the size may be known late, over a network for example.
+        let mut beyond = [0];
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
+        let into = if wanted == 0 { &mut beyond[..] } else { buf.get_mut(..wanted).unwrap_or_default() };
         let n = loop {
             // A signal is no reason to abandon an upload; ureq would.
-            match (&self.package.file).read(buf.get_mut(..wanted).unwrap_or_default()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            match self.source.read(into) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => break result?,
             }
         };
-        self.left -= n as u64;
-        // Also after a read that brought nothing: then the file became shorter, and its stamp says so.
-        if n == 0 && !buf.is_empty() {
-            self.package.stamp.check(&self.package.path)?;
-            if self.left > 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter"));
+        match (n, self.left) {
+            (0, 0) => Ok(0),
+            (0, _) => Err(io::Error::new(ErrorKind::UnexpectedEof, "it became shorter")),
+            (_, 0) => Err(io::Error::new(ErrorKind::InvalidData, "it became longer")),
+            _ => {
+                self.left -= n as u64;
+                Ok(n)
             }
         }
-        Ok(n)
+    }
+}
+
+/// No bytes, or an error if the file has changed.
+struct Unchanged<'a> {
+    package: &'a PackageFile,
+}
+
+impl Read for Unchanged<'_> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.package.stamp.check(&self.package.file)?;
+        Ok(0)
     }
 }
 
@@ -105,34 +122,64 @@ impl Read for Unchanged<'_> {
 struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
-    /// Device and inode, where the platform has them: they change when another file takes the name.
-    identity: (u64, u64),
+    /// When its content, name, owner or permissions changed last, which nobody can set back, and how many names it has.
+    #[cfg(unix)]
+    changed: (i64, i64, u64),
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        let identity = {
-            use std::os::unix::fs::MetadataExt;
-            (metadata.dev(), metadata.ino())
-        };
-        #[cfg(not(unix))]
-        let identity = (0, 0);
-        Stamp { size: metadata.len(), modified: metadata.modified().ok(), identity }
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Stamp {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            #[cfg(unix)]
+            changed: (metadata.ctime(), metadata.ctime_nsec(), metadata.nlink()),
+        })
     }
 
-    fn check(&self, path: &Path) -> io::Result<()> {
-        let now = Stamp::of(&std::fs::metadata(path)?);
-        if now == *self {
-            return Ok(());
-        }
+    fn check(&self, file: &File) -> io::Result<()> {
+        let now = Stamp::of(file)?;
         let how = if now.size != self.size {
             format!("it has {} bytes now and had {} when it was opened", now.size, self.size)
-        } else if now.identity != self.identity {
-            "another file took its place".to_owned()
-        } else {
+        } else if now.modified != self.modified {
             "it was written to".to_owned()
+        } else if self.is_changed(&now) {
+            "its content, name or permissions were changed".to_owned()
+        } else {
+            return Ok(());
         };
-        Err(io::Error::new(io::ErrorKind::InvalidData, how))
+        Err(io::Error::new(ErrorKind::InvalidData, how))
+    }
+
+    /// A name that was removed, replaced or added is a change as well, but none of the content.
+    #[cfg(unix)]
+    fn is_changed(&self, now: &Stamp) -> bool {
+        let ((.., names), (.., names_now)) = (self.changed, now.changed);
+        names == names_now && self.changed != now.changed
+    }
+
+    #[cfg(not(unix))]
+    fn is_changed(&self, _: &Stamp) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: &[u8], size: u64) -> (Vec<u8>, Option<String>) {
+        let mut bytes = Vec::new();
+        let result = Exactly { source, left: size }.read_to_end(&mut bytes);
+        (bytes, result.err().map(|error| error.to_string()))
+    }
+
+    #[test]
+    fn a_source_ends_after_its_size_or_in_an_error() {
+        assert_eq!(read(b"abc", 3), (b"abc".to_vec(), None));
+        assert_eq!(read(b"abc", 4), (b"abc".to_vec(), Some("it became shorter".into())));
+        assert_eq!(read(b"abcd", 3), (b"abc".to_vec(), Some("it became longer".into())));
+        assert_eq!(read(b"", 0), (Vec::new(), None));
     }
 }
