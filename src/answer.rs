@@ -14,6 +14,7 @@ use crate::text;
 
 /// Server text in a message is cut after so many bytes.
 pub(crate) const SHOWN_MAX: usize = 2 * 1024;
+const UNREADABLE: &str = "the rest of the answer could not be read";
 
 /// What can be told from the body of a refusal.
 #[derive(Debug, Default, PartialEq)]
@@ -26,7 +27,7 @@ pub(crate) struct Refusal {
 
 /// The error for an answer that says no: the server's own words, then what such an answer usually means.
 pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: String) -> Error {
-    let said = Refusal::of(&reply.body, &client.endpoint.api_key);
+    let said = Refusal::of_reply(reply, &client.endpoint.api_key);
     let mut message = format!("{what} was refused: {}{}", reply.status, said.after_the_status());
     let meaning = match reply.status {
         300..=399 => {
@@ -50,9 +51,10 @@ pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: St
         message.push_str("; ");
         message.push_str(&meaning);
     }
-    Error::rejected(message, reply.status, is_later(reply.status))
+    let error = Error::rejected(message, reply.status, is_later(reply.status))
         .with_code(said.code)
-        .with_retry_after(reply.retry_after)
+        .with_retry_after(reply.retry_after);
+    because_cut_short(error, reply)
 }
 
 /// Whether a status is the API's own no: a redirect, or a client error that is registered with IANA (RFC 9110 §16.2;
@@ -85,6 +87,14 @@ impl Refusal {
         format!("the server answered {status}{}", self.after_the_status())
     }
 
+    /// What an answer tells, or that it could not be read.
+    pub(crate) fn of_reply(reply: &Reply, key: &ApiKey) -> Refusal {
+        match &reply.cut_short {
+            Some(_) if reply.body.is_empty() => Refusal { code: None, text: UNREADABLE.to_owned() },
+            _ => Refusal::of(&reply.body, key),
+        }
+    }
+
     /// The API's two shapes of an error body, or whatever a gateway in front of it said instead.
     pub(crate) fn of(body: &[u8], key: &ApiKey) -> Refusal {
         let Some(object) = json_object(body) else {
@@ -115,10 +125,12 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// Adds why the body of an answer has no proper end, if that is so.
+/// Adds why an answer could not be read to its end, if that is so.
 pub(crate) fn because_cut_short(error: Error, reply: &Reply) -> Error {
     match &reply.cut_short {
-        Some(cause) => error.because(io::Error::new(cause.kind(), format!("the answer broke off: {cause}"))),
+        Some(cause) => {
+            error.because(io::Error::new(cause.kind(), format!("the answer could not be read to its end: {cause}")))
+        }
         None => error,
     }
 }
@@ -126,6 +138,9 @@ pub(crate) fn because_cut_short(error: Error, reply: &Reply) -> Error {
 /// What to say of an answer that looks like success and is of no use.
 pub(crate) fn no_use(reply: &Reply, key: &ApiKey) -> String {
     match excerpt(&reply.body, key) {
+        text if text.is_empty() && reply.cut_short.is_some() => {
+            format!("the server answered {}, and {UNREADABLE}", reply.status)
+        }
         text if text.is_empty() => format!("the server answered {} and said nothing", reply.status),
         text => format!("the server answered {} and said \"{text}\"", reply.status),
     }

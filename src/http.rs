@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
 
-use early_answer::{Exchange, LONGEST};
+use early_answer::{Exchange, LONGEST, Told};
 
 use crate::base_url::BaseUrl;
 use crate::credentials::ApiKey;
@@ -70,7 +70,8 @@ pub(crate) struct Reply {
     pub(crate) target: Option<String>,
     /// At most 64 KiB.
     pub(crate) body: Vec<u8>,
-    /// Why the body has no proper end, if it has none.
+    /// Why the answer could not be read to its end, if it could not. For a refusal, only if not even its head could: how
+    /// long its words may take is a limit of ours.
     pub(crate) cut_short: Option<io::Error>,
     /// Whether any of the request's body was read to be sent.
     pub(crate) body_was_begun: bool,
@@ -134,19 +135,22 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
             exchange.limit_answer(MORE_WORDS_LIMIT);
         }
     }
-    reply.cut_short = read_body(&mut body, BODY_MAX, &mut reply.body).err();
+    let read = read_body(&mut body, BODY_MAX, &mut reply.body);
+    if reply.status < 300 {
+        reply.cut_short = read.err();
+    }
     Ok(reply)
 }
 
 /// A status that came makes an answer, even if the rest of its head never came or is none that ureq can parse.
 fn with_status_alone(failure: Failure, exchange: &Exchange, whole_length: u64) -> Result<Reply, Failure> {
-    let status = exchange.status.load(Ordering::Relaxed);
+    let Told { status, retry_after } = exchange.told();
     if status < 200 || matches!(failure.stage, Stage::ReadingBody) {
         return Err(failure);
     }
     Ok(Reply {
         status,
-        retry_after: None,
+        retry_after: retry_after.and_then(|value| retry_after::parse(&value, SystemTime::now())),
         target: None,
         body: Vec::new(),
         cut_short: Some(failure.cause),

@@ -52,7 +52,7 @@ fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobS
     let error = match reply.status {
         200..=299 => match json::field(&reply.body, "Status") {
             Some(status) if !status.is_empty() => return Ok(read_status(&status, key)),
-            _ => answer::because_cut_short(unknown(app, job, &answer::no_use(reply, key)), reply),
+            _ => unknown(app, job, &answer::no_use(reply, key)),
         },
         status if is_refusal(status) || is_later(status) => {
             let what = format!("asking for the status of job {job} of app {app}");
@@ -60,11 +60,12 @@ fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobS
             return Err(answer::rejected(client, reply, &what, not_found));
         }
         status => {
-            let said = Refusal::of(&reply.body, key);
+            let said = Refusal::of_reply(reply, key);
             unknown(app, job, &said.as_answer(status)).with_code(said.code)
         }
     };
-    Err(error.with_status(reply.status).with_retry_after(reply.retry_after))
+    let error = error.with_status(reply.status).with_retry_after(reply.retry_after);
+    Err(answer::because_cut_short(error, reply))
 }
 
 /// An unknown status came from the server, so it is sanitized and cut.

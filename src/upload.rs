@@ -201,10 +201,11 @@ impl Post<'_> {
                 Err(answer::rejected(self.client, reply, &self.what(), self.not_found()))
             }
             status => {
-                let said = Refusal::of(&reply.body, &self.client.endpoint.api_key);
+                let said = Refusal::of_reply(reply, &self.client.endpoint.api_key);
                 let how = said.as_answer(status);
                 let error = if reply.request_was_whole { self.unknown(SENT, &how) } else { self.interrupted(&how) };
-                Err(error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after))
+                let error = error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after);
+                Err(answer::because_cut_short(error, reply))
             }
         }
     }

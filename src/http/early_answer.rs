@@ -14,4 +14,4 @@ mod socket;
 mod watch;
 
 pub(crate) use connector::agent;
-pub(crate) use exchange::{Exchange, LONGEST};
+pub(crate) use exchange::{Exchange, LONGEST, Told};

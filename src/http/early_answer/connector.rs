@@ -47,7 +47,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
         let stream = connect(details, deadline)?;
         let mut line = self.exchange.line();
         line.connect(stream, self.stall_timeout)?;
-        line.deadline = Some(deadline);
+        line.set_deadline(Some(deadline));
         Ok(Some(Box::new(Socket::new(self.exchange.clone(), details.config))))
     }
 }
@@ -70,7 +70,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
             return Ok(Some(Box::new(transport)));
         }
         self.exchange.connected.store(true, Ordering::Relaxed);
-        self.exchange.line().deadline = None;
+        self.exchange.line().set_deadline(None);
         Ok(Some(Box::new(Watch::new(Box::new(transport), self.exchange.clone()))))
     }
 }

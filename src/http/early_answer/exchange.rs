@@ -1,6 +1,6 @@
 //! What is known about one exchange while it goes on.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,15 +23,30 @@ pub(crate) struct Exchange {
     pub(crate) handed: AtomicU64,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) answered: AtomicBool,
-    /// The status of the answer; 0 until it is known.
-    pub(crate) status: AtomicU16,
+    told: Mutex<Told>,
     line: Mutex<Line>,
 }
 
+/// What the beginning of an answer tells, even if the rest of its head cannot be parsed or never comes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told {
+    /// 0 until it is known.
+    pub(crate) status: u16,
+    /// The field as it was sent.
+    pub(crate) retry_after: Option<String>,
+}
+
 impl Exchange {
-    /// A panic in the caller's observer may poison the lock; what it guards is whole all the same.
     pub(super) fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.line)
+    }
+
+    pub(crate) fn told(&self) -> Told {
+        lock(&self.told).clone()
+    }
+
+    pub(super) fn set_told(&self, status: u16, retry_after: Option<&str>) {
+        *lock(&self.told) = Told { status, retry_after: retry_after.map(str::to_owned) };
     }
 
     /// Whether any of the request's body was read: its head is out by then.
@@ -62,7 +77,13 @@ impl Exchange {
     /// Allows the rest of the answer no more than `limit` from now, or less if less was left.
     pub(crate) fn limit_answer(&self, limit: Duration) {
         let until = Instant::now() + limit.min(LONGEST);
-        let deadline = &mut self.line().deadline;
-        *deadline = Some(deadline.map_or(until, |earlier| earlier.min(until)));
+        let mut line = self.line();
+        let until = line.deadline().map_or(until, |earlier| earlier.min(until));
+        line.set_deadline(Some(until));
     }
+}
+
+/// A panic in the caller's observer may poison a lock; what it guards is whole all the same.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

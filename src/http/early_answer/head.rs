@@ -56,6 +56,16 @@ impl Head {
     }
 }
 
+/// The value of a field of a head, as far as the head has arrived; of a line that is not whole, nothing is known.
+pub(super) fn field<'a>(input: &'a [u8], name: &str) -> Option<&'a str> {
+    let head = input.get(..end_of_head(input).unwrap_or(input.len()))?;
+    let whole_lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    whole_lines.skip(1).find_map(|line| {
+        let (key, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+        key.trim_end().eq_ignore_ascii_case(name).then_some(value.trim())
+    })
+}
+
 /// Where the empty line ends; a bare line feed ends a line as well (RFC 9112 §2.2).
 fn end_of_head(input: &[u8]) -> Option<usize> {
     let mut rest = input;
@@ -106,6 +116,23 @@ mod tests {
             ("HTTP/1.1 4x3", Head::NotHttp),
         ] {
             assert_eq!(Head::of(input.as_bytes()), head, "{input:?}");
+        }
+    }
+    #[test]
+    fn a_field_is_found_in_the_whole_lines_that_have_arrived() {
+        let value = |input: &str| field(input.as_bytes(), "Retry-After").map(str::to_owned);
+        assert_eq!(value("HTTP/1.1 503 X\r\nA: b\r\nretry-after:  5 \r\n").as_deref(), Some("5"));
+        assert_eq!(value("HTTP/1.1 503 X\nRETRY-AFTER : 5\n\n").as_deref(), Some("5"));
+        assert_eq!(value("HTTP/1.1 503 X\r\n\u{7}\r\nRetry-After: 5\r\n").as_deref(), Some("5"));
+        for none in [
+            "HTTP/1.1 503 Retry-After: 5\r\n",
+            "HTTP/1.1 503 X\r\nRetry-After: 5",
+            "HTTP/1.1 503 X\r\nX-Folded: a\r\n Retry-After: 5\r\n",
+            "HTTP/1.1 503 X\r\nX-Retry-After: 5\r\n",
+            "HTTP/1.1 503 X\r\n\r\nRetry-After: 5\r\n",
+            "",
+        ] {
+            assert_eq!(value(none), None, "{none:?}");
         }
     }
 }

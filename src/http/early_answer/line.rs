@@ -31,7 +31,9 @@ pub(super) struct Line {
     /// Since when the peer has taken nothing of what is in the queue.
     blocked_since: Option<Instant>,
     /// When any read ends, whatever its own limit.
-    pub(super) deadline: Option<Instant>,
+    deadline: Option<Instant>,
+    /// Whether the deadline is over, and what had arrived by then was taken in.
+    is_over: bool,
 }
 
 impl Line {
@@ -45,6 +47,24 @@ impl Line {
 
     pub(super) fn stall_timeout(&self) -> Duration {
         self.stall_timeout
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        (self.deadline, self.is_over) = (deadline, false);
+    }
+
+    /// [`advance`](Self::advance), but only once after the deadline: what has arrived by then counts, and more may come
+    /// without end.
+    pub(super) fn advance_in_time(&mut self) -> io::Result<()> {
+        if self.is_over {
+            return Ok(());
+        }
+        self.is_over = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        self.advance()
     }
 
     /// Takes in what has arrived.

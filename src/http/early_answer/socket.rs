@@ -12,8 +12,7 @@ use ureq::{Error, Timeout, config::Config};
 use super::exchange::{Exchange, LONGEST};
 use super::line::pause_at_most;
 
-/// The [`Timeout`] that marks a look: a read of what was received, which neither waits nor sends. Nobody else here uses
-/// it. If there is nothing it ends in `WouldBlock`, which TLS libraries retry; a timeout is fatal to some.
+/// The [`Timeout`] that marks a look. Nobody else here uses it.
 pub(super) const LOOK: Timeout = Timeout::PerRead;
 
 /// A read adds no more than this to a buffer, so that whoever stops at a limit is never far beyond it.
@@ -42,6 +41,12 @@ impl Socket {
         self.buffers.input_appended(n);
         n > 0
     }
+
+    /// A read of what was received, which neither waits nor sends. If there is nothing it ends in `WouldBlock`, which TLS
+    /// libraries retry; a timeout is fatal to some.
+    fn look(&mut self) -> Result<bool, Error> {
+        if self.hand_over() { Ok(true) } else { Err(io::Error::from(io::ErrorKind::WouldBlock).into()) }
+    }
 }
 
 impl Transport for Socket {
@@ -59,7 +64,9 @@ impl Transport for Socket {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let is_look = timeout.reason == LOOK;
+        if timeout.reason == LOOK {
+            return self.look();
+        }
         let (limit, reason) = match timeout.after {
             Duration::Exact(limit) => (limit.min(LONGEST), timeout.reason),
             // While a request is sent, ureq knows no limit. TLS may have to read in the middle of a write.
@@ -70,21 +77,18 @@ impl Transport for Socket {
             // Noted before the try: what arrived while the process was stopped is read.
             let now = Instant::now();
             let mut line = self.exchange.line();
-            let until = line.deadline.map_or(started + limit, |deadline| deadline.min(started + limit));
+            let until = line.deadline().map_or(started + limit, |deadline| deadline.min(started + limit));
             let left = until.saturating_duration_since(now);
-            let result = if is_look { Ok(()) } else { line.advance() };
+            let result = line.advance_in_time();
             if !line.received.is_empty() {
                 drop(line);
                 return Ok(self.hand_over());
             }
-            if line.is_ended && !is_look {
+            if line.is_ended {
                 return Ok(false);
             }
             result?;
             drop(line);
-            if is_look {
-                return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
-            }
             if left.is_zero() {
                 return Err(Error::Timeout(reason));
             }

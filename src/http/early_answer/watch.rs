@@ -2,14 +2,13 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
 use ureq::{Error, Timeout};
 
 use super::exchange::{Exchange, LONGEST};
-use super::head::Head;
+use super::head::{self, Head};
 use super::line::{UNREAD_MAX, pause};
 use super::socket::LOOK;
 
@@ -68,7 +67,8 @@ impl Watch {
                 Head::Interim { length, .. } => self.inner.buffers().input_consume(length),
                 head => {
                     if let Head::Final(status) = head {
-                        self.exchange.status.store(status, Ordering::Relaxed);
+                        let retry_after = head::field(self.inner.buffers().input(), "Retry-After");
+                        self.exchange.set_told(status, retry_after);
                     }
                     return head;
                 }
@@ -124,15 +124,11 @@ impl Watch {
         }
         let started = Instant::now();
         loop {
-            let is_over = self.exchange.line().deadline.is_some_and(|deadline| deadline <= Instant::now());
             let more = self.inner.await_input(timeout)?;
             if !more || self.next_head() != Head::Incomplete || self.input().len() >= UNREAD_MAX {
                 return Ok(more);
             }
             // Interim answers may come without end.
-            if is_over {
-                return Err(Error::Timeout(timeout.reason));
-            }
             pause(started);
         }
     }

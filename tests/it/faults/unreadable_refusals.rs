@@ -7,7 +7,7 @@ use mendix_deploy::{ErrorKind, Retry};
 use super::caller::Caller;
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Step, go_ahead, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, go_ahead, write};
 
 /// Uploads to a server that refuses by `refusal`, while the body is sent and after it.
 #[track_caller]
@@ -41,6 +41,41 @@ fn a_refusal_whose_head_cannot_be_parsed_counts_by_its_status() {
         let refusal = format!("HTTP/1.1 413 Too Large\r\n{fields}Content-Length: 2\r\n\r\nno");
         rejected_with_413(&[write(refusal)], Duration::from_secs(5));
     }
+}
+
+/// What is left of an answer whose head cannot be parsed: its status, and `Retry-After` if it has arrived.
+#[test]
+fn a_retry_after_in_a_head_that_cannot_be_parsed_is_heeded() {
+    let unreadable = "X-Folded: a\r\n  b\r\n".repeat(2);
+    for (before, after) in [("", unreadable.as_str()), (unreadable.as_str(), "")] {
+        let busy = format!("HTTP/1.1 429 Later\r\n{before}RETRY-AFTER: 7200\r\n{after}Content-Length: 0\r\n\r\n");
+        for script in [vec![Step::Head, write(busy.clone()), Step::Drain], vec![Step::Request, write(busy.clone())]] {
+            for start in PLAIN_AND_TLS {
+                let server = start(vec![script.clone()]);
+                let outcome = Caller::of(&server).with(trusting).upload(Package::small());
+                let error = outcome.error(ErrorKind::Rejected);
+                assert_eq!((error.status(), error.retry_after()), (Some(429), Some(Duration::from_secs(7200))));
+                assert!(error.to_string().contains("the rest of the answer could not be read"), "{error}");
+                assert!(
+                    format!("{error:?}").contains("caused by: the answer could not be read to its end"),
+                    "{error:?}"
+                );
+                assert_eq!(outcome.retries(), 0);
+
+                let server = start(vec![vec![Step::Request, write(busy.clone())]]);
+                let once = Caller::of(&server).with(trusting).with(|client| client.with_retry(Retry::never()));
+                let poll = once.status();
+                assert_eq!(poll.error(ErrorKind::Rejected).retry_after(), Some(Duration::from_secs(7200)));
+            }
+        }
+    }
+    // Only what has arrived as a whole counts: this may be the beginning of a longer wait.
+    let half = "HTTP/1.1 429 Later\r\nRetry-After: 1";
+    let server = Server::start([vec![Step::Request, write(half), Step::Hold]]);
+    let once = Caller::of(&server)
+        .with(|client| client.with_retry(Retry::never()).with_response_timeout(Duration::from_millis(200)));
+    let outcome = once.upload(Package::small());
+    assert_eq!(outcome.error(ErrorKind::Rejected).retry_after(), None);
 }
 
 #[test]
