@@ -87,3 +87,38 @@ impl Exchange {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// An exchange that is connected, and the peer.
+    pub(in super::super) fn connected(stall_timeout: Duration) -> (Arc<Exchange>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let peer = listener.accept().unwrap().0;
+        peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let exchange = Arc::new(Exchange::default());
+        exchange.line().connect(stream, stall_timeout).unwrap();
+        (exchange, peer)
+    }
+
+    #[test]
+    fn only_what_left_the_queue_counts_as_handed() {
+        let (exchange, _peer) = connected(Duration::from_millis(20));
+        exchange.read.store(10, Ordering::Relaxed);
+        exchange.line().queue = vec![0; 10];
+        assert!(exchange.flush().unwrap());
+        assert_eq!(exchange.handed.load(Ordering::Relaxed), 10);
+        // More than fits the buffers on the way.
+        exchange.read.store(64 << 20, Ordering::Relaxed);
+        exchange.line().queue = vec![0; 64 << 20];
+        assert!(matches!(exchange.flush(), Err(Error::Timeout(_))));
+        assert_eq!(exchange.handed.load(Ordering::Relaxed), 10);
+        exchange.stop_sending();
+        assert!(exchange.is_answered() && exchange.line().queue.is_empty());
+    }
+}

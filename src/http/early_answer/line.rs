@@ -145,3 +145,52 @@ impl fmt::Debug for Line {
 fn is_later(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::exchange::tests::connected;
+    use super::*;
+
+    const STALL: Duration = Duration::from_millis(60);
+    /// More than the buffers on the way hold.
+    const MUCH: usize = 64 << 20;
+
+    #[test]
+    fn a_peer_that_takes_nothing_stalls_the_flush_and_news_stop_it_if_they_may() {
+        let (exchange, mut peer) = connected(STALL);
+        let mut line = exchange.line();
+        line.queue = vec![0; MUCH];
+        let started = Instant::now();
+        assert!(matches!(line.flush(true), Err(Error::Timeout(Timeout::PerWrite))));
+        assert!(started.elapsed() >= STALL);
+        let left = line.queue.len();
+        assert!(left > 0 && left < MUCH);
+
+        line.blocked_since = None;
+        peer.write_all(b"news").unwrap();
+        assert!(!line.flush(true).unwrap());
+        assert_eq!((line.received.as_slice(), line.queue.len()), (&b"news"[..], left));
+        // While a head is sent, the same news stop nothing.
+        assert!(matches!(line.flush(false), Err(Error::Timeout(Timeout::PerWrite))));
+    }
+
+    #[test]
+    fn no_more_than_a_bounded_amount_is_taken_in() {
+        let (exchange, mut peer) = connected(STALL);
+        peer.write_all(&vec![0; UNREAD_MAX * 2]).unwrap();
+        let mut line = exchange.line();
+        while line.received.len() < UNREAD_MAX {
+            line.take_in().unwrap();
+        }
+        line.take_in().unwrap();
+        assert!(line.received.len() < UNREAD_MAX + 4096, "{}", line.received.len());
+    }
+
+    #[test]
+    fn nothing_of_a_request_is_in_debug_output() {
+        let (exchange, _peer) = connected(STALL);
+        exchange.line().queue = b"Mendix-ApiKey: s3cret".to_vec();
+        let text = format!("{exchange:?}");
+        assert!(text.contains("Line") && !text.contains("s3cret") && !text.contains("115"), "{text}");
+    }
+}

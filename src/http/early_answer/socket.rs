@@ -107,3 +107,51 @@ impl fmt::Debug for Socket {
         f.debug_struct("Socket").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::thread;
+    use std::time::Duration as StdDuration;
+
+    use super::super::exchange::tests::connected;
+    use super::*;
+
+    fn socket() -> (Socket, Arc<Exchange>, std::net::TcpStream) {
+        let (exchange, peer) = connected(StdDuration::from_secs(5));
+        let config = ureq::Agent::config_builder().build();
+        (Socket::new(exchange.clone(), &config), exchange, peer)
+    }
+
+    #[test]
+    fn a_look_neither_waits_nor_sends_nor_reads_the_network() {
+        let look = NextTimeout { reason: LOOK, ..NextTimeout::default() };
+        let (mut socket, exchange, mut peer) = socket();
+        socket.buffers().output()[..4].copy_from_slice(b"ping");
+        socket.transmit_output(4, look).unwrap();
+        peer.write_all(b"pong").unwrap();
+        thread::sleep(StdDuration::from_millis(5));
+        let nothing = socket.await_input(look).unwrap_err();
+        assert!(matches!(nothing, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock));
+        assert_eq!(exchange.line().queue, b"ping");
+        exchange.line().take_in().unwrap();
+        assert!(socket.await_input(look).unwrap());
+        assert_eq!(socket.buffers().input(), b"pong");
+    }
+
+    /// A library for TLS may read again and again, as records without content are no input to it.
+    #[test]
+    fn what_comes_after_the_deadline_is_not_read() {
+        let minute =
+            NextTimeout { after: Duration::from_secs(60), reason: Timeout::RecvResponse, ..NextTimeout::default() };
+        let (mut socket, exchange, mut peer) = socket();
+        exchange.limit_answer(StdDuration::ZERO);
+        peer.write_all(b"in time").unwrap();
+        thread::sleep(StdDuration::from_millis(5));
+        assert!(socket.await_input(minute).unwrap());
+        peer.write_all(b", too late").unwrap();
+        thread::sleep(StdDuration::from_millis(5));
+        assert!(matches!(socket.await_input(minute), Err(Error::Timeout(Timeout::RecvResponse))));
+        assert_eq!(socket.buffers().input(), b"in time");
+    }
+}

@@ -78,9 +78,9 @@ impl Watch {
 
     /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
     /// or after a refusal believes that it does: on its own it would look at half a head again and again.
-    fn await_continue(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
+    fn await_continue(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let started = Instant::now();
-        let until = started + (*timeout.after).min(LONGEST);
+        self.exchange.line().set_deadline(Some(started + (*timeout.after).min(LONGEST)));
         let mut has_read = false;
         loop {
             match Head::of(self.input()) {
@@ -90,13 +90,12 @@ impl Watch {
                         break;
                     }
                 }
-                Head::Incomplete if self.input().len() < UNREAD_MAX && Instant::now() < until => {
+                Head::Incomplete if self.input().len() < UNREAD_MAX => {
                     // Other interim answers may come without end.
                     if has_read {
                         pause(started);
                     }
                     has_read = true;
-                    timeout.after = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
                     match self.inner.await_input(timeout) {
                         Ok(true) => {}
                         Ok(false) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
@@ -107,6 +106,7 @@ impl Watch {
                 Head::Incomplete | Head::Final(_) | Head::NotHttp => break,
             }
         }
+        self.exchange.line().set_deadline(None);
         // A refusal that came with it: the body must not be sent.
         self.look(false)?;
         Err(Error::Timeout(Timeout::Await100))
@@ -179,5 +179,112 @@ impl Transport for Watch {
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io::Write;
+    use std::net::TcpStream;
+    use std::thread;
+    use std::time::Duration;
+
+    use ureq::unversioned::transport::LazyBuffers;
+
+    use super::super::exchange::tests::connected;
+    use super::*;
+
+    const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+    const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nRetry-After: 7\r\n\r\n";
+
+    /// What TLS is to the watch: records that nobody sees until they are read, one at a time.
+    #[derive(Debug)]
+    struct Records {
+        buffers: LazyBuffers,
+        records: VecDeque<Vec<u8>>,
+    }
+
+    impl Transport for Records {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.buffers
+        }
+
+        fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+            let Some(record) = self.records.pop_front() else {
+                let is_look = timeout.reason == LOOK;
+                return Err(if is_look {
+                    io::Error::from(ErrorKind::WouldBlock).into()
+                } else {
+                    Error::Timeout(timeout.reason)
+                });
+            };
+            self.buffers.input_append_buf()[..record.len()].copy_from_slice(&record);
+            self.buffers.input_appended(record.len());
+            Ok(true)
+        }
+
+        fn is_open(&mut self) -> bool {
+            false
+        }
+    }
+
+    struct Watched {
+        watch: Watch,
+        exchange: Arc<Exchange>,
+        peer: TcpStream,
+    }
+
+    fn watched<'a>(records: impl IntoIterator<Item = &'a str>) -> Watched {
+        let (exchange, peer) = connected(Duration::from_millis(50));
+        let records = records.into_iter().map(|record| record.as_bytes().to_vec()).collect();
+        let inner = Records { buffers: LazyBuffers::new(128 << 10, 1024), records };
+        Watched { watch: Watch::new(Box::new(inner), exchange.clone()), exchange, peer }
+    }
+
+    fn timeout(reason: Timeout) -> NextTimeout {
+        NextTimeout { after: time::Duration::from_millis(200), reason, ..NextTimeout::default() }
+    }
+
+    #[test]
+    fn a_refusal_in_a_record_behind_the_100_continue_is_seen_before_the_body() {
+        for records in [&[CONTINUE, REFUSAL][..], &[CONTINUE, "HTTP/1.1 4", "03 Forb", "idden\r\n"], &[REFUSAL]] {
+            let Watched { mut watch, exchange, peer: _peer } = watched(records.iter().copied());
+            let result = watch.await_input(timeout(Timeout::Await100));
+            assert!(matches!(result, Err(Error::Timeout(Timeout::Await100))), "{result:?}");
+            assert!(exchange.is_answered(), "{records:?}");
+            assert_eq!(exchange.told().status, 403);
+        }
+    }
+
+    #[test]
+    fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
+        let Watched { mut watch, exchange, peer: _peer } = watched(["HTTP/1.1 201 Created\r\n\r\n"]);
+        watch.look(false).unwrap();
+        assert!(!exchange.is_answered());
+        assert_eq!(exchange.told().status, 201);
+        watch.look(true).unwrap();
+        assert!(exchange.is_answered());
+    }
+
+    #[test]
+    fn a_refusal_while_the_peer_takes_nothing_empties_the_queue() {
+        let Watched { mut watch, exchange, mut peer } = watched([REFUSAL]);
+        exchange.read.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        exchange.line().queue = vec![0; 64 << 20];
+        // The bytes below TLS, whatever they are; the record stands for what TLS makes of them.
+        let sign = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            peer.write_all(b"x").unwrap();
+            peer
+        });
+        watch.transmit_output(0, timeout(Timeout::Global)).unwrap();
+        assert!(exchange.is_answered() && exchange.line().queue.is_empty());
+        assert_eq!(exchange.told().retry_after.as_deref(), Some("7"));
+        sign.join().unwrap();
     }
 }
