@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::Client;
+use crate::client::Client;
 use server::Server;
 use service::{NextAnswers, Pace, Service};
 
@@ -62,9 +62,9 @@ pub struct Emulator {
 
 impl Emulator {
     /// The only user name that is accepted.
-    pub const USERNAME: &'static str = "richard.ford51@example.com";
+    pub const USERNAME: &'static str = service::USERNAME;
     /// The only API key that is accepted.
-    pub const API_KEY: &'static str = "26587896-1cef-4483-accf-ad304e2673d6";
+    pub const API_KEY: &'static str = service::API_KEY;
 
     /// Starts on a free port of 127.0.0.1.
     ///

@@ -3,23 +3,25 @@
 
 mod connecting;
 mod early_answer;
+mod failure;
 mod retry_after;
 mod tls;
 
-use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderValue, Uri, header};
-use ureq::{Agent, Error as UreqError, Proxy, SendBody, Timeout};
+use ureq::{Agent, Error as UreqError, Proxy, SendBody};
 
 use early_answer::{Exchange, LONGEST, Told};
+use failure::{BodyError, plain_cause};
 
 use crate::base_url::BaseUrl;
 use crate::credentials::ApiKey;
 
+pub(crate) use failure::{Failure, Stage};
 pub(crate) use tls::RootCertificates;
 
 /// No more of an answer's body is kept.
@@ -79,31 +81,11 @@ pub(crate) struct Reply {
     pub(crate) request_was_whole: bool,
 }
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) stage: Stage,
-    pub(crate) cause: io::Error,
-}
-
-/// How far the exchange got.
-#[derive(Debug)]
-pub(crate) enum Stage {
-    /// No byte of the request got out. What could not be reached, why in a few words, and what may help.
-    Connecting { target: String, reason: &'static str, hint: &'static str, transient: bool },
-    /// The request's body could not be read from where it comes from.
-    ReadingBody,
-    /// A part of the request was sent.
-    Sending,
-    /// The whole request was sent.
-    AwaitingAnswer,
-}
-
 /// Sends one request on a connection of its own and reads the answer. Blocks for at most the connect limit twice,
 /// the body as long as it keeps moving, and the answer limit.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Arc::new(Exchange::default());
-    let proxy = connecting::proxy(endpoint)?;
+    let proxy = connecting::proxy(&endpoint.base_url)?;
     let whole_length = request.body.as_ref().map_or(0, |body| body.length);
     let agent = agent(endpoint, &request, proxy.clone(), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
@@ -231,18 +213,6 @@ impl Read for BodyReader<'_> {
     }
 }
 
-/// Marks an error of the body's source, so that it is told from one of the connection.
-#[derive(Debug)]
-struct BodyError(io::Error);
-
-impl fmt::Display for BodyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for BodyError {}
-
 /// Reads until there is this much, and not beyond a whole JSON object: some servers neither end nor close what they
 /// sent.
 fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), io::Error> {
@@ -282,20 +252,6 @@ fn failure(
         Stage::AwaitingAnswer
     };
     Failure { stage, cause: plain_cause(error) }
-}
-
-/// The cause in words that make sense outside ureq.
-fn plain_cause(error: UreqError) -> io::Error {
-    let what = match error {
-        UreqError::Timeout(Timeout::Resolve) => "the name lookup took longer than the connect limit",
-        UreqError::Timeout(Timeout::Connect) => "connecting took longer than the connect limit",
-        UreqError::Timeout(Timeout::PerWrite) => "no byte moved for as long as the stall limit",
-        UreqError::Timeout(Timeout::RecvResponse | Timeout::RecvBody) => {
-            "the answer took longer than the response limit"
-        }
-        error => return error.into_io(),
-    };
-    io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
 /// The usual phrase for a status.

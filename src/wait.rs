@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::error::{Error, Result, one_line};
+use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::event::{Event, Seconds};
 use crate::id::{AppId, JobId};
 use crate::job::ask;
@@ -216,8 +216,8 @@ fn gave_up(last: Error, failures: u32, job: &JobId) -> Error {
     let polls = if failures == 1 { "the last poll".to_owned() } else { format!("{failures} polls in a row") };
     let message = format!("gave up waiting for job {job}: {polls} failed; the job may go on");
     let error = match (last.kind(), last.status()) {
-        (crate::ErrorKind::Connect, _) => Error::connect(message, true),
-        (crate::ErrorKind::Rejected, Some(status)) => Error::rejected(message, status, true),
+        (ErrorKind::Connect, _) => Error::connect(message, true),
+        (ErrorKind::Rejected, Some(status)) => Error::rejected(message, status, true),
         _ => Error::unknown_status(message),
     };
     let error = match last.status() {

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Emulator;
 use super::form::Part;
+use crate::error::Result;
 use crate::id::{AppId, JobId, PackageId};
 use crate::random;
+
+pub(super) const USERNAME: &str = "richard.ford51@example.com";
+pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
 
 /// Everything that outlives a connection.
 #[derive(Default)]
@@ -18,7 +21,7 @@ pub(super) struct Service {
     requests: AtomicUsize,
 }
 
-/// What the methods of [`Emulator`] set.
+/// What the methods of the emulator set.
 pub(super) struct Settings {
     pub(super) pace: Pace,
     pub(super) fails: bool,
@@ -80,7 +83,7 @@ pub struct Received {
     pub file_name: String,
     /// The length of the file in bytes.
     pub size: u64,
-    /// The file itself, unless it is larger than [`Emulator::keep_up_to`] allows.
+    /// The file itself, unless it is larger than [`Emulator::keep_up_to`](super::Emulator::keep_up_to) allows.
     pub content: Option<Vec<u8>>,
     /// The id that was answered for the package.
     pub package_id: PackageId,
@@ -113,13 +116,11 @@ impl Service {
     }
 
     pub(super) fn accepts(&self, username: Option<&str>, api_key: Option<&str>) -> bool {
-        !self.settings().refuses_credentials
-            && username == Some(Emulator::USERNAME)
-            && api_key == Some(Emulator::API_KEY)
+        !self.settings().refuses_credentials && username == Some(USERNAME) && api_key == Some(API_KEY)
     }
 
     /// Keeps an upload and creates its job.
-    pub(super) fn record(&self, app: AppId, name: String, part: Part) -> crate::Result<(PackageId, JobId)> {
+    pub(super) fn record(&self, app: AppId, name: String, part: Part) -> Result<(PackageId, JobId)> {
         let (package_id, job_id): (PackageId, JobId) = (uuid().parse()?, uuid().parse()?);
         let (pace, fails) = {
             let settings = self.settings();

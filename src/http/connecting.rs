@@ -5,7 +5,8 @@ use std::io;
 use ureq::http::Uri;
 use ureq::{Error as UreqError, Proxy, Timeout};
 
-use super::{Endpoint, Failure, Stage};
+use super::failure::{Failure, Stage};
+use crate::base_url::BaseUrl;
 
 /// Where ureq looks for a proxy, in this order.
 const PROXY_VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
@@ -13,13 +14,13 @@ const UNRESOLVED: &str = "its name cannot be looked up";
 
 /// The proxy of the environment, unless the host is exempt. A proxy that ureq cannot use it would go around, which is
 /// not what whoever set it wants.
-pub(super) fn proxy(endpoint: &Endpoint) -> Result<Option<Proxy>, Failure> {
+pub(super) fn proxy(base_url: &BaseUrl) -> Result<Option<Proxy>, Failure> {
     // Plain http is for servers on this machine, which no proxy can reach, and would show it the key.
-    if endpoint.base_url.is_plain() {
+    if base_url.is_plain() {
         return Ok(None);
     }
     let refuse = |problem: String| {
-        let target = endpoint.base_url.authority().to_owned();
+        let target = base_url.authority().to_owned();
         let hint = "; what is needed is HTTPS_PROXY=http://[user:password@]host:port";
         let reason = "the proxy of the environment cannot be used";
         Err(Failure {
@@ -35,7 +36,7 @@ pub(super) fn proxy(endpoint: &Endpoint) -> Result<Option<Proxy>, Failure> {
             None => Ok(None),
         };
     };
-    let uri = endpoint.base_url.to_string().parse::<Uri>();
+    let uri = base_url.to_string().parse::<Uri>();
     if uri.is_ok_and(|uri| proxy.is_no_proxy(&uri)) {
         return Ok(None);
     }

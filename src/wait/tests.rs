@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use super::*;
-use crate::ErrorKind;
 
 const S: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,8 @@
 //! The rules of the house, checked on the source itself.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+mod imports;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,8 +28,8 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 
 /// The lines of code: neither comments nor unit tests, which come last in every file.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    let lines = text.lines().take_while(|line| !line.ends_with("mod tests {"));
+    lines.filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 fn files_that_name(word: &str) -> Vec<String> {
@@ -41,35 +42,57 @@ fn files_that_name(word: &str) -> Vec<String> {
     files
 }
 
-/// The modules at the top of the crate, and which others each one names.
-fn modules() -> BTreeMap<String, BTreeSet<String>> {
-    let mut modules = BTreeMap::<_, BTreeSet<_>>::new();
-    for (path, text) in sources("src") {
-        let module = path.iter().nth(1).unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-        let code = code(&text);
-        let is_lower = |c: char| c.is_ascii_lowercase() || c == '_';
-        let named = code.split("crate::").skip(1).filter_map(|rest| rest.split(|c| !is_lower(c)).next());
-        let others: Vec<_> = named.filter(|name| *name != module).map(str::to_owned).collect();
-        modules.entry(module).or_default().extend(others);
+/// The top of the house first: a module imports only from those below it.
+const FLOORS: [&str; 18] = [
+    "emulator",
+    "upload",
+    "wait",
+    "job",
+    "answer",
+    "client",
+    "http",
+    "retry",
+    "uploaded",
+    "base_url",
+    "credentials",
+    "event",
+    "error",
+    "id",
+    "status",
+    "json",
+    "text",
+    "random",
+];
+
+#[test]
+fn imports_run_downwards() {
+    let files = imports::of_all_files();
+    let floor = |module: &str| {
+        let top = module.split("::").next().unwrap();
+        FLOORS.iter().position(|name| *name == top).unwrap_or_else(|| panic!("{top} has no floor yet"))
+    };
+    for (module, imported) in &files {
+        for other in imported {
+            assert!(other != "crate", "{module} imports from lib.rs, which only shows things to users");
+            assert!(!module.starts_with(&format!("{other}::")), "{module} imports from {other}, which it serves");
+            // An error names the ids, and an id that cannot be parsed is an error.
+            let is_exempt = (module.as_str(), other.as_str()) == ("id", "error");
+            assert!(is_exempt || floor(other) >= floor(module), "{module} imports from {other}, which is above it");
+        }
     }
-    modules
+    // Those of one folder have no floors.
+    for module in files.keys().filter(|module| !["error", "id"].contains(&module.as_str())) {
+        assert!(!imports::reaches(&files, module, module), "{module} is in a circle");
+    }
 }
 
 #[test]
-fn imports_run_downwards_and_only_http_names_ureq() {
-    let modules = modules();
-    let is_in_a_circle = |module: &&String| {
-        let (mut seen, mut next) = (BTreeSet::new(), vec![*module]);
-        while let Some(named) = next.pop().and_then(|name| modules.get(name)) {
-            next.extend(named.iter().filter(|name| modules.contains_key(*name) && seen.insert(*name)));
+fn only_http_names_ureq_and_only_early_answers_its_unversioned_module() {
+    for (word, home) in [("ureq", "src/http"), ("unversioned", "src/http/early_answer")] {
+        for (path, text) in sources("src") {
+            let is_home = path.with_extension("") == Path::new(home) || path.starts_with(home);
+            assert!(is_home || !code(&text).contains(word), "{} names {word}", path.display());
         }
-        seen.contains(module)
-    };
-    // An error names the ids, and an id that cannot be parsed is an error.
-    assert_eq!(modules.keys().filter(is_in_a_circle).collect::<Vec<_>>(), ["error", "id"]);
-    for (path, text) in sources("src") {
-        let is_http = path == Path::new("src/http.rs") || path.starts_with("src/http");
-        assert!(is_http || !code(&text).contains("ureq"), "{}", path.display());
     }
 }
 
