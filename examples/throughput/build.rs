@@ -11,7 +11,7 @@ use crate::measure::{cpu_of_children, machine, spread, verdict};
 const ROUNDS: usize = 3;
 const PROFILE: &str =
     "[profile.release]\nopt-level = \"z\"\nlto = true\ncodegen-units = 1\npanic = \"abort\"\nstrip = true\n";
-const BARE: &str = "ureq = { version = \"~3.5.2\", default-features = false, features = [\"rustls\"] }\n\
+const BARE: &str = "ureq = { version = \"3.5.2\", default-features = false, features = [\"rustls\"] }\n\
     serde = \"1\"\nserde_json = \"1\"\nanyhow = \"1\"\n";
 
 pub(crate) fn run() -> anyhow::Result<()> {
