@@ -30,8 +30,9 @@ const BODY_MAX: usize = 64 * 1024;
 const REFUSAL_LIMIT: Duration = Duration::from_secs(3);
 /// How long more may follow some words of a refusal if its head does not say where they end, as they may have no end.
 const MORE_WORDS_LIMIT: Duration = Duration::from_millis(300);
-/// How much of a body is handed on at a time. Twice ureq's default: fewer pauses where the peer is slower than we are.
-const OUTPUT_BUFFER: usize = 256 * 1024;
+/// How much of a body is handed on at a time. TLS allocates as much for each piece, and from 128 KiB on, ureq's default,
+/// glibc asks the system for it every time, which costs half as much again.
+const OUTPUT_BUFFER: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
 /// Where the API is, as whom it is called, and how long to wait for it.
