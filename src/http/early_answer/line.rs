@@ -59,11 +59,11 @@ impl Line {
 
     /// [`advance`](Self::advance), but only once after the deadline: what has arrived by then counts, and more may come
     /// without end.
-    pub(super) fn advance_in_time(&mut self) -> io::Result<()> {
+    pub(super) fn advance_in_time(&mut self, now: Instant) -> io::Result<()> {
         if self.is_over {
             return Ok(());
         }
-        self.is_over = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        self.is_over = self.deadline.is_some_and(|deadline| deadline <= now);
         self.advance()
     }
 

@@ -79,7 +79,7 @@ impl Transport for Socket {
             let mut line = self.exchange.line();
             let until = line.deadline().map_or(started + limit, |deadline| deadline.min(started + limit));
             let left = until.saturating_duration_since(now);
-            let result = line.advance_in_time();
+            let result = line.advance_in_time(now);
             if !line.received.is_empty() {
                 drop(line);
                 return Ok(self.hand_over());

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mendix_deploy::{ErrorKind, Event, Upload};
@@ -146,7 +145,9 @@ fn a_file_that_changes_while_it_is_sent_never_arrives_as_a_whole() {
 }
 
 /// Uploads a file to whose path something happens once its sending has begun; the open file arrives all the same.
+#[cfg(unix)]
 fn arrives_although(change: impl Fn(&Path) + Send + Sync + 'static) {
+    use std::sync::atomic::{AtomicBool, Ordering};
     let package = Package::sparse(32 * MIB);
     let broken = vec![Step::Head, go_ahead(), Step::Body(KIB), Step::Reset];
     let server = Server::start([broken, accepted()]);
