@@ -104,8 +104,8 @@ impl Poll {
 
 /// Waits until the job has completed: `Ok` means that it has, and nothing else.
 ///
-/// A wait survives brown-outs: transport failures, 408, 425, 429 and 5xx are polled over until too many come in a
-/// row. So does a 404 for the first 30 s, as the job may not be visible at once. Blocks for at most the time limit
+/// A wait survives brown-outs: transport failures, 408, 425, 429, 5xx and a 4xx that is not registered with IANA are polled
+/// over until too many come in a row. So does a 404 for the first 30 s, as the job may not be visible at once. Blocks for at most the time limit
 /// of `poll` and one request.
 ///
 /// # Errors

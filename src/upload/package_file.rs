@@ -62,7 +62,7 @@ impl PackageFile {
     }
 
     /// A reader of exactly [`size`](Self::size) bytes from the first byte on. It ends in an error if the file is not what
-    /// it was when it was opened. What became of its path does not matter: the open file is all that is read.
+    /// it was when it was opened. Whether its path still leads to it does not matter: the open file is all that is read.
     pub(crate) fn read_from_start(&mut self) -> io::Result<impl Read + '_> {
         self.stamp.check(&self.file)?;
         self.file.seek(SeekFrom::Start(0))?;

@@ -166,7 +166,7 @@ fn arrives_although(change: impl Fn(&Path) + Send + Sync + 'static) {
 
 #[cfg(unix)]
 #[test]
-fn what_becomes_of_the_path_does_not_matter() {
+fn a_path_that_is_removed_or_replaced_does_not_matter() {
     arrives_although(|path| {
         let other = path.with_extension("new");
         std::fs::write(&other, vec![b'x'; 3 << 20]).unwrap();
