@@ -101,13 +101,8 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
-        status: response.status().as_u16(),
-        retry_after: text(header::RETRY_AFTER).and_then(|value| retry_after::parse(value, SystemTime::now())),
         target: text(header::LOCATION).and_then(origin),
-        body: Vec::new(),
-        cut_short: None,
-        body_was_begun: exchange.has_begun_body(),
-        request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
+        ..reply(response.status().as_u16(), text(header::RETRY_AFTER), &exchange, whole_length)
     };
     let mut body = response.into_body().into_reader();
     if reply.status >= 300 {
@@ -131,15 +126,20 @@ fn with_status_alone(failure: Failure, exchange: &Exchange, whole_length: u64) -
     if status < 200 || matches!(failure.stage, Stage::ReadingBody) {
         return Err(failure);
     }
-    Ok(Reply {
+    Ok(Reply { cut_short: Some(failure.cause), ..reply(status, retry_after.as_deref(), exchange, whole_length) })
+}
+
+/// A reply of which nothing is known yet but its status and how long to wait.
+fn reply(status: u16, retry_after: Option<&str>, exchange: &Exchange, whole_length: u64) -> Reply {
+    Reply {
         status,
-        retry_after: retry_after.and_then(|value| retry_after::parse(&value, SystemTime::now())),
+        retry_after: retry_after.and_then(|value| retry_after::parse(value, SystemTime::now())),
         target: None,
         body: Vec::new(),
-        cut_short: Some(failure.cause),
+        cut_short: None,
         body_was_begun: exchange.has_begun_body(),
         request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
-    })
+    }
 }
 
 fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Arc<Exchange>) -> Agent {
@@ -202,7 +202,7 @@ struct BodyReader<'a> {
 
 impl Read for BodyReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = if self.exchange.answered.load(Ordering::Relaxed) {
+        let n = if self.exchange.is_answered() {
             usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
         } else {
             let n = self.source.read(buf).map_err(|error| io::Error::other(BodyError(error)))?;

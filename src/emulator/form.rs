@@ -138,7 +138,7 @@ fn only<'a>(parameters: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Read};
+    use std::io::BufReader;
 
     use super::*;
 

@@ -62,6 +62,11 @@ pub(crate) fn go_ahead() -> Step {
     write("HTTP/1.1 100 Continue\r\n\r\n")
 }
 
+/// A step that writes interim answers without end.
+pub(crate) fn interim_flood() -> Step {
+    Step::Flood("HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10).into())
+}
+
 /// A step that writes a whole answer; `status` may bring headers, one a line.
 pub(crate) fn answer(status: &str, body: &str) -> Step {
     let head = status.replace('\n', "\r\n");

@@ -22,7 +22,7 @@ pub(crate) struct Exchange {
     /// Body bytes that the kernel took, as of the last time that nothing was left in the queue.
     pub(crate) handed: AtomicU64,
     /// Whether the server has answered, so that nothing more is sent.
-    pub(crate) answered: AtomicBool,
+    answered: AtomicBool,
     told: Mutex<Told>,
     line: Mutex<Line>,
 }
@@ -60,7 +60,7 @@ impl Exchange {
         self.line().queue.clear();
     }
 
-    pub(super) fn is_answered(&self) -> bool {
+    pub(crate) fn is_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
     }
 

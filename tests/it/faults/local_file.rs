@@ -184,7 +184,7 @@ fn a_relative_path_outlives_a_change_of_the_directory() {
         let package = Package::small();
         std::env::set_current_dir(package.as_ref().parent().unwrap()).unwrap();
         let caller = Caller::watched(&std::env::var(URL).unwrap(), |event| {
-            if matches!(event, Event::Uploading { sent: 0, .. }) {
+            if matches!(event, Event::Retrying { .. }) {
                 std::env::set_current_dir("/").unwrap();
             }
         });

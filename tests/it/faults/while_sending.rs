@@ -8,7 +8,7 @@ use mendix_deploy::{ErrorKind, Event, Retry};
 use super::caller::Caller;
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, write};
 
 #[test]
 fn a_reset_mid_body_is_retried_with_a_whole_body() {
@@ -79,7 +79,7 @@ fn signs_of_life_are_no_progress() {
 
 #[test]
 fn a_flood_of_interim_answers_is_no_progress() {
-    let flood = Step::Flood("HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10).into());
+    let flood = interim_flood();
     let limit = Duration::from_millis(300);
     for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
         for start in PLAIN_AND_TLS {
@@ -97,7 +97,7 @@ fn a_flood_of_interim_answers_is_no_progress() {
 /// Interim answers may come without end, and faster than they can be looked at.
 #[test]
 fn a_flood_of_interim_answers_costs_little_processor_time() {
-    let flood = Step::Flood("HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10).into());
+    let flood = interim_flood();
     let limit = Duration::from_millis(900);
     let awaited = vec![Step::Head, flood.clone()];
     let while_sending = vec![Step::Head, go_ahead(), Step::Body(MIB), flood.clone()];
