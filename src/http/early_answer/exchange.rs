@@ -45,8 +45,8 @@ impl Exchange {
         lock(&self.told).clone()
     }
 
-    pub(super) fn set_told(&self, status: u16, retry_after: Option<&str>) {
-        *lock(&self.told) = Told { status, retry_after: retry_after.map(str::to_owned) };
+    pub(super) fn set_told(&self, status: u16, retry_after: Option<String>) {
+        *lock(&self.told) = Told { status, retry_after };
     }
 
     /// Whether any of the request's body was read: its head is out by then.

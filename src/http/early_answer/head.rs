@@ -2,6 +2,15 @@
 
 use std::io::BufRead;
 
+/// Where the body ends; a parser must read these as strictly as it can, so they are handed on as they are.
+const FRAMING: [&str; 2] = ["Content-Length", "Transfer-Encoding"];
+/// Of use, but never needed. The first one counts.
+const OTHERS: [&str; 4] = ["Content-Encoding", "Retry-After", "Location", "Date"];
+/// More than ureq has room for, so that it refuses what has more.
+const FIELDS_MAX: usize = 200;
+const VALUE_MAX: usize = 4096;
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// What the input begins with.
 #[derive(Debug, PartialEq)]
 pub(super) enum Head {
@@ -56,18 +65,54 @@ impl Head {
     }
 }
 
+/// A head that every parser takes, in place of one as lenient clients read it: control characters, folded lines, blanks
+/// before a colon, lines that are no fields, any number of fields. Only what matters is kept.
+pub(super) fn canonical(head: &[u8]) -> String {
+    let version = if head.starts_with(b"HTTP/1.0") { "HTTP/1.0" } else { "HTTP/1.1" };
+    let status = head.get(9..12).map(String::from_utf8_lossy).unwrap_or_default();
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for field in fields(head) {
+        let (name, value) = &field;
+        let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let is_known = || kept.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let is_harmless = || value.len() <= VALUE_MAX && !value.contains(char::is_control);
+        let is_new_framing = is(&FRAMING) && kept.last() != Some(&field) && kept.len() < FIELDS_MAX;
+        if is_new_framing || is(&OTHERS) && is_harmless() && !is_known() {
+            kept.push(field);
+        }
+    }
+    let lines: String = kept.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
+    format!("{version} {status}\r\n{lines}\r\n")
+}
+
 /// The value of a field of a head, as far as the head has arrived; of a line that is not whole, nothing is known.
-pub(super) fn field<'a>(input: &'a [u8], name: &str) -> Option<&'a str> {
+pub(super) fn field(input: &[u8], name: &str) -> Option<String> {
     let head = input.get(..end_of_head(input).unwrap_or(input.len()))?;
-    let whole_lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
-    whole_lines.skip(1).find_map(|line| {
-        let (key, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-        key.trim_end().eq_ignore_ascii_case(name).then_some(value.trim())
-    })
+    fields(head).into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// Names and values in the whole lines after the first. A line that begins with a blank goes on with the one before it
+/// (RFC 9112 §5.2).
+fn fields(head: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(head);
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for line in text.split_inclusive('\n').skip(1).filter(|line| line.ends_with('\n')) {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        match fields.last_mut() {
+            Some((_, folded)) if line.starts_with([' ', '\t']) => {
+                if !folded.is_empty() {
+                    folded.push(' ');
+                }
+                folded.push_str(line.trim_matches(BLANKS));
+            }
+            _ => fields.push((name.trim_end_matches(BLANKS).to_owned(), value.trim_matches(BLANKS).to_owned())),
+        }
+    }
+    fields
 }
 
 /// Where the empty line ends; a bare line feed ends a line as well (RFC 9112 §2.2).
-fn end_of_head(input: &[u8]) -> Option<usize> {
+pub(super) fn end_of_head(input: &[u8]) -> Option<usize> {
     let mut rest = input;
     while rest.skip_until(b'\n').is_ok_and(|skipped| skipped > 0) {
         for empty_line in [&b"\r\n"[..], b"\n"] {
@@ -118,9 +163,38 @@ mod tests {
             assert_eq!(Head::of(input.as_bytes()), head, "{input:?}");
         }
     }
+
+    #[test]
+    fn only_what_matters_is_kept_of_a_head_however_it_is_written() {
+        for (head, kept) in [
+            ("HTTP/1.0 200 OK\nX: 1\n\n", "HTTP/1.0 200\r\n\r\n"),
+            (
+                "HTTP/1.7 413 \u{1}\r\nSet-Cookie: \u{1}\r\ncontent-length: 2\r\n\r\n",
+                "HTTP/1.1 413\r\ncontent-length: 2\r\n\r\n",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\n Content-Length: 1\r\n: x\r\nno colon\r\n Content-Length: 2\r\nContent-Length : 3\r\n\r\n",
+                "HTTP/1.1 200\r\nContent-Length: 3\r\n\r\n",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n\tchunked\r\nDate: a\u{7f}\r\nDATE: b\r\nDate: c\r\n\r\n",
+                "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nDATE: b\r\n\r\n",
+            ),
+            (
+                // What a strict reader refuses is still there to be refused.
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\nContent-Length: 3\u{1}\r\n\r\n",
+                "HTTP/1.1 200\r\nContent-Length: 2\r\nContent-Length: 3\u{1}\r\n\r\n",
+            ),
+        ] {
+            assert_eq!(canonical(head.as_bytes()), kept, "{head:?}");
+        }
+        let long = format!("HTTP/1.1 302 Found\r\nLocation: {}\r\n\r\n", "x".repeat(VALUE_MAX + 1));
+        assert_eq!(canonical(long.as_bytes()), "HTTP/1.1 302\r\n\r\n");
+    }
+
     #[test]
     fn a_field_is_found_in_the_whole_lines_that_have_arrived() {
-        let value = |input: &str| field(input.as_bytes(), "Retry-After").map(str::to_owned);
+        let value = |input: &str| field(input.as_bytes(), "Retry-After");
         assert_eq!(value("HTTP/1.1 503 X\r\nA: b\r\nretry-after:  5 \r\n").as_deref(), Some("5"));
         assert_eq!(value("HTTP/1.1 503 X\nRETRY-AFTER : 5\n\n").as_deref(), Some("5"));
         assert_eq!(value("HTTP/1.1 503 X\r\n\u{7}\r\nRetry-After: 5\r\n").as_deref(), Some("5"));

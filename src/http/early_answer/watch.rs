@@ -1,5 +1,6 @@
 //! The watch above TLS: the only sender. It looks for an answer while the body is sent, and puts interim answers right.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,24 +10,39 @@ use ureq::{Error, Timeout};
 
 use super::exchange::{Exchange, LONGEST};
 use super::head::{self, Head};
-use super::line::{UNREAD_MAX, pause};
+use super::line::pause;
 use super::socket::LOOK;
 
-#[derive(Debug)]
+/// No more than this is read of a head, or ahead of the end of the body.
+const HEAD_MAX: usize = 256 * 1024;
+
 pub(super) struct Watch {
     inner: Box<dyn Transport>,
     exchange: Arc<Exchange>,
-    /// Whether ureq has begun to wait for the answer itself.
-    awaits_answer: bool,
+    /// What has arrived: as it came, until the head is whole.
+    input: Vec<u8>,
+    /// How much of the input was taken already.
+    taken: usize,
+    /// Whether ureq could do anything with the input the last time.
+    is_progressing: bool,
+    /// Whether the server has asked for the body.
+    is_invited: bool,
 }
 
 impl Watch {
     pub(super) fn new(inner: Box<dyn Transport>, exchange: Arc<Exchange>) -> Self {
-        Watch { inner, exchange, awaits_answer: false }
+        Watch { inner, exchange, input: Vec::new(), taken: 0, is_progressing: false, is_invited: false }
     }
 
-    fn input(&mut self) -> &[u8] {
-        self.inner.buffers().input()
+    fn read(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let result = self.inner.await_input(timeout);
+        let buffers = self.inner.buffers();
+        self.input.drain(..self.taken);
+        self.taken = 0;
+        self.input.extend_from_slice(buffers.input());
+        let length = buffers.input().len();
+        buffers.input_consume(length);
+        result
     }
 
     /// Takes in what has arrived and decides whether it ends the sending. An early 2xx does not, unless sending has
@@ -47,10 +63,10 @@ impl Watch {
             if ends {
                 self.exchange.stop_sending();
             }
-            if ends || self.input().len() >= UNREAD_MAX {
+            if ends || self.input().len() >= HEAD_MAX {
                 return Ok(());
             }
-            match self.inner.await_input(look) {
+            match self.read(look) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -59,16 +75,18 @@ impl Watch {
         }
     }
 
-    /// Drops every complete interim answer from the input (RFC 9110 §15.2 lets a client ignore them), since ureq
-    /// takes one that bears a header for the end of the exchange; returns what comes after them.
+    /// Drops every complete interim answer from the input (RFC 9110 §15.2 lets a client ignore them); returns what comes
+    /// after them.
     fn next_head(&mut self) -> Head {
         loop {
             match Head::of(self.input()) {
-                Head::Interim { length, .. } => self.inner.buffers().input_consume(length),
+                Head::Interim { status, length } => {
+                    self.is_invited |= status == 100;
+                    self.taken += length;
+                }
                 head => {
                     if let Head::Final(status) = head {
-                        let retry_after = head::field(self.inner.buffers().input(), "Retry-After");
-                        self.exchange.set_told(status, retry_after);
+                        self.exchange.set_told(status, None);
                     }
                     return head;
                 }
@@ -76,67 +94,68 @@ impl Watch {
         }
     }
 
+    /// Reads until there is enough of a head, or as much as is ever read of one.
+    fn await_head(&mut self, timeout: NextTimeout, is_enough: fn(&Watch, &Head) -> bool) -> Result<Head, Error> {
+        let started = Instant::now();
+        let mut has_read = false;
+        loop {
+            let head = self.next_head();
+            if is_enough(self, &head) || self.input().len() >= HEAD_MAX {
+                return Ok(head);
+            }
+            // Interim answers may come without end.
+            if has_read {
+                pause(started);
+            }
+            has_read = true;
+            if !self.read(timeout)? {
+                return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+            }
+        }
+    }
+
     /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
     /// or after a refusal believes that it does: on its own it would look at half a head again and again.
     fn await_continue(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let started = Instant::now();
-        self.exchange.line().set_deadline(Some(started + (*timeout.after).min(LONGEST)));
-        let mut has_read = false;
-        loop {
-            match Head::of(self.input()) {
-                Head::Interim { status, length } => {
-                    self.inner.buffers().input_consume(length);
-                    if status == 100 {
-                        break;
-                    }
-                }
-                Head::Incomplete if self.input().len() < UNREAD_MAX => {
-                    // Other interim answers may come without end.
-                    if has_read {
-                        pause(started);
-                    }
-                    has_read = true;
-                    match self.inner.await_input(timeout) {
-                        Ok(true) => {}
-                        Ok(false) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
-                        Err(Error::Timeout(_)) => break,
-                        Err(error) => return Err(error),
-                    }
-                }
-                Head::Incomplete | Head::Final(_) | Head::NotHttp => break,
-            }
-        }
+        self.exchange.line().set_deadline(Some(Instant::now() + (*timeout.after).min(LONGEST)));
+        let waited = self.await_head(timeout, |watch, head| watch.is_invited || *head != Head::Incomplete);
         self.exchange.line().set_deadline(None);
+        match waited {
+            Ok(_) | Err(Error::Timeout(_)) => {}
+            Err(error) => return Err(error),
+        }
         // A refusal that came with it: the body must not be sent.
         self.look(false)?;
         Err(Error::Timeout(Timeout::Await100))
     }
 
-    /// Waits for input of the answer, past the interim ones.
+    /// Waits for the whole head of the answer, past the interim ones, and puts one in its place that ureq can parse.
     fn await_answer(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        if !self.awaits_answer {
-            self.awaits_answer = true;
-            self.exchange.limit_answer(*timeout.after);
-            // What came while the request was sent is handed over as it is; ureq would wait for more.
-            if self.next_head() != Head::Incomplete {
+        self.exchange.limit_answer(*timeout.after);
+        let head = self.await_head(timeout, |watch, head| match head {
+            Head::Final(_) => head::end_of_head(watch.input()).is_some(),
+            _ => *head == Head::NotHttp,
+        });
+        if let Head::Final(status) = Head::of(self.input()) {
+            self.exchange.set_told(status, head::field(self.input(), "Retry-After"));
+        }
+        let problem = match (head?, head::end_of_head(self.input())) {
+            (Head::NotHttp, _) => "what the server sent is no HTTP/1 answer",
+            (_, None) => "the head of the answer is longer than 256 KiB",
+            (_, Some(length)) => {
+                let canonical = head::canonical(self.input().get(..length).unwrap_or_default());
+                self.input.splice(..self.taken + length, canonical.into_bytes());
+                self.taken = 0;
                 return Ok(true);
             }
-        }
-        let started = Instant::now();
-        loop {
-            let more = self.inner.await_input(timeout)?;
-            if !more || self.next_head() != Head::Incomplete || self.input().len() >= UNREAD_MAX {
-                return Ok(more);
-            }
-            // Interim answers may come without end.
-            pause(started);
-        }
+        };
+        Err(io::Error::new(ErrorKind::InvalidData, problem).into())
     }
 }
 
 impl Transport for Watch {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
+        self
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
@@ -169,7 +188,7 @@ impl Transport for Watch {
         match timeout.reason {
             Timeout::Await100 => self.await_continue(timeout),
             Timeout::RecvResponse => self.await_answer(timeout),
-            _ => self.inner.await_input(timeout),
+            _ => self.read(timeout),
         }
     }
 
@@ -179,6 +198,43 @@ impl Transport for Watch {
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
+    }
+}
+
+/// Output goes straight to the transport below; input is the watch's own.
+impl Buffers for Watch {
+    fn output(&mut self) -> &mut [u8] {
+        self.inner.buffers().output()
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.inner.buffers().tmp_and_output()
+    }
+
+    fn input(&self) -> &[u8] {
+        self.input.get(self.taken..).unwrap_or_default()
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        // Nothing is appended but by the watch.
+        &mut []
+    }
+
+    fn input_appended(&mut self, _: usize) {}
+
+    fn input_consume(&mut self, amount: usize) {
+        self.is_progressing = amount > 0;
+        self.taken = self.input.len().min(self.taken + amount);
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.is_progressing && !self.input().is_empty()
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
     }
 }
 
@@ -284,6 +340,8 @@ mod tests {
         });
         watch.transmit_output(0, timeout(Timeout::Global)).unwrap();
         assert!(exchange.is_answered() && exchange.line().queue.is_empty());
+        assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
+        assert_eq!(watch.buffers().input(), b"HTTP/1.1 403\r\nRetry-After: 7\r\n\r\n");
         assert_eq!(exchange.told().retry_after.as_deref(), Some("7"));
         sign.join().unwrap();
     }

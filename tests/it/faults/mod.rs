@@ -13,6 +13,6 @@ mod odd_answers;
 mod proxy;
 #[cfg(unix)]
 mod stopped;
-mod unreadable_refusals;
+mod unreadable_heads;
 mod waiting;
 mod while_sending;

@@ -1,8 +1,9 @@
-//! The server refuses in a head that a strict parser does not take, or that never ends: its status counts all the same.
+//! Answers in a head that a strict parser does not take: its words and ids are read as curl reads them. Of one that never
+//! ends, the status counts.
 
 use std::time::Duration;
 
-use mendix_deploy::{ErrorKind, Retry};
+use mendix_deploy::{ErrorKind, JobStatus, Retry};
 
 use super::caller::Caller;
 use super::early_answers::trusting;
@@ -11,7 +12,7 @@ use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, go_ahead, write};
 
 /// Uploads to a server that refuses by `refusal`, while the body is sent and after it.
 #[track_caller]
-fn rejected_with_413(refusal: &[Step], answer_within: Duration) {
+fn rejected_with_413(refusal: &[Step], answer_within: Duration, code: Option<&str>) {
     let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], refusal, &[Step::Hold]].concat();
     let late = [&[Step::Request], refusal].concat();
     for (script, size) in [(early, 64 * MIB), (late, 100 * KIB)] {
@@ -21,31 +22,105 @@ fn rejected_with_413(refusal: &[Step], answer_within: Duration) {
                 client.with_response_timeout(answer_within).with_retry(Retry::default().with_attempts(2))
             });
             let outcome = caller.upload(Package::sparse(size));
-            assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(413), "{outcome:?}");
+            let error = outcome.error(ErrorKind::Rejected);
+            assert_eq!((error.status(), error.code()), (Some(413), code), "{outcome:?}");
             assert!(outcome.took < answer_within + Duration::from_secs(2), "{outcome:?}");
             assert_eq!(server.stop().connections, 1);
         }
     }
 }
 
-#[test]
-fn a_refusal_whose_head_cannot_be_parsed_counts_by_its_status() {
-    for fields in [
+/// Heads that ureq's parser does not take, and curl does: the rest of the status line, then fields.
+fn odd_heads() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let fields = [
         "X-Many: 1\r\n".repeat(200),
         "Set-Cookie: a=b; Path=/\r\n".repeat(2000),
         format!("X-Large: {}\r\n", "x".repeat(70 << 10)),
-        "X-Folded: a\r\n  b\r\n".to_owned(),
+        format!("Location: /{}\r\n", "x".repeat(70 << 10)),
+        format!("{}: 1\r\n", "X".repeat(70 << 10)),
+        "X-Folded: a\r\n  b\r\n\tContent-Length: 7\r\n".to_owned(),
+        " X-Leading: a\r\n".to_owned(),
         ": no name\r\n".to_owned(),
-        "X-Blank : a\r\n".to_owned(),
-    ] {
-        let refusal = format!("HTTP/1.1 413 Too Large\r\n{fields}Content-Length: 2\r\n\r\nno");
-        rejected_with_413(&[write(refusal)], Duration::from_secs(5));
+        "no colon\r\n".to_owned(),
+        "X-Blank : a\r\nX Two: b\r\n".to_owned(),
+        "Set-Cookie: a=\u{1}\r\nX-Null: \0\r\nX-Escape\u{1b}[2J: \u{7f}\r\n".to_owned(),
+        "X-Bare: a\rb\r\nX-Line: c\nX-Name\u{e9}\u{1f4a9}: d\r\n".to_owned(),
+        "Date: \u{1}\r\nRetry-After: \u{2}\r\nLocation: \u{3}\r\nContent-Encoding: \u{4}\r\n".to_owned(),
+    ];
+    let mut heads: Vec<_> = fields.map(|fields| (b"".to_vec(), fields.into_bytes())).into();
+    heads.push((b" So\x01 So\xff".to_vec(), b"X-Latin: \xe9\r\nX-\xe9: 1\r\n".to_vec()));
+    heads.push((b" ".to_vec(), b"Content-Length : ".to_vec()));
+    heads
+}
+
+/// A whole answer with such a head, its body in each of the three framings by turns.
+fn odd_answers<'a>(status: &'a str, body: &'a str) -> impl Iterator<Item = Step> + 'a {
+    let chunked = format!("Transfer-Encoding:\r\n chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let framed = [format!("Content-Length: {}\r\n\r\n{body}", body.len()), chunked, format!("\r\n{body}")];
+    odd_heads().into_iter().enumerate().map(move |(turn, (reason, fields))| {
+        // The last head ends in the middle of a length.
+        let framed =
+            if fields.ends_with(b": ") { format!("{}\r\n\r\n{body}", body.len()) } else { framed[turn % 3].clone() };
+        let line = [b"HTTP/1.1 ", status.as_bytes(), &reason, b"\r\n"].concat();
+        write([&line[..], &fields, framed.as_bytes()].concat())
+    })
+}
+
+#[test]
+fn the_words_of_a_refusal_are_read_behind_a_head_of_any_kind() {
+    for refusal in odd_answers("413", r#"{"errorCode":"TOO LARGE","errorMessage":"no"}"#) {
+        rejected_with_413(&[refusal], Duration::from_secs(5), Some("TOO LARGE"));
     }
 }
 
-/// What is left of an answer whose head cannot be parsed: its status, and `Retry-After` if it has arrived.
 #[test]
-fn a_retry_after_in_a_head_that_cannot_be_parsed_is_heeded() {
+fn the_ids_of_an_acceptance_are_read_behind_a_head_of_any_kind() {
+    for (turn, acceptance) in odd_answers("200", IDS).enumerate() {
+        let early = vec![Step::Head, go_ahead(), Step::Body(KIB), acceptance.clone(), Step::RestOfBody];
+        for script in [early, vec![Step::Request, acceptance.clone()]] {
+            let server = PLAIN_AND_TLS[turn % 2](vec![script]);
+            Caller::of(&server).with(trusting).upload(Package::sparse(2 * MIB)).ok();
+            assert_eq!(server.stop().connections, 1);
+        }
+    }
+}
+
+#[test]
+fn the_status_of_a_job_is_read_behind_a_head_of_any_kind() {
+    for (turn, answer) in odd_answers("200", r#"{"Status":"Completed"}"#).enumerate() {
+        let server = PLAIN_AND_TLS[turn % 2](vec![vec![Step::Request, answer]]);
+        let once = Caller::of(&server).with(trusting).with(|client| client.with_retry(Retry::never()));
+        assert_eq!(once.status().ok(), JobStatus::Completed);
+    }
+}
+
+/// Where a body ends is nothing to guess: of these answers the status counts, and no more.
+#[test]
+fn a_framing_that_can_be_read_in_two_ways_leaves_the_status_alone() {
+    for framing in [
+        "Content-Length: 33\r\nContent-Length: 1\r\n",
+        "Content-Length: 33\r\nX: y\r\nContent-Length : 034\r\n",
+        "Content-Length: 33, 34\r\n",
+        "Content-Length: 33\u{1}\r\n",
+        "Content-Length: 3\r\n 3\r\n",
+        "Content-Length: +33\r\n",
+        "Content-Length:\r\n",
+        "Content-Length: 33\rX: y\r\n",
+    ] {
+        for (status, kind) in [("200", ErrorKind::Unknown), ("403", ErrorKind::Rejected)] {
+            let server =
+                Server::start([vec![Step::Request, write(format!("HTTP/1.1 {status} X\r\n{framing}\r\n{IDS}"))]]);
+            let outcome = Caller::of(&server).upload(Package::small());
+            let error = outcome.error(kind);
+            assert_eq!(error.status(), status.parse().ok(), "{framing:?}: {error}");
+            assert!(error.to_string().contains("could not be read"), "{framing:?}: {error}");
+            assert_eq!(server.stop().connections, 1);
+        }
+    }
+}
+
+#[test]
+fn a_retry_after_in_a_head_of_any_kind_is_heeded() {
     let unreadable = "X-Folded: a\r\n  b\r\n".repeat(2);
     for (before, after) in [("", unreadable.as_str()), (unreadable.as_str(), "")] {
         let busy = format!("HTTP/1.1 429 Later\r\n{before}RETRY-AFTER: 7200\r\n{after}Content-Length: 0\r\n\r\n");
@@ -55,11 +130,6 @@ fn a_retry_after_in_a_head_that_cannot_be_parsed_is_heeded() {
                 let outcome = Caller::of(&server).with(trusting).upload(Package::small());
                 let error = outcome.error(ErrorKind::Rejected);
                 assert_eq!((error.status(), error.retry_after()), (Some(429), Some(Duration::from_secs(7200))));
-                assert!(error.to_string().contains("the rest of the answer could not be read"), "{error}");
-                assert!(
-                    format!("{error:?}").contains("caused by: the answer could not be read to its end"),
-                    "{error:?}"
-                );
                 assert_eq!(outcome.retries(), 0);
 
                 let server = start(vec![vec![Step::Request, write(busy.clone())]]);
@@ -69,13 +139,20 @@ fn a_retry_after_in_a_head_that_cannot_be_parsed_is_heeded() {
             }
         }
     }
-    // Only what has arrived as a whole counts: this may be the beginning of a longer wait.
-    let half = "HTTP/1.1 429 Later\r\nRetry-After: 1";
-    let server = Server::start([vec![Step::Request, write(half), Step::Hold]]);
-    let once = Caller::of(&server)
-        .with(|client| client.with_retry(Retry::never()).with_response_timeout(Duration::from_millis(200)));
-    let outcome = once.upload(Package::small());
-    assert_eq!(outcome.error(ErrorKind::Rejected).retry_after(), None);
+}
+
+#[test]
+fn of_a_head_that_never_ends_a_retry_after_counts_once_its_line_is_whole() {
+    for (half, wait) in [("Retry-After: 7200\r\nX-Half", Some(Duration::from_secs(7200))), ("Retry-After: 1", None)] {
+        let server = Server::start([vec![Step::Request, write(format!("HTTP/1.1 429 Later\r\n{half}")), Step::Hold]]);
+        let once = Caller::of(&server)
+            .with(|client| client.with_retry(Retry::never()).with_response_timeout(Duration::from_millis(200)));
+        let outcome = once.upload(Package::small());
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!((error.status(), error.retry_after()), (Some(429), wait));
+        assert!(error.to_string().contains("the rest of the answer could not be read"), "{error}");
+        assert!(format!("{error:?}").contains("caused by: the answer could not be read to its end"), "{error:?}");
+    }
 }
 
 #[test]
@@ -102,7 +179,7 @@ fn a_refusal_whose_head_never_ends_counts_by_its_status() {
         [write("HTTP/1.1 413 Too Large\r\n")].into_iter().chain(drip.into_iter().cycle().take(80)).collect();
     let held = [write("HTTP/1.1 413 Too Large\r\nX-Half: "), Step::Hold];
     for refusal in [&held[..], &drips] {
-        rejected_with_413(refusal, Duration::from_millis(300));
+        rejected_with_413(refusal, Duration::from_millis(300), None);
     }
 }
 
