@@ -9,7 +9,7 @@ use crate::credentials::ApiKey;
 use crate::error::Error;
 use crate::event::Seconds;
 use crate::http::Reply;
-use crate::json::{json_object, without_bom};
+use crate::json::{self, without_bom};
 use crate::text;
 
 /// Server text in a message is cut after so many bytes.
@@ -97,23 +97,26 @@ impl Refusal {
 
     /// The API's two shapes of an error body, or whatever a gateway in front of it said instead.
     pub(crate) fn of(body: &[u8], key: &ApiKey) -> Refusal {
-        let Some(object) = json_object(body) else {
-            return Refusal { code: None, text: excerpt(body, key) };
-        };
-        let inner = object.get("error").filter(|error| error.is_object()).unwrap_or(&object);
+        let inner = json::field(body, "error").filter(Value::is_object).map(|error| error.to_string());
+        let object = inner.as_ref().map_or(body, String::as_bytes);
         let field = |name: &str, newer: &str| {
-            let value = inner.get(name).or_else(|| inner.get(newer))?;
-            let text = shown(&plain(value)?, key);
+            let value = json::field(object, name).or_else(|| json::field(object, newer))?;
+            let text = shown(&plain(&value)?, key);
             (!text.is_empty()).then_some(text)
         };
         let code = field("errorCode", "code");
         let text = match (field("errorMessage", "message"), field("details", "detail")) {
             (Some(message), Some(details)) => format!("{message} ({details})"),
             (Some(text), None) | (None, Some(text)) => text,
-            (None, None) => shown(&object.to_string(), key),
+            (None, None) => decoded(body).map_or_else(|| excerpt(body, key), |object| shown(&object.to_string(), key)),
         };
         Refusal { code, text }
     }
+}
+
+/// JSON without the escapes that it need not have, in which a key could hide.
+fn decoded(body: &[u8]) -> Option<Value> {
+    std::str::from_utf8(without_bom(body)).ok()?.parse().ok()
 }
 
 /// A JSON value as somebody would write it: a string without its quotes, nothing for `null`.
@@ -167,7 +170,7 @@ pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{field, is_whole_object};
+    use crate::json::is_whole_object;
     use crate::random::{self, below};
 
     fn key() -> ApiKey {
@@ -268,10 +271,11 @@ mod tests {
                 assert!(!text.to_ascii_lowercase().contains("s3cret-key"), "{case}");
                 assert!(!text.chars().any(char::is_control), "{case}");
             }
-            let _ = field(&body, "JobId");
+            let _ = json::field(&body, "JobId");
             if is_whole_object(&body) {
-                // Broken text does not make an object less whole: bytes that are no UTF-8, or half a surrogate pair.
-                let mended = case.trim_start_matches('\u{feff}').replace("\\u", "u");
+                // Broken text does not make an object less whole: bytes that are no UTF-8, half a surrogate pair, control
+                // characters.
+                let mended = case.trim_start_matches('\u{feff}').replace("\\u", "u").replace(char::is_control, " ");
                 assert!(mended.parse::<Value>().is_ok_and(|value| value.is_object()), "{case}");
             }
         }

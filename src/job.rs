@@ -50,7 +50,7 @@ pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobStatus> {
     let key = &client.endpoint.api_key;
     let error = match reply.status {
-        200..=299 => match json::field(&reply.body, "Status") {
+        200..=299 => match json::text(&reply.body, "Status") {
             Some(status) if !status.is_empty() => return Ok(read_status(&status, key)),
             _ => unknown(app, job, &answer::no_use(reply, key)),
         },

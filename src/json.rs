@@ -1,36 +1,93 @@
-//! JSON that came from a server: leniently read.
+//! JSON that came from a server, read leniently: whatever nobody asks for decides nothing.
 
-use serde::de::IgnoredAny;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The text of a field of a JSON object, without regard to the case of its name: the specification itself spells
-/// `JobId` and `JobID`.
-pub(crate) fn field(body: &[u8], name: &str) -> Option<String> {
-    let object = json_object(body)?;
-    let mut found = None;
-    for (key, value) in object.as_object()? {
-        if key == name || (found.is_none() && key.eq_ignore_ascii_case(name)) {
-            found = Some(value);
+/// The value of a field of a JSON object, without regard to the case of its name if no field is spelled like it: the
+/// specification itself has both `JobId` and `JobID`. The object may be cut short behind the field.
+pub(crate) fn field(body: &[u8], name: &str) -> Option<Value> {
+    let body = readable(body);
+    let (name, mut found) = (name.as_bytes(), None);
+    for is_wanted in [&|key: &[u8]| key == name, &|key: &[u8]| key.eq_ignore_ascii_case(name)] as [Wanted<'_>; 2] {
+        // An error means that the field is no JSON, or that what comes behind it is none.
+        let _ = serde_json::Deserializer::from_slice(&body).deserialize_map(Find { is_wanted, found: &mut found });
+        if found.is_some() {
+            break;
         }
     }
-    Some(found?.as_str()?.trim().to_owned())
+    found
 }
 
-/// The body as a JSON object, if it is one. A byte order mark is ignored.
-pub(crate) fn json_object(body: &[u8]) -> Option<Value> {
-    let text = std::str::from_utf8(without_bom(body)).ok()?;
-    // Unlike serde_json's functions, this one is compiled in serde_json already.
-    text.parse().ok().filter(Value::is_object)
+/// The same for a field that is a text, without white space around it.
+pub(crate) fn text(body: &[u8], name: &str) -> Option<String> {
+    Some(field(body, name)?.as_str()?.trim().to_owned())
 }
 
 /// Whether `body` is a complete JSON object already, so that nothing of interest can follow.
 pub(crate) fn is_whole_object(body: &[u8]) -> bool {
-    let trimmed = body.trim_ascii_end();
-    trimmed.ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(without_bom(trimmed)).is_ok()
+    let trimmed = body.trim_ascii();
+    trimmed.ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(&readable(trimmed)).is_ok()
 }
 
 pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+/// Without a byte order mark, and with blanks for the control characters: within a text JSON allows none.
+fn readable(body: &[u8]) -> Vec<u8> {
+    without_bom(body).iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect()
+}
+
+type Wanted<'a> = &'a dyn Fn(&[u8]) -> bool;
+
+/// Keeps the value of the last field that is wanted, and skips the others whatever they hold.
+struct Find<'a> {
+    is_wanted: Wanted<'a>,
+    found: &'a mut Option<Value>,
+}
+
+impl<'de> Visitor<'de> for Find<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(is_wanted) = fields.next_key_seed(Key(self.is_wanted))? {
+            if is_wanted {
+                *self.found = Some(fields.next_value()?);
+            } else {
+                fields.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name is wanted. Read as bytes, since it may hold half an emoji.
+struct Key<'a>(Wanted<'a>);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<bool, D::Error> {
+        name.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<bool, E> {
+        Ok((self.0)(name))
+    }
 }
 
 #[cfg(test)]
@@ -39,19 +96,39 @@ mod tests {
 
     #[test]
     fn fields_are_found_in_any_case_and_must_be_text() {
-        let read = |body: &str| Some([field(body.as_bytes(), "PackageId")?, field(body.as_bytes(), "JobId")?]);
+        let read = |body: &str| Some([text(body.as_bytes(), "PackageId")?, text(body.as_bytes(), "JobId")?]);
         let both = Some(["p".to_owned(), "j".to_owned()]);
         assert_eq!(read(r#"{"extra":[1],"JobID":"j","PackageId":" p "}"#), both);
         assert_eq!(read(r#"{"jobId":"j","packageId":"p"}"#), both);
         assert_eq!(read(r#"{"JobID":"x","JobId":"j","PackageId":"p"}"#), both, "the documented spelling wins");
         assert_eq!(read("\u{feff}{\"PackageId\":\"p\",\"JobId\":\"j\"}"), both);
         assert_eq!(read(r#"{"PackageId":"p\u000b","JobId":"\u00a0j"}"#), both, "white space of any kind");
+        assert_eq!(read(r#"{"PackageId":"p","JobId":"j""#), both, "cut short behind them");
         for bad in ["", "null", "[]", "{}", "<html>", r#"{"PackageId":"p"}"#, r#"{"PackageId":"p","JobId":7}"#] {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert_eq!(read(r#"{"PackageId":"p","JobId":7,"JobiD":"j"}"#), None, "the documented one is no text");
-        assert_eq!(read(r#"{"PackageId":"p","JOBID":7,"jobid":"j"}"#), None, "the first one is no text");
-        assert_eq!(read(r#"{"PackageId":"p","JobId":"j""#), None, "cut short");
+        assert_eq!(read(r#"{"PackageId":"p","JobId":"j"#), None, "cut short within one");
+    }
+
+    #[test]
+    fn a_field_that_nobody_asks_for_may_hold_anything() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for other in [
+            r#""\ud83d.mda""#,
+            "1e999",
+            "-1E99999",
+            "\"raw\ttab, raw\nbreak, \u{1}\"",
+            &deep,
+            &deep.replace('[', r#"{"a":"#).replace(']', "}").replacen(r#"{"a":}"#, r#"{"a":0}"#, 1),
+        ] {
+            for name in ["Name", r"\udc00", "caf\u{e9}\u{1}", ""] {
+                let body = format!(r#"{{"{name}":{other},"Status":"Completed","{name}":{other}}}"#);
+                assert_eq!(text(body.as_bytes(), "Status").as_deref(), Some("Completed"), "{body}");
+                assert!(is_whole_object(body.as_bytes()), "{body}");
+            }
+        }
+        assert_eq!(text(b"{\"x\":\"\xff\",\"\xfe\":1,\"Status\":\"Running\"}", "Status").as_deref(), Some("Running"));
     }
 
     #[test]

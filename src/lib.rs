@@ -21,7 +21,6 @@ mod retry;
 mod status;
 mod text;
 mod upload;
-mod uploaded;
 mod wait;
 
 pub use client::Client;
@@ -31,6 +30,5 @@ pub use id::{AppId, JobId, PackageId};
 pub use job::job_status;
 pub use retry::Retry;
 pub use status::JobStatus;
-pub use upload::{Upload, upload_and_wait, upload_package};
-pub use uploaded::UploadedPackage;
+pub use upload::{Upload, UploadedPackage, upload_and_wait, upload_package};
 pub use wait::{Poll, wait_for_job};

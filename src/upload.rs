@@ -3,6 +3,7 @@
 mod multipart;
 mod package_file;
 mod progress;
+mod uploaded;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,8 +21,9 @@ use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
 use crate::retry::repeat;
 use crate::text;
-use crate::uploaded::UploadedPackage;
 use crate::wait::{Poll, wait_for_job};
+
+pub use uploaded::UploadedPackage;
 
 /// The documented limit is "1 GB"; read as the larger of the two usual meanings, so that the server decides.
 const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
@@ -211,22 +213,24 @@ impl Post<'_> {
     }
 
     fn read_ids(&self, reply: &Reply) -> Result<UploadedPackage> {
-        match UploadedPackage::read(&reply.body, &self.client.endpoint.api_key) {
-            Some(ids) if reply.request_was_whole => Ok(ids),
-            Some(ids) => {
-                let said = "the server accepted it, and the connection broke";
-                Err(self
-                    .unknown(SENT_IN_PART, said)
-                    .with_status(reply.status)
-                    .with_package(&ids.package_id)
-                    .with_job(&ids.job_id))
+        let key = &self.client.endpoint.api_key;
+        let (package, job) = uploaded::ids(&reply.body, key);
+        let how = match (&package, &job) {
+            (Some(package_id), Some(job_id)) if reply.request_was_whole => {
+                return Ok(UploadedPackage { package_id: package_id.clone(), job_id: job_id.clone() });
             }
-            None => {
-                let sent = if reply.request_was_whole { SENT } else { SENT_IN_PART };
-                let error = self.unknown(sent, &answer::no_use(reply, &self.client.endpoint.api_key));
-                Err(answer::because_cut_short(error.with_status(reply.status), reply))
-            }
+            (Some(_), Some(_)) => "the server accepted it, and the connection broke".to_owned(),
+            _ => answer::no_use(reply, key),
+        };
+        let sent = if reply.request_was_whole { SENT } else { SENT_IN_PART };
+        let mut error = answer::because_cut_short(self.unknown(sent, &how).with_status(reply.status), reply);
+        if let Some(package) = package {
+            error = error.with_package(&package).and(&format!("; package {package} is the one to look for"));
         }
+        if let Some(job) = job {
+            error = error.with_job(&job).and(&format!("; wait_for_job with job {job} tells how it ends"));
+        }
+        Err(error)
     }
 
     fn failed(&self, Failure { stage, cause }: Failure) -> Error {

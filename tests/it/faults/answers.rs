@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use mendix_deploy::{Error, ErrorKind, Retry};
+use mendix_deploy::{Error, ErrorKind, JobId, JobStatus, PackageId, Retry};
 
 use super::caller::{Caller, Outcome, fast_retry};
 use crate::package::{MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, write};
 
 /// The package was sent once, may exist, and the text says how to find out.
 #[track_caller]
@@ -205,6 +205,9 @@ fn any_2xx_with_both_ids_is_a_success() {
         r#"{"JobId":"j-1","PackageId":"p-1"}"#,
         r#"{"PackageId":"p-1","JobID":"j-1"}"#,
         r#"{"extra":{"deep":[1,null]},"PackageId":"p-1","Status":"Queued","JobId":"j-1","x":"é"}"#,
+        r#"{"Name":"\ud83d.mda","Size":1e999,"PackageId":"p-1","JobId":"j-1","\udc00":"\ud83d"}"#,
+        "{\"Note\":\"a raw\ttab\",\"PackageId\":\"p-1\",\"JobId\":\"j-1\"}",
+        &format!(r#"{{"Deep":{}{},"PackageId":"p-1","JobId":"j-1"}}"#, "[".repeat(200), "]".repeat(200)),
         "\u{feff} {\r\n\t\"PackageId\" : \"p-1\",\r\n\t\"JobId\" : \"j-1\"\r\n}\r\n",
     ] {
         for status in ["200 OK", "201 Created", "202 Accepted", "299 Odd"] {
@@ -212,5 +215,52 @@ fn any_2xx_with_both_ids_is_a_success() {
             let uploaded = Caller::of(&server).upload(Package::small()).ok();
             assert_eq!((uploaded.package_id.as_str(), uploaded.job_id.as_str()), ("p-1", "j-1"), "{status} {body}");
         }
+    }
+}
+
+#[test]
+fn an_id_that_came_alone_is_kept_and_the_text_says_what_it_is_good_for() {
+    for none in ["", r#","PackageId":null"#, r#","PackageId":17"#, r#","PackageId":"""#, r#","PackageId":"\ud83d""#] {
+        let server = Server::answering("200 OK", &format!(r#"{{"JobId":"j-1"{none}}}"#));
+        let outcome = Caller::of(&server).upload(Package::small());
+        let error = assert_outcome_open(&outcome, server);
+        assert_eq!((error.package_id(), error.job_id().map(JobId::as_str)), (None, Some("j-1")), "{none}");
+        assert!(error.to_string().contains("wait_for_job with job j-1"), "{error}");
+    }
+    let server = Server::answering("200 OK", r#"{"JobId":1e999,"PackageId":"p-1"}"#);
+    let outcome = Caller::of(&server).upload(Package::small());
+    let error = assert_outcome_open(&outcome, server);
+    assert_eq!((error.package_id().map(PackageId::as_str), error.job_id()), (Some("p-1"), None));
+    assert!(error.to_string().contains("package p-1 is the one to look for"), "{error}");
+    // Half an answer holds one whole id.
+    let half = write("HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n{\"JobId\":\"j-1\",\"PackageId\":\"66046953-ec");
+    let server = Server::start([vec![Step::Request, half]]);
+    let outcome = Caller::of(&server).upload(Package::small());
+    let error = assert_outcome_open(&outcome, server);
+    assert_eq!((error.package_id(), error.job_id().map(JobId::as_str)), (None, Some("j-1")));
+}
+
+#[test]
+fn the_status_of_a_job_is_read_beside_fields_that_nobody_needs() {
+    for body in [
+        r#"{"Status":"Completed","Name":"\ud83d.mda"}"#,
+        r#"{"Size":1e999,"Status":"Completed"}"#,
+        "{\"Name\":\"a\tb\",\"status\":\"Completed\"}",
+        &format!(r#"{{"Deep":{}1{},"Status":"Completed"}}"#, r#"{"a":"#.repeat(200), "}".repeat(200)),
+    ] {
+        let server = Server::answering("200 OK", body);
+        assert_eq!(Caller::of(&server).status().ok(), JobStatus::Completed, "{body}");
+    }
+}
+
+#[test]
+fn the_code_of_a_refusal_is_read_beside_fields_that_nobody_needs() {
+    for other in [r#""Name":"\ud83d""#, r#""Size":1e999"#, "\"Name\":\"a\tb\"", r#""details":"\udc00""#] {
+        let server =
+            Server::answering("403 No", &format!(r#"{{{other},"errorCode":"NOT ALLOWED","errorMessage":"no"}}"#));
+        let outcome = Caller::of(&server).upload(Package::small());
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!(error.code(), Some("NOT ALLOWED"), "{other}");
+        assert!(error.to_string().contains("403, NOT ALLOWED, no; "), "{error}");
     }
 }

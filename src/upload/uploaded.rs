@@ -1,0 +1,112 @@
+//! What an upload brings, read from the answer, and written as JSON.
+
+use std::collections::HashMap;
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::credentials::ApiKey;
+use crate::error::Error;
+use crate::id::{JobId, PackageId};
+use crate::json;
+
+/// What an upload brings: the package that is being made, and the job that makes it. In JSON it is spelled as the
+/// API spells it: `{"PackageId":"…","JobId":"…"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct UploadedPackage {
+    /// The package that the job will create.
+    pub package_id: PackageId,
+    /// The job to wait for.
+    pub job_id: JobId,
+}
+
+/// The ids of a success body, each on its own. A server that gives the key back as an id is not one whose ids can be shown.
+pub(super) fn ids(body: &[u8], key: &ApiKey) -> (Option<PackageId>, Option<JobId>) {
+    let id = |name| json::text(body, name).filter(|id| !key.is_in(id));
+    (id("PackageId").and_then(|id| id.try_into().ok()), id("JobId").and_then(|id| id.try_into().ok()))
+}
+
+impl Serialize for UploadedPackage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("UploadedPackage", 2)?;
+        fields.serialize_field("PackageId", &self.package_id)?;
+        fields.serialize_field("JobId", &self.job_id)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for UploadedPackage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = HashMap::<String, serde_json::Value>::deserialize(deserializer)?;
+        let id = |name| {
+            let text = fields.get(name).and_then(serde_json::Value::as_str);
+            text.ok_or_else(|| serde::de::Error::missing_field(name))
+        };
+        let custom = serde::de::Error::custom::<Error>;
+        Ok(UploadedPackage {
+            package_id: id("PackageId")?.parse().map_err(custom)?,
+            job_id: id("JobId")?.parse().map_err(custom)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str, key: &str) -> (Option<String>, Option<String>) {
+        let (package, job) = ids(body.as_bytes(), &ApiKey::new(key).unwrap());
+        (package.map(|id| id.to_string()), job.map(|id| id.to_string()))
+    }
+
+    #[test]
+    fn each_id_is_read_on_its_own_and_whole_or_not_at_all() {
+        let (package, job) = (Some("p".to_owned()), Some("j".to_owned()));
+        assert_eq!(read(r#"{"PackageId":"p","JobId":"j"}"#, "s3cret"), (package.clone(), job.clone()));
+        for none in [
+            "null",
+            "17",
+            "1e999",
+            r#""""#,
+            r#""../x""#,
+            r#""\ud800""#,
+            r#"["p"]"#,
+            r#"{"Id":"p"}"#,
+            "true",
+            r#""a b""#,
+        ] {
+            assert_eq!(
+                read(&format!(r#"{{"PackageId":{none},"JobId":"j"}}"#), "s3cret"),
+                (None, job.clone()),
+                "{none}"
+            );
+            assert_eq!(
+                read(&format!(r#"{{"JobId":{none},"PackageId":"p"}}"#), "s3cret"),
+                (package.clone(), None),
+                "{none}"
+            );
+        }
+        assert_eq!(read(r#"{"JobId":"j","PackageId":"p"#, "s3cret"), (None, job), "cut short");
+    }
+
+    #[test]
+    fn an_id_that_repeats_the_key_is_not_used_but_a_short_key_may_occur_in_one() {
+        let read = |key| read(r#"{"PackageId":"p-s3cret-key","JobId":"job-1"}"#, key);
+        assert_eq!((read("S3cret-Key").0, read("job-1").1), (None, None));
+        assert!(read("b").1.is_some() && read("s3cret").0.is_some());
+    }
+
+    #[test]
+    fn json_spells_it_as_the_api_does() {
+        let stored = r#"{"PackageId":"p","JobId":"j"}"#;
+        let both: UploadedPackage = serde_json::from_str(stored).unwrap();
+        assert_eq!((both.package_id.as_str(), both.job_id.as_str()), ("p", "j"));
+        assert_eq!(serde_json::to_string(&both).unwrap(), stored);
+        let more = r#"{"JobId":"j","Status":{"x":1},"PackageId":"p"}"#;
+        assert_eq!(serde_json::from_str::<UploadedPackage>(more).unwrap(), both, "other fields are ignored");
+        let error = serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p"}"#).unwrap_err();
+        assert!(error.to_string().contains("missing field `JobId`"), "{error}");
+        assert!(serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p","JobId":"../x"}"#).is_err());
+    }
+}
