@@ -48,7 +48,7 @@ fn deploy(client: &Client, app: &AppId, package: &Path, version: &str) -> anyhow
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mendix_deploy::emulator::Emulator;
+    use mendix_deploy::emulator::{Emulator, JobEnd};
 
     fn package() -> std::path::PathBuf {
         let unique = format!("xtask-{}-{:?}.mda", std::process::id(), std::thread::current().id());
@@ -74,7 +74,7 @@ mod tests {
     fn a_failed_job_fails_the_task_with_advice() {
         let emulator = Emulator::start().unwrap();
         emulator.complete_after_polls(1);
-        emulator.fail_jobs();
+        emulator.jobs_end(JobEnd::Failed);
         let package = package();
         let error = deploy(&emulator.client(), &"calc".parse().unwrap(), &package, "46").unwrap_err();
         assert_eq!(error.to_string(), "was the package built properly?");

@@ -32,23 +32,28 @@
 //! [`Emulator::url`], `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to [`Emulator::API_KEY`].
 
 mod api;
+mod fault;
 mod form;
+mod jobs;
 mod request;
 mod server;
-mod service;
+mod state;
 
 #[cfg(test)]
 mod raw;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fmt, io};
 
 use crate::client::Client;
+use jobs::Pace;
 use server::Server;
-use service::{NextAnswers, Pace, Service};
+use state::{State, lock};
 
-pub use service::Received;
+pub use fault::Fault;
+pub use jobs::JobEnd;
+pub use state::Received;
 
 /// A running Deploy API; see the [module](self). It stops, and closes its connections, when it is dropped.
 ///
@@ -56,28 +61,28 @@ pub use service::Received;
 pub struct Emulator {
     url: String,
     client: Client,
-    service: Arc<Service>,
+    state: Arc<Mutex<State>>,
     _server: Server,
 }
 
 impl Emulator {
     /// The only user name that is accepted.
-    pub const USERNAME: &'static str = service::USERNAME;
+    pub const USERNAME: &'static str = api::USERNAME;
     /// The only API key that is accepted.
-    pub const API_KEY: &'static str = service::API_KEY;
+    pub const API_KEY: &'static str = api::API_KEY;
 
     /// Starts on a free port of 127.0.0.1.
     ///
     /// # Errors
     /// When the port cannot be opened or the thread cannot be started.
     pub fn start() -> io::Result<Emulator> {
-        let service = Arc::new(Service::default());
-        let server = Server::start(&service)?;
+        let state = Arc::default();
+        let server = Server::start(&state)?;
         let url = format!("http://{}", server.address());
         let client = Client::new(Self::USERNAME, Self::API_KEY)
             .and_then(|client| client.with_base_url(&url))
             .map_err(io::Error::other)?;
-        Ok(Emulator { url, client, service, _server: server })
+        Ok(Emulator { url, client, state, _server: server })
     }
 
     /// The base URL, `http://127.0.0.1:54321`, for `with_base_url` or `MENDIX_DEPLOY_URL`.
@@ -91,57 +96,76 @@ impl Emulator {
     }
 
     /// Lets jobs end at their `polls`-th poll: `Queued` at the first, `Running` until then. The default is 3; with
-    /// 0 or 1 a job has ended at its first poll. Applies to jobs that are created afterwards.
+    /// 0 or 1 a job has ended at its first poll. Holds for all jobs that have not ended.
     pub fn complete_after_polls(&self, polls: u32) {
-        self.service.settings().pace = Pace::Polls(polls);
+        lock(&self.state).pace = Pace::Polls(polls);
     }
 
-    /// Lets jobs end a fixed time after their upload: `Queued` for a tenth of it, then `Running`. Applies to jobs
-    /// that are created afterwards.
+    /// Lets jobs end a fixed time after their upload: `Queued` for a tenth of it, then `Running`. Holds for all jobs that
+    /// have not ended.
     pub fn complete_after(&self, time: Duration) {
-        self.service.settings().pace = Pace::Time(time);
+        lock(&self.state).pace = Pace::Time(time);
     }
 
-    /// Lets jobs that are created afterwards end as `Failed`.
-    pub fn fail_jobs(&self) {
-        self.service.settings().fails = true;
+    /// How jobs end. The default is [`JobEnd::Completed`]. Holds for all jobs that have not ended.
+    pub fn jobs_end(&self, end: JobEnd) {
+        lock(&self.state).end = end;
+    }
+
+    /// Lets the next `times` uploads go wrong, after the faults that were asked for before.
+    ///
+    /// ```
+    /// use mendix_deploy::emulator::{Emulator, Fault};
+    /// use mendix_deploy::{ErrorKind, Upload, upload_package};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let emulator = Emulator::start()?;
+    /// emulator.fail_uploads(1, Fault::NoAnswer);
+    ///
+    /// # let path = std::env::temp_dir().join(format!("fault-{}.mda", std::process::id()));
+    /// # std::fs::write(&path, "a sample")?;
+    /// let error = upload_package(&emulator.client(), &"calc".parse()?, &path, &Upload::default()).unwrap_err();
+    /// # std::fs::remove_file(&path)?;
+    /// assert_eq!(error.kind(), ErrorKind::Unknown);
+    /// assert_eq!(emulator.uploads().len(), 1, "it was accepted, but who could know?");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fail_uploads(&self, times: u32, fault: Fault) {
+        lock(&self.state).upload_faults.push(times, fault);
+    }
+
+    /// Lets the next `times` polls go wrong, after the faults that were asked for before.
+    pub fn fail_polls(&self, times: u32, fault: Fault) {
+        lock(&self.state).poll_faults.push(times, fault);
     }
 
     /// Answers 401 from now on, whatever the credentials.
     pub fn refuse_credentials(&self) {
-        self.service.settings().refuses_credentials = true;
+        lock(&self.state).refuses_credentials = true;
     }
 
-    /// Answers the next `calls` calls with `status` and an `errorCode` and `errorMessage`, whatever they ask for, once
-    /// the whole request is read. A status that cannot end a call (not 200 to 599) is taken for 500.
-    pub fn answer_next(&self, calls: u32, status: u16) {
-        self.service.settings().next_answers = NextAnswers { calls, status: usable(status), at_once: false };
-    }
-
-    /// The same, but as soon as the head of the request is read, so that an upload is refused while it is sent.
-    pub fn refuse_next(&self, calls: u32, status: u16) {
-        self.service.settings().next_answers = NextAnswers { calls, status: usable(status), at_once: true };
+    /// Reads requests no faster than so many bytes per second, each connection for itself; 0, the default, is no limit.
+    /// The first few MiB are always fast, since the system takes them from the client and keeps them.
+    pub fn set_bandwidth(&self, bytes_per_second: u64) {
+        lock(&self.state).bandwidth = bytes_per_second;
     }
 
     /// Keeps the content of files of up to `bytes` bytes; of larger ones only the size. The default is
-    /// 1 MiB. Applies to uploads that begin afterwards.
+    /// 1 MiB. Holds for uploads that begin afterwards.
     pub fn keep_up_to(&self, bytes: u64) {
-        self.service.settings().keep = bytes;
+        lock(&self.state).keep = bytes;
     }
 
     /// What was accepted so far, in order.
     pub fn uploads(&self) -> Vec<Received> {
-        self.service.uploads()
+        lock(&self.state).uploads.clone()
     }
 
     /// How many requests were read so far, of any kind: refused and malformed ones too.
     pub fn requests(&self) -> usize {
-        self.service.requests()
+        lock(&self.state).requests
     }
-}
-
-fn usable(status: u16) -> u16 {
-    if (200..=599).contains(&status) { status } else { 500 }
 }
 
 impl fmt::Debug for Emulator {
@@ -192,49 +216,32 @@ mod tests {
     }
 
     #[test]
-    fn jobs_follow_the_settings_of_the_time_they_were_created() {
+    fn the_next_calls_fail_as_told_in_order_and_then_go_as_usual() {
         let emulator = Emulator::start().unwrap();
-        let job = || ask(&emulator, &upload("", &form("x"))).json["JobId"].as_str().unwrap().to_owned();
-        let by_polls = job();
-        emulator.complete_after_polls(0);
-        let at_once = job();
-        emulator.complete_after(Duration::from_secs(3600));
-        let by_time = job();
-        emulator.complete_after(Duration::ZERO);
-        emulator.fail_jobs();
-        let failing = job();
-        let status = |job: &str| ask(&emulator, &get_job("calc", job)).json["Status"].clone();
-        assert_eq!([(); 3].map(|()| status(&by_polls)), ["Queued", "Running", "Completed"]);
-        assert_eq!(status(&at_once), "Completed");
-        assert_eq!(status(&by_time), "Queued");
-        assert_eq!(status(&failing), "Failed");
-    }
-
-    #[test]
-    fn the_next_calls_are_answered_as_told_before_the_body_and_then_as_usual() {
-        let emulator = Emulator::start().unwrap();
-        emulator.refuse_next(2, 503);
+        emulator.fail_uploads(0, Fault::NoAnswer);
+        emulator.fail_uploads(1, Fault::StatusAtOnce(503));
+        emulator.fail_uploads(1, Fault::Status(99));
         let refused = ask(&emulator, &upload_head("", 1 << 30, ""));
         assert_eq!((refused.status, &refused.json["errorCode"]), (503, &"SERVICE UNAVAILABLE".into()));
-        assert_eq!(ask(&emulator, &get_job("calc", "j")).status, 503);
-        assert_eq!(ask(&emulator, &get_job("calc", "j")).status, 404);
-        emulator.answer_next(1, 99);
-        assert_eq!(ask(&emulator, &get_job("calc", "j")).status, 500, "99 is no status");
+        let body = form("x");
+        let after_the_body = ask(&emulator, &(upload_head("", body.len() as u64, "Expect: 100-continue\r\n") + &body));
+        let begin = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 ";
+        assert!(after_the_body.text.starts_with(begin), "99 is no status: {after_the_body:?}");
+        assert_eq!((emulator.uploads().len(), ask(&emulator, &upload("", &body)).status), (0, 200));
         emulator.refuse_credentials();
         let answer = ask(&emulator, &get_job("calc", "j"));
         assert!(answer.status == 401 && answer.text.contains("UNAUTHORIZED:Please provide"), "{answer:?}");
-        assert_eq!(emulator.requests(), 5);
+        assert_eq!(emulator.requests(), 4);
     }
 
     #[test]
-    fn an_answer_after_the_body_invites_and_reads_it_first() {
+    fn a_bandwidth_is_what_a_link_has() {
         let emulator = Emulator::start().unwrap();
-        emulator.answer_next(1, 500);
-        let body = form("x");
-        let head = upload_head("", body.len() as u64, "Expect: 100-continue\r\n");
-        let answer = ask(&emulator, &(head + &body));
-        assert!(answer.text.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 "), "{answer:?}");
-        assert!(emulator.uploads().is_empty());
+        emulator.set_bandwidth(10_000);
+        let begun = Instant::now();
+        assert_eq!(ask(&emulator, &upload("", &form(&"x".repeat(3000)))).status, 200);
+        assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+        assert_eq!(emulator.uploads().remove(0).size, 3000);
     }
 
     #[test]
@@ -263,7 +270,7 @@ mod tests {
     #[test]
     fn a_refused_client_that_goes_on_sending_still_gets_the_answer() {
         let emulator = Emulator::start().unwrap();
-        emulator.refuse_next(1, 403);
+        emulator.fail_uploads(1, Fault::StatusAtOnce(403));
         let mut stream = connect(&emulator);
         stream.write_all(upload_head("", 8 << 20, "").as_bytes()).unwrap();
         for _ in 0..8 {

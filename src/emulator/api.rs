@@ -1,16 +1,19 @@
 //! The two calls of the Deploy API v2: what a request asks for, and the answer.
 
 use std::io::{self, BufRead, Read, Write};
-use std::time::Instant;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
+use super::fault::Fault;
 use super::form;
 use super::request::{Head, Stop, refused};
-use super::service::Service;
+use super::state::{State, lock};
 use crate::http::reason;
 use crate::id::{AppId, JobId};
 
+pub(super) const USERNAME: &str = "richard.ford51@example.com";
+pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
 /// The longest body: the documented 1 GB for the file, read as GiB, and room for what is around it.
 const MAX_BODY: u64 = (1 << 30) + (1 << 20);
 /// A recorded answer of the real service, byte for byte.
@@ -21,32 +24,56 @@ pub(super) fn answer(
     head: &Head,
     body: &mut impl BufRead,
     mut client: impl Write,
-    service: &Service,
+    state: &Mutex<State>,
 ) -> Result<Value, Stop> {
-    if let Some(next) = service.take_next_answer() {
-        if !next.at_once {
-            invite(head, &mut client)?;
-            let mut body = body.take(head.content_length().unwrap_or(0));
-            io::copy(&mut body, &mut io::sink())?;
-            check_end(&body)?;
-        }
-        return Err(refused(next.status, "the emulator was told to answer so"));
-    }
     let route = Route::of(&head.path).ok_or_else(|| refused(404, "API not found"))?;
     if head.method != route.method() {
         return Err(refused(405, format!("only {} is allowed here", route.method())));
     }
-    if !service.accepts(head.only("Mendix-Username"), head.only("Mendix-ApiKey")) {
+    let fault = route.take_fault(&mut lock(state));
+    match fault {
+        Some(Fault::StatusAtOnce(status)) => return Err(told_to_answer(status)),
+        Some(Fault::Status(status)) => {
+            invite(head, &mut client)?;
+            let mut body = body.take(head.content_length().unwrap_or(0));
+            io::copy(&mut body, &mut io::sink())?;
+            check_end(&body)?;
+            return Err(told_to_answer(status));
+        }
+        Some(Fault::DisconnectAfter(bytes)) => {
+            if bytes > 0 {
+                invite(head, &mut client)?;
+            }
+            io::copy(&mut body.take(bytes.min(head.content_length().unwrap_or(0))), &mut io::sink())?;
+            return Err(hang_up());
+        }
+        Some(Fault::NoAnswer) | None => {}
+    }
+    if lock(state).refuses_credentials
+        || head.only("Mendix-Username") != Some(USERNAME)
+        || head.only("Mendix-ApiKey") != Some(API_KEY)
+    {
         return Err(refused(401, ""));
     }
-    match route {
-        Route::Upload(app) => upload(head, body, client, app, service),
+    let answer = match route {
+        Route::Upload(app) => upload(head, body, client, app, state)?,
         Route::Job(app, job) => {
-            let status = service.poll(&app, &job, Instant::now());
+            let status = lock(state).poll(&app, &job);
             let status = status.ok_or_else(|| refused(404, format!("app {app} has no job {job}")))?;
-            Ok(json!({ "Status": status }))
+            json!({ "Status": status })
         }
-    }
+    };
+    if fault.is_some() { Err(hang_up()) } else { Ok(answer) }
+}
+
+fn told_to_answer(status: u16) -> Stop {
+    let status = if (200..=599).contains(&status) { status } else { 500 };
+    refused(status, "the emulator was told to answer so")
+}
+
+/// Nothing is answered.
+fn hang_up() -> Stop {
+    Stop::Broken(io::ErrorKind::ConnectionAborted.into())
 }
 
 fn upload(
@@ -54,7 +81,7 @@ fn upload(
     body: &mut impl BufRead,
     mut client: impl Write,
     app: AppId,
-    service: &Service,
+    state: &Mutex<State>,
 ) -> Result<Value, Stop> {
     let name = package_name(&head.query)?;
     let length = head.content_length().ok_or_else(|| refused(411, "an upload needs a Content-Length"))?;
@@ -64,14 +91,14 @@ fn upload(
     let boundary = form::boundary(head.only("Content-Type"));
     let boundary = boundary.ok_or_else(|| refused(400, "Content-Type must be multipart/form-data with a boundary"))?;
     invite(head, &mut client)?;
-    let keep = service.settings().keep;
+    let keep = lock(state).keep;
     let mut body = body.take(length);
     let part = form::receive(&mut body, boundary, keep)?;
     check_end(&body)?;
     if part.size == 0 {
         return Err(refused(400, "the file is empty"));
     }
-    let (package, job) = service.record(app, name, part).map_err(|error| refused(500, error.to_string()))?;
+    let (package, job) = lock(state).record(app, name, part).map_err(|error| refused(500, error.to_string()))?;
     Ok(json!({ "PackageId": package, "JobId": job }))
 }
 
@@ -108,6 +135,13 @@ impl Route {
         match self {
             Route::Upload(_) => "POST",
             Route::Job(..) => "GET",
+        }
+    }
+
+    fn take_fault(&self, state: &mut State) -> Option<Fault> {
+        match self {
+            Route::Upload(_) => state.upload_faults.take(),
+            Route::Job(..) => state.poll_faults.take(),
         }
     }
 }

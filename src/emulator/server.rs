@@ -3,13 +3,13 @@
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::api;
 use super::request::{self, Stop};
-use super::service::Service;
+use super::state::{State, lock};
 
 /// A client that sends nothing for this long is gone.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,14 +35,14 @@ struct Connections {
 }
 
 impl Server {
-    pub(super) fn start(service: &Arc<Service>) -> io::Result<Self> {
+    pub(super) fn start(state: &Arc<Mutex<State>>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let connections = Arc::new(Connections::default());
-        let (service, shared) = (Arc::clone(service), Arc::clone(&connections));
+        let (state, shared) = (Arc::clone(state), Arc::clone(&connections));
         let thread = thread::Builder::new()
             .name("mendix-deploy emulator".into())
-            .spawn(move || accept(listener.incoming(), &shared, &service))?;
+            .spawn(move || accept(listener.incoming(), &shared, &state))?;
         Ok(Server { address, connections, thread: Some(thread) })
     }
 
@@ -65,20 +65,20 @@ impl Drop for Server {
 
 impl Connections {
     fn add(&self, stream: &Arc<TcpStream>) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.open);
         open.retain(|stream| stream.strong_count() > 0);
         open.push(Arc::downgrade(stream));
     }
 
     fn shut_down(&self) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = lock(&self.open);
         for stream in open.iter().filter_map(Weak::upgrade) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
-fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &Connections, service: &Service) {
+fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &Connections, state: &Mutex<State>) {
     thread::scope(|scope| {
         for stream in incoming {
             let stream = stream.map(Arc::new);
@@ -90,22 +90,22 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
             }
             match stream {
                 // Without a thread there is nobody to answer; the connection is closed.
-                Ok(stream) => drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, service))),
+                Ok(stream) => drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, state))),
                 Err(_) => thread::sleep(ACCEPT_PAUSE),
             }
         }
     });
 }
 
-fn serve(mut stream: &TcpStream, service: &Service) -> io::Result<()> {
+fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-    let mut input = BufReader::with_capacity(256 << 10, stream);
+    let mut input = BufReader::with_capacity(256 << 10, Link { stream, state });
     let head = request::read(&mut input);
     if !matches!(head, Err(Stop::Broken(_))) {
-        service.count_request();
+        lock(state).requests += 1;
     }
-    let answer = head.and_then(|head| api::answer(&head, &mut input, stream, service));
+    let answer = head.and_then(|head| api::answer(&head, &mut input, stream, state));
     let (status, body) = match answer {
         Ok(body) => (200, body.to_string()),
         Err(Stop::Refused { status, message }) => (status, api::error_body(status, &message)),
@@ -120,6 +120,26 @@ fn serve(mut stream: &TcpStream, service: &Service) -> io::Result<()> {
     Ok(())
 }
 
+/// The way to the emulator: what arrives is read as fast as the bandwidth allows.
+struct Link<'a> {
+    stream: &'a TcpStream,
+    state: &'a Mutex<State>,
+}
+
+impl Read for Link<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let bandwidth = lock(self.state).bandwidth;
+        if bandwidth == 0 {
+            return self.stream.read(buf);
+        }
+        // As much as comes in a tenth of a second, so that it comes steadily.
+        let most = usize::try_from(bandwidth / 10).unwrap_or(usize::MAX).max(1).min(buf.len());
+        let n = self.stream.read(buf.get_mut(..most).unwrap_or_default())?;
+        thread::sleep(Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / bandwidth));
+        Ok(n)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
@@ -128,12 +148,12 @@ mod tests {
 
     #[test]
     fn accepting_stops_even_if_no_connection_can_be_had() {
-        let (connections, service) = (Connections::default(), Service::default());
+        let (connections, state) = (Connections::default(), Mutex::default());
         connections.stopped.store(true, Ordering::SeqCst);
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || {
             let too_many_open_files = std::iter::repeat_with(|| Err(io::Error::other("too many open files")));
-            accept(too_many_open_files, &connections, &service);
+            accept(too_many_open_files, &connections, &state);
             done.send(()).unwrap();
         });
         assert_eq!(is_done.recv_timeout(Duration::from_secs(5)), Ok(()));

@@ -7,6 +7,7 @@ mod dependency;
 mod examples;
 mod faults;
 mod main_job;
+mod outcomes;
 mod package;
 mod security;
 mod server;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mendix_deploy::emulator::Emulator;
+use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{
     AppId, Client, ErrorKind, Event, JobId, JobStatus, Poll, Retry, Upload, job_status, upload_and_wait,
     upload_package, wait_for_job,
@@ -121,7 +121,7 @@ fn a_wait_that_ran_out_is_resumed_with_the_job_of_its_error() {
 fn a_failed_job_is_an_error_of_the_wait_and_a_status_of_a_look() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
-    emulator.fail_jobs();
+    emulator.jobs_end(JobEnd::Failed);
     let file = Package::named("x.mda", b"PK");
     let error = upload_and_wait(&emulator.client(), &app(), &file, &Upload::default(), &quick()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::JobFailed);
@@ -135,13 +135,13 @@ fn refusals_say_what_they_usually_mean() {
     let emulator = Emulator::start().unwrap();
     let file = Package::named("x.mda", b"PK");
     for (status, means) in [(401, "API key is wrong"), (403, "API Rights"), (404, "subdomain"), (413, "1 GB")] {
-        emulator.answer_next(1, status);
+        emulator.fail_uploads(1, Fault::Status(status));
         let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(status)));
         assert!(error.to_string().contains(means), "{error}");
         assert!(!error.may_have_been_accepted() && !error.is_transient());
     }
-    emulator.answer_next(1, 400);
+    emulator.fail_uploads(1, Fault::Status(400));
     let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
     assert!(error.to_string().ends_with("400, BAD REQUEST, the emulator was told to answer so"), "{error}");
     assert!(emulator.uploads().is_empty());
@@ -153,7 +153,7 @@ fn refusals_say_what_they_usually_mean() {
 #[test]
 fn what_was_not_accepted_is_tried_again_and_shown() {
     let emulator = Emulator::start().unwrap();
-    emulator.refuse_next(2, 503);
+    emulator.fail_uploads(2, Fault::StatusAtOnce(503));
     let file = Package::named("x.mda", b"PK");
     let (client, lines) = watched(emulator.client());
     let client = client.with_retry(Retry::default().with_first_wait(Duration::from_millis(2)));
@@ -170,7 +170,7 @@ fn a_look_at_a_job_is_repeated_when_the_server_is_busy() {
     emulator.complete_after_polls(1);
     let file = Package::named("x.mda", b"PK");
     let job = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap().job_id;
-    emulator.answer_next(2, 503);
+    emulator.fail_polls(2, Fault::Status(503));
     let client = emulator.client().with_retry(Retry::default().with_first_wait(Duration::from_millis(2)));
     assert_eq!(job_status(&client, &app(), &job).unwrap(), JobStatus::Completed);
     assert_eq!(emulator.requests(), 4);
@@ -194,10 +194,10 @@ fn repeating_what_is_transient_never_uploads_twice() {
 fn a_server_error_brings_the_servers_code() {
     let emulator = Emulator::start().unwrap();
     let file = Package::named("x.mda", b"PK");
-    emulator.answer_next(1, 500);
+    emulator.fail_uploads(1, Fault::Status(500));
     let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
     assert_eq!((error.status(), error.code()), (Some(500), Some("INTERNAL SERVER ERROR")));
-    emulator.answer_next(1, 502);
+    emulator.fail_polls(1, Fault::Status(502));
     let client = emulator.client().with_retry(Retry::never());
     let error = job_status(&client, &app(), &"j-1".parse().unwrap()).unwrap_err();
     assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Unknown, Some(502), Some("BAD GATEWAY")));
@@ -229,7 +229,7 @@ fn a_wait_for_a_job_that_never_shows_does_not_say_that_it_goes_on() {
 fn an_unknown_outcome_is_not_tried_again() {
     let emulator = Emulator::start().unwrap();
     let file = Package::named("x.mda", b"PK");
-    emulator.answer_next(1, 500);
+    emulator.fail_uploads(1, Fault::Status(500));
     let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert!(error.may_have_been_accepted() && !error.is_transient());
