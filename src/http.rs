@@ -8,14 +8,12 @@ mod retry_after;
 mod tls;
 
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody};
 
-use early_answer::{Exchange, LONGEST, Told};
+use early_answer::{Exchange, LONGEST, State};
 use failure::{BodyError, plain_cause};
 
 use crate::base_url::BaseUrl;
@@ -85,7 +83,7 @@ pub(crate) struct Reply {
 /// Sends one request on a connection of its own and reads the answer. Blocks for at most the connect limit twice,
 /// the body as long as it keeps moving, and the answer limit.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
-    let exchange = Arc::new(Exchange::default());
+    let exchange = Exchange::default();
     let proxy = connecting::proxy(&endpoint.base_url)?;
     let whole_length = request.body.as_ref().map_or(0, |body| body.length);
     let agent = agent(endpoint, &request, proxy.clone(), &exchange);
@@ -102,15 +100,15 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
         target: text(header::LOCATION).and_then(origin),
-        ..reply(response.status().as_u16(), text(header::RETRY_AFTER), &exchange, whole_length)
+        ..reply(response.status().as_u16(), text(header::RETRY_AFTER), &exchange.lock(), whole_length)
     };
     let mut body = response.into_body().into_reader();
     if reply.status >= 300 {
-        exchange.limit_answer(REFUSAL_LIMIT);
+        exchange.lock().limit_answer(REFUSAL_LIMIT);
         if !has_an_end {
             // If this fails, the next read will as well.
             let _ = read_body(&mut body, 1, &mut reply.body);
-            exchange.limit_answer(MORE_WORDS_LIMIT);
+            exchange.lock().limit_answer(MORE_WORDS_LIMIT);
         }
     }
     let read = read_body(&mut body, BODY_MAX, &mut reply.body);
@@ -122,27 +120,30 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
 
 /// A status that came makes an answer, even if the rest of its head never came or is none that ureq can parse.
 fn with_status_alone(failure: Failure, exchange: &Exchange, whole_length: u64) -> Result<Reply, Failure> {
-    let Told { status, retry_after } = exchange.told();
-    if status < 200 || matches!(failure.stage, Stage::ReadingBody) {
+    let state = exchange.lock();
+    if state.status < 200 || matches!(failure.stage, Stage::ReadingBody) {
         return Err(failure);
     }
-    Ok(Reply { cut_short: Some(failure.cause), ..reply(status, retry_after.as_deref(), exchange, whole_length) })
+    Ok(Reply {
+        cut_short: Some(failure.cause),
+        ..reply(state.status, state.retry_after.as_deref(), &state, whole_length)
+    })
 }
 
 /// A reply of which nothing is known yet but its status and how long to wait.
-fn reply(status: u16, retry_after: Option<&str>, exchange: &Exchange, whole_length: u64) -> Reply {
+fn reply(status: u16, retry_after: Option<&str>, state: &State, whole_length: u64) -> Reply {
     Reply {
         status,
         retry_after: retry_after.and_then(|value| retry_after::parse(value, SystemTime::now())),
         target: None,
         body: Vec::new(),
         cut_short: None,
-        body_was_begun: exchange.has_begun_body(),
-        request_was_whole: exchange.handed.load(Ordering::Relaxed) == whole_length,
+        body_was_begun: state.body_read > 0,
+        request_was_whole: state.body_sent == whole_length,
     }
 }
 
-fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Arc<Exchange>) -> Agent {
+fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Exchange) -> Agent {
     let connect_limit = Some(in_range(endpoint.connect_timeout));
     let answer_limit = Some(in_range(request.answer_limit));
     let config = Agent::config_builder()
@@ -202,11 +203,11 @@ struct BodyReader<'a> {
 
 impl Read for BodyReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = if self.exchange.is_answered() {
+        let n = if self.exchange.lock().is_answered {
             usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
         } else {
             let n = self.source.read(buf).map_err(|error| io::Error::other(BodyError(error)))?;
-            self.exchange.read.fetch_add(n as u64, Ordering::Relaxed);
+            self.exchange.lock().body_read += n as u64;
             n
         };
         self.left = self.left.saturating_sub(n as u64);
@@ -240,14 +241,14 @@ fn failure(
         Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
     };
-    let stage = if !exchange.connected.load(Ordering::Relaxed) {
+    let stage = if !exchange.lock().is_connected {
         let (reason, hint, transient) = connecting::outlook(&error);
         let mut target = endpoint.base_url.authority().to_owned();
         if let Some(proxy) = proxy {
             target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
         }
         Stage::Connecting { target, reason, hint, transient }
-    } else if exchange.handed.load(Ordering::Relaxed) < whole_length {
+    } else if exchange.lock().body_sent < whole_length {
         Stage::Sending
     } else {
         Stage::AwaitingAnswer

@@ -1,6 +1,8 @@
 //! Getting to the server: which proxy to go through, and what a failure to connect means.
 
 use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use ureq::http::Uri;
 use ureq::{Error as UreqError, Proxy, Timeout};
@@ -45,6 +47,24 @@ pub(super) fn proxy(base_url: &BaseUrl) -> Result<Option<Proxy>, Failure> {
         return refuse(format!("it is a {protocol} proxy, and only HTTP and HTTPS proxies are supported"));
     }
     Ok(Some(proxy))
+}
+
+/// Tries the addresses in turn, each with an equal share of the time that is left.
+pub(super) fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, UreqError> {
+    let mut failure = UreqError::ConnectionFailed;
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        if share.is_zero() {
+            return Err(UreqError::Timeout(Timeout::Connect));
+        }
+        match TcpStream::connect_timeout(address, share) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => failure = UreqError::Timeout(Timeout::Connect),
+            Err(error) => failure = UreqError::Io(error),
+        }
+    }
+    Err(failure)
 }
 
 /// Why connecting failed in a few words, what may help, and whether it may go better another time.

@@ -9,9 +9,8 @@
 mod connector;
 mod exchange;
 mod head;
-mod line;
 mod socket;
 mod watch;
 
 pub(crate) use connector::agent;
-pub(crate) use exchange::{Exchange, LONGEST, Told};
+pub(crate) use exchange::{Exchange, LONGEST, State};

@@ -28,20 +28,22 @@ pub(super) enum Head {
 
 impl Head {
     pub(super) fn of(input: &[u8]) -> Head {
-        let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', after_version @ ..] = input else {
-            return Head::without_version(input);
-        };
-        let [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', after_status @ ..] = after_version else {
-            let is_begun = after_version.len() < 3 && after_version.iter().all(u8::is_ascii_digit);
-            return if is_begun { Head::Incomplete } else { Head::NotHttp };
-        };
-        match after_status {
-            [] | [b'\r'] => return Head::Incomplete,
-            [b' ' | b'\n', ..] | [b'\r', b'\n', ..] => {}
-            // A fourth digit, for one: that is no status (RFC 9112 §4).
-            _ => return Head::NotHttp,
+        let line_breaks = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if line_breaks > 0 {
+            return Head::Interim { status: 0, length: line_breaks };
         }
-        let status = [a, b, c].iter().fold(0, |status, digit| status * 10 + u16::from(**digit - b'0'));
+        let fits = |(byte, shape): (&u8, &u8)| if *shape == b'#' { byte.is_ascii_digit() } else { byte == shape };
+        if !input.iter().zip(b"HTTP/1.# ###").all(fits) {
+            return Head::NotHttp;
+        }
+        match input.get(12..) {
+            None | Some([] | [b'\r']) => return Head::Incomplete,
+            Some([b' ' | b'\n', ..] | [b'\r', b'\n', ..]) => {}
+            // A fourth digit, for one: that is no status (RFC 9112 §4).
+            Some(_) => return Head::NotHttp,
+        }
+        let digits = input.get(9..12).unwrap_or_default();
+        let status = digits.iter().fold(0, |status, digit| status * 10 + u16::from(*digit - b'0'));
         // 101 would be the end of HTTP on this connection, so it is no interim answer here.
         if !(100..200).contains(&status) || status == 101 {
             return Head::Final(status);
@@ -49,18 +51,6 @@ impl Head {
         match end_of_head(input) {
             Some(length) => Head::Interim { status, length },
             None => Head::Incomplete,
-        }
-    }
-
-    fn without_version(input: &[u8]) -> Head {
-        let line_breaks = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        if line_breaks > 0 {
-            return Head::Interim { status: 0, length: line_breaks };
-        }
-        match input {
-            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Head::Incomplete,
-            _ if b"HTTP/1.".starts_with(input) => Head::Incomplete,
-            _ => Head::NotHttp,
         }
     }
 }

@@ -2,50 +2,41 @@
 //! or fell short; a read sends the queue on while it waits.
 
 use std::fmt;
-use std::io;
-use std::sync::Arc;
+use std::io::{self, Read};
 use std::time::Instant;
 
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport, time::Duration};
 use ureq::{Error, Timeout, config::Config};
 
-use super::exchange::{Exchange, LONGEST};
-use super::line::pause_at_most;
+use super::exchange::{Exchange, LONGEST, pause};
 
 /// The [`Timeout`] that marks a look. Nobody else here uses it.
 pub(super) const LOOK: Timeout = Timeout::PerRead;
 
-/// A read adds no more than this to a buffer, so that whoever stops at a limit is never far beyond it.
-const BLOCK: usize = 16 * 1024;
-
 pub(super) struct Socket {
-    exchange: Arc<Exchange>,
+    exchange: Exchange,
     buffers: LazyBuffers,
 }
 
 impl Socket {
-    pub(super) fn new(exchange: Arc<Exchange>, config: &Config) -> Self {
+    pub(super) fn new(exchange: Exchange, config: &Config) -> Self {
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
         Socket { exchange, buffers }
     }
 
-    /// Moves received bytes to the buffer of whoever reads. If that is full, nothing is moved.
-    fn hand_over(&mut self) -> bool {
-        let received = &mut self.exchange.line().received;
-        let free = self.buffers.input_append_buf();
-        let n = received.len().min(free.len()).min(BLOCK);
-        if let (Some(to), Some(from)) = (free.get_mut(..n), received.get(..n)) {
-            to.copy_from_slice(from);
-        }
+    /// Moves what was received to the buffer of whoever reads, as far as it has room.
+    fn hand_over(&mut self) -> Result<bool, Error> {
+        let received = &mut self.exchange.lock().received;
+        let n = received.as_slice().read(self.buffers.input_append_buf())?;
         received.drain(..n);
         self.buffers.input_appended(n);
-        n > 0
+        Ok(n > 0)
     }
 
     /// A read of what was received, which neither waits nor sends. If there is nothing it ends in `WouldBlock`, which TLS
     /// libraries retry; a timeout is fatal to some.
     fn look(&mut self) -> Result<bool, Error> {
-        if self.hand_over() { Ok(true) } else { Err(io::Error::from(io::ErrorKind::WouldBlock).into()) }
+        if self.hand_over()? { Ok(true) } else { Err(io::Error::from(io::ErrorKind::WouldBlock).into()) }
     }
 }
 
@@ -55,10 +46,10 @@ impl Transport for Socket {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        let mut state = self.exchange.lock();
         // After an early answer nothing is sent, not even what TLS has to say.
-        if !self.exchange.is_answered() {
-            let output = self.buffers.output().get(..amount).unwrap_or_default();
-            self.exchange.line().queue.extend_from_slice(output);
+        if !state.is_answered {
+            state.queue.extend_from_slice(self.buffers.output().get(..amount).unwrap_or_default());
         }
         Ok(())
     }
@@ -70,29 +61,28 @@ impl Transport for Socket {
         let (limit, reason) = match timeout.after {
             Duration::Exact(limit) => (limit.min(LONGEST), timeout.reason),
             // While a request is sent, ureq knows no limit. TLS may have to read in the middle of a write.
-            Duration::NotHappening => (self.exchange.line().stall_timeout(), Timeout::PerWrite),
+            Duration::NotHappening => (self.exchange.lock().stall_timeout, Timeout::PerWrite),
         };
         let started = Instant::now();
         loop {
             // Noted before the try: what arrived while the process was stopped is read.
             let now = Instant::now();
-            let mut line = self.exchange.line();
-            let until = line.deadline().map_or(started + limit, |deadline| deadline.min(started + limit));
-            let left = until.saturating_duration_since(now);
-            let result = line.advance_in_time(now);
-            if !line.received.is_empty() {
-                drop(line);
-                return Ok(self.hand_over());
+            let mut state = self.exchange.lock();
+            let until = state.deadline.map_or(started + limit, |deadline| deadline.min(started + limit));
+            let advanced = state.advance_in_time(now);
+            let (has_input, is_ended) = (!state.received.is_empty(), state.is_ended);
+            drop(state);
+            if has_input {
+                return self.hand_over();
             }
-            if line.is_ended {
+            if is_ended {
                 return Ok(false);
             }
-            result?;
-            drop(line);
-            if left.is_zero() {
+            advanced?;
+            if now >= until {
                 return Err(Error::Timeout(reason));
             }
-            pause_at_most(started, left);
+            pause(started, until - now);
         }
     }
 
@@ -102,6 +92,7 @@ impl Transport for Socket {
     }
 }
 
+/// Without what is in the buffers.
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").finish_non_exhaustive()
@@ -117,7 +108,7 @@ mod tests {
     use super::super::exchange::tests::connected;
     use super::*;
 
-    fn socket() -> (Socket, Arc<Exchange>, std::net::TcpStream) {
+    fn socket() -> (Socket, Exchange, std::net::TcpStream) {
         let (exchange, peer) = connected(StdDuration::from_secs(5));
         let config = ureq::Agent::config_builder().build();
         (Socket::new(exchange.clone(), &config), exchange, peer)
@@ -133,8 +124,8 @@ mod tests {
         thread::sleep(StdDuration::from_millis(5));
         let nothing = socket.await_input(look).unwrap_err();
         assert!(matches!(nothing, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock));
-        assert_eq!(exchange.line().queue, b"ping");
-        exchange.line().take_in().unwrap();
+        assert_eq!(exchange.lock().queue, b"ping");
+        exchange.lock().take_in().unwrap();
         assert!(socket.await_input(look).unwrap());
         assert_eq!(socket.buffers().input(), b"pong");
     }
@@ -145,7 +136,7 @@ mod tests {
         let minute =
             NextTimeout { after: Duration::from_secs(60), reason: Timeout::RecvResponse, ..NextTimeout::default() };
         let (mut socket, exchange, mut peer) = socket();
-        exchange.limit_answer(StdDuration::ZERO);
+        exchange.lock().limit_answer(StdDuration::ZERO);
         peer.write_all(b"in time").unwrap();
         thread::sleep(StdDuration::from_millis(5));
         assert!(socket.await_input(minute).unwrap());

@@ -2,15 +2,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::time::Instant;
 
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
 use ureq::{Error, Timeout};
 
-use super::exchange::{Exchange, LONGEST};
+use super::exchange::{Exchange, LONGEST, pause};
 use super::head::{self, Head};
-use super::line::pause;
 use super::socket::LOOK;
 
 /// No more than this is read of a head, or ahead of the end of the body.
@@ -18,7 +16,7 @@ const HEAD_MAX: usize = 256 * 1024;
 
 pub(super) struct Watch {
     inner: Box<dyn Transport>,
-    exchange: Arc<Exchange>,
+    exchange: Exchange,
     /// What has arrived: as it came, until the head is whole.
     input: Vec<u8>,
     /// How much of the input was taken already.
@@ -30,7 +28,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(inner: Box<dyn Transport>, exchange: Arc<Exchange>) -> Self {
+    pub(super) fn new(inner: Box<dyn Transport>, exchange: Exchange) -> Self {
         Watch { inner, exchange, input: Vec::new(), taken: 0, is_progressing: false, is_invited: false }
     }
 
@@ -48,11 +46,11 @@ impl Watch {
     /// Takes in what has arrived and decides whether it ends the sending. An early 2xx does not, unless sending has
     /// failed and it is all the answer there will be: a server may say yes before it has read the last byte.
     fn look(&mut self, has_failed: bool) -> Result<(), Error> {
-        let mut line = self.exchange.line();
+        let mut state = self.exchange.lock();
         // If this fails, the next write will as well.
-        let _ = line.take_in();
-        line.has_news = false;
-        drop(line);
+        let _ = state.take_in();
+        state.has_news = false;
+        drop(state);
         let look = NextTimeout { after: time::Duration::from_secs(0), reason: LOOK, ..NextTimeout::default() };
         loop {
             let ends = match self.next_head() {
@@ -61,7 +59,7 @@ impl Watch {
                 Head::Incomplete | Head::Interim { .. } => false,
             };
             if ends {
-                self.exchange.stop_sending();
+                self.exchange.lock().stop_sending();
             }
             if ends || self.input().len() >= HEAD_MAX {
                 return Ok(());
@@ -86,7 +84,7 @@ impl Watch {
                 }
                 head => {
                     if let Head::Final(status) = head {
-                        self.exchange.set_told(status, None);
+                        self.exchange.lock().status = status;
                     }
                     return head;
                 }
@@ -105,7 +103,7 @@ impl Watch {
             }
             // Interim answers may come without end.
             if has_read {
-                pause(started);
+                pause(started, LONGEST);
             }
             has_read = true;
             if !self.read(timeout)? {
@@ -117,9 +115,9 @@ impl Watch {
     /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
     /// or after a refusal believes that it does: on its own it would look at half a head again and again.
     fn await_continue(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.exchange.line().set_deadline(Some(Instant::now() + (*timeout.after).min(LONGEST)));
+        self.exchange.lock().set_deadline(Some(Instant::now() + (*timeout.after).min(LONGEST)));
         let waited = self.await_head(timeout, |watch, head| watch.is_invited || *head != Head::Incomplete);
-        self.exchange.line().set_deadline(None);
+        self.exchange.lock().set_deadline(None);
         match waited {
             Ok(_) | Err(Error::Timeout(_)) => {}
             Err(error) => return Err(error),
@@ -131,14 +129,12 @@ impl Watch {
 
     /// Waits for the whole head of the answer, past the interim ones, and puts one in its place that ureq can parse.
     fn await_answer(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.exchange.limit_answer(*timeout.after);
+        self.exchange.lock().limit_answer(*timeout.after);
         let head = self.await_head(timeout, |watch, head| match head {
             Head::Final(_) => head::end_of_head(watch.input()).is_some(),
             _ => *head == Head::NotHttp,
         });
-        if let Head::Final(status) = Head::of(self.input()) {
-            self.exchange.set_told(status, head::field(self.input(), "Retry-After"));
-        }
+        self.exchange.lock().retry_after = head::field(self.input(), "Retry-After");
         let problem = match (head?, head::end_of_head(self.input())) {
             (Head::NotHttp, _) => "what the server sent is no HTTP/1 answer",
             (_, None) => "the head of the answer is longer than 256 KiB",
@@ -159,28 +155,28 @@ impl Transport for Watch {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if self.exchange.is_answered() {
+        if self.exchange.lock().is_answered {
             return Ok(());
         }
         self.inner.transmit_output(amount, timeout)?;
         let started = Instant::now();
         loop {
-            let flushed = self.exchange.flush();
-            let looked = match &flushed {
-                Ok(_) if !self.exchange.has_begun_body() || !self.exchange.line().has_news => Ok(()),
-                Ok(_) => self.look(false),
-                Err(_) => self.look(true),
-            };
-            if self.exchange.is_answered() {
+            let mut state = self.exchange.lock();
+            let advanced = state.advance_or_stall();
+            // While the head is sent, nobody has to look.
+            let has_news = state.has_news && state.body_read > 0;
+            drop(state);
+            let looked = if has_news || advanced.is_err() { self.look(advanced.is_err()) } else { Ok(()) };
+            let state = self.exchange.lock();
+            if state.is_answered {
                 return Ok(());
             }
-            let is_sent = flushed?;
-            looked?;
-            if is_sent {
+            advanced.and(looked)?;
+            if state.queue.is_empty() {
                 return Ok(());
             }
-            // What was looked at may come without end as well, while the peer takes nothing.
-            pause(started);
+            drop(state);
+            pause(started, LONGEST);
         }
     }
 
@@ -291,7 +287,7 @@ mod tests {
 
     struct Watched {
         watch: Watch,
-        exchange: Arc<Exchange>,
+        exchange: Exchange,
         peer: TcpStream,
     }
 
@@ -312,8 +308,8 @@ mod tests {
             let Watched { mut watch, exchange, peer: _peer } = watched(records.iter().copied());
             let result = watch.await_input(timeout(Timeout::Await100));
             assert!(matches!(result, Err(Error::Timeout(Timeout::Await100))), "{result:?}");
-            assert!(exchange.is_answered(), "{records:?}");
-            assert_eq!(exchange.told().status, 403);
+            assert!(exchange.lock().is_answered, "{records:?}");
+            assert_eq!(exchange.lock().status, 403);
         }
     }
 
@@ -321,17 +317,17 @@ mod tests {
     fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
         let Watched { mut watch, exchange, peer: _peer } = watched(["HTTP/1.1 201 Created\r\n\r\n"]);
         watch.look(false).unwrap();
-        assert!(!exchange.is_answered());
-        assert_eq!(exchange.told().status, 201);
+        assert!(!exchange.lock().is_answered);
+        assert_eq!(exchange.lock().status, 201);
         watch.look(true).unwrap();
-        assert!(exchange.is_answered());
+        assert!(exchange.lock().is_answered);
     }
 
     #[test]
     fn a_refusal_while_the_peer_takes_nothing_empties_the_queue() {
         let Watched { mut watch, exchange, mut peer } = watched([REFUSAL]);
-        exchange.read.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        exchange.line().queue = vec![0; 64 << 20];
+        exchange.lock().body_read = 1;
+        exchange.lock().queue = vec![0; 64 << 20];
         // The bytes below TLS, whatever they are; the record stands for what TLS makes of them.
         let sign = thread::spawn(move || {
             thread::sleep(Duration::from_millis(10));
@@ -339,10 +335,10 @@ mod tests {
             peer
         });
         watch.transmit_output(0, timeout(Timeout::Global)).unwrap();
-        assert!(exchange.is_answered() && exchange.line().queue.is_empty());
+        assert!(exchange.lock().is_answered && exchange.lock().queue.is_empty());
         assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
         assert_eq!(watch.buffers().input(), b"HTTP/1.1 403\r\nRetry-After: 7\r\n\r\n");
-        assert_eq!(exchange.told().retry_after.as_deref(), Some("7"));
+        assert_eq!(exchange.lock().retry_after.as_deref(), Some("7"));
         sign.join().unwrap();
     }
 }
