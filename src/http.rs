@@ -1,25 +1,26 @@
 //! One request over HTTP: out goes a request, back comes a reply or a failure. With its folder the only code that names
 //! ureq.
 
+mod body;
 mod connecting;
 mod early_answer;
 mod failure;
+mod request;
 mod retry_after;
 mod tls;
 
-use std::io::{self, Read};
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody};
 
+use body::{BodyReader, read_body};
 use early_answer::{Exchange, LONGEST, State};
 use failure::{BodyError, plain_cause};
 
-use crate::base_url::BaseUrl;
-use crate::credentials::ApiKey;
-
 pub(crate) use failure::{Failure, Stage};
+pub(crate) use request::{Body, Endpoint, Request};
 pub(crate) use tls::RootCertificates;
 
 /// No more of an answer's body is kept.
@@ -32,35 +33,6 @@ const MORE_WORDS_LIMIT: Duration = Duration::from_millis(300);
 /// glibc asks the system for it every time, which costs half as much again.
 const OUTPUT_BUFFER: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
-
-/// Where the API is, as whom it is called, and how long to wait for it.
-#[derive(Clone)]
-pub(crate) struct Endpoint {
-    pub(crate) base_url: BaseUrl,
-    pub(crate) username: String,
-    pub(crate) api_key: ApiKey,
-    pub(crate) roots: Option<RootCertificates>,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) stall_timeout: Duration,
-}
-
-/// A GET, or with a body a POST.
-pub(crate) struct Request<'a> {
-    /// With its query; appended to the base URL and `/api/v2`.
-    pub(crate) path: &'a str,
-    pub(crate) body: Option<Body<'a>>,
-    /// How long the answer may take once the request is out.
-    pub(crate) answer_limit: Duration,
-}
-
-pub(crate) struct Body<'a> {
-    pub(crate) content_type: String,
-    /// `source` must yield exactly so many bytes or an error.
-    pub(crate) length: u64,
-    pub(crate) source: &'a mut dyn Read,
-    /// Asks the server before the body is sent (RFC 9110 §10.1.1).
-    pub(crate) expect_continue: bool,
-}
 
 /// The server's answer.
 #[derive(Debug)]
@@ -85,13 +57,13 @@ pub(crate) struct Reply {
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Exchange::default();
     let proxy = connecting::proxy(&endpoint.base_url)?;
-    let whole_length = request.body.as_ref().map_or(0, |body| body.length);
+    exchange.lock().body_length = request.body.as_ref().map_or(0, |body| body.length);
     let agent = agent(endpoint, &request, proxy.clone(), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,
         Err(error) => {
-            let failure = failure(endpoint, proxy.as_ref(), error, &exchange, whole_length);
-            return with_status_alone(failure, &exchange, whole_length);
+            let state = exchange.lock();
+            return with_status_alone(failure(endpoint, proxy.as_ref(), error, &state), &state);
         }
     };
 
@@ -100,7 +72,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
         target: text(header::LOCATION).and_then(origin),
-        ..reply(response.status().as_u16(), text(header::RETRY_AFTER), &exchange.lock(), whole_length)
+        ..reply(response.status().as_u16(), text(header::RETRY_AFTER), &exchange.lock())
     };
     let mut body = response.into_body().into_reader();
     if reply.status >= 300 {
@@ -119,19 +91,15 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
 }
 
 /// A status that came makes an answer, even if the rest of its head never came or is none that ureq can parse.
-fn with_status_alone(failure: Failure, exchange: &Exchange, whole_length: u64) -> Result<Reply, Failure> {
-    let state = exchange.lock();
+fn with_status_alone(failure: Failure, state: &State) -> Result<Reply, Failure> {
     if state.status < 200 || matches!(failure.stage, Stage::ReadingBody) {
         return Err(failure);
     }
-    Ok(Reply {
-        cut_short: Some(failure.cause),
-        ..reply(state.status, state.retry_after.as_deref(), &state, whole_length)
-    })
+    Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state.retry_after.as_deref(), state) })
 }
 
 /// A reply of which nothing is known yet but its status and how long to wait.
-fn reply(status: u16, retry_after: Option<&str>, state: &State, whole_length: u64) -> Reply {
+fn reply(status: u16, retry_after: Option<&str>, state: &State) -> Reply {
     Reply {
         status,
         retry_after: retry_after.and_then(|value| retry_after::parse(value, SystemTime::now())),
@@ -139,7 +107,7 @@ fn reply(status: u16, retry_after: Option<&str>, state: &State, whole_length: u6
         body: Vec::new(),
         cut_short: None,
         body_was_begun: state.body_read > 0,
-        request_was_whole: state.body_sent == whole_length,
+        request_was_whole: state.body_sent == state.body_length,
     }
 }
 
@@ -193,67 +161,25 @@ fn call(
     post.send(SendBody::from_reader(&mut reader))
 }
 
-/// Counts what ureq takes of a body. Once the server has answered, the rest is padded with whatever the buffer holds:
-/// none of it is sent, and ureq gets to the answer without another read of the disk.
-struct BodyReader<'a> {
-    source: &'a mut dyn Read,
-    left: u64,
-    exchange: &'a Exchange,
-}
-
-impl Read for BodyReader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = if self.exchange.lock().is_answered {
-            usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
-        } else {
-            let n = self.source.read(buf).map_err(|error| io::Error::other(BodyError(error)))?;
-            self.exchange.lock().body_read += n as u64;
-            n
-        };
-        self.left = self.left.saturating_sub(n as u64);
-        Ok(n)
-    }
-}
-
-/// Reads until there is this much, and not beyond a whole JSON object: some servers neither end nor close what they
-/// sent.
-fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), io::Error> {
-    let mut block = [0; 4096];
-    while body.len() < enough && !crate::json::is_whole_object(body) {
-        match reader.read(&mut block) {
-            Ok(0) => return Ok(()),
-            Ok(n) => body.extend_from_slice(block.get(..n).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(plain_cause(UreqError::from(error))),
-        }
-    }
-    Ok(())
-}
-
-fn failure(
-    endpoint: &Endpoint,
-    proxy: Option<&Proxy>,
-    error: UreqError,
-    exchange: &Exchange,
-    whole_length: u64,
-) -> Failure {
+/// What a call that failed has come to.
+fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: &State) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
         Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
     };
-    let stage = if !exchange.lock().is_connected {
-        let (reason, hint, transient) = connecting::outlook(&error);
+    let reached = if !state.is_connected {
+        let (reason, hint, transient) = failure::outlook(&error);
         let mut target = endpoint.base_url.authority().to_owned();
         if let Some(proxy) = proxy {
             target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
         }
         Stage::Connecting { target, reason, hint, transient }
-    } else if exchange.lock().body_sent < whole_length {
+    } else if state.body_sent < state.body_length {
         Stage::Sending
     } else {
         Stage::AwaitingAnswer
     };
-    Failure { stage, cause: plain_cause(error) }
+    Failure { stage: reached, cause: plain_cause(error) }
 }
 
 /// The usual phrase for a status.

@@ -5,6 +5,8 @@ use std::io;
 
 use ureq::{Error as UreqError, Timeout};
 
+const UNRESOLVED: &str = "its name cannot be looked up";
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -49,4 +51,45 @@ pub(super) fn plain_cause(error: UreqError) -> io::Error {
         error => return error.into_io(),
     };
     io::Error::new(io::ErrorKind::TimedOut, what)
+}
+
+/// Why connecting failed in a few words, what may help, and whether it may go better another time.
+pub(super) fn outlook(error: &UreqError) -> (&'static str, &'static str, bool) {
+    let text = error.to_string().to_ascii_lowercase();
+    let says = |word: &str| text.contains(word);
+    match error {
+        // 407 is the standard; some proxies say 401.
+        UreqError::ConnectProxyFailed(_) if says("407") || says("401") => (
+            "the proxy wants a user name and password",
+            "; give them in HTTPS_PROXY=http://user:password@host:port",
+            false,
+        ),
+        UreqError::ConnectProxyFailed(_) => ("the proxy refused", "", !says("responded 4")),
+        UreqError::Protocol(_) => ("what answers there is no HTTP proxy", "; is HTTPS_PROXY right?", false),
+        UreqError::Timeout(Timeout::Resolve) | UreqError::HostNotFound => (UNRESOLVED, "", true),
+        UreqError::Timeout(_) => ("it took longer than the connect limit", "", true),
+        UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => ("the connection was refused", "", true),
+        UreqError::Io(_) if says("lookup") => (UNRESOLVED, "", true),
+        // Before the connection stands, only TLS calls data invalid.
+        UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => ("the connection failed", "", true),
+        UreqError::ConnectionFailed => ("the connection failed", "", true),
+        _ if says("unexpected eof") => ("the connection ended in the TLS handshake", "", true),
+        _ if says("unknownissuer") || says("unable to get local issuer") || says("self-signed") => (
+            "its certificate is not trusted",
+            "; if a proxy inspects TLS here, or the CA is a private one, give the CA's certificate in SSL_CERT_FILE \
+             or with_root_certificates",
+            false,
+        ),
+        _ if says("expired") || says("not valid yet") || says("notvalidyet") => {
+            ("its certificate is out of date", "; or is the clock of this machine wrong?", false)
+        }
+        _ if says("not valid for") || says("mismatch") => {
+            ("its certificate is for another host", "; is the base URL right?", false)
+        }
+        _ if says("certificate") => ("its certificate was refused", "", false),
+        _ if says("corrupt message") || says("version number") || says("packet length") => {
+            ("what answers there does not speak TLS", "; is the port right?", false)
+        }
+        _ => ("TLS failed", "", false),
+    }
 }

@@ -1,4 +1,4 @@
-//! Shows how far an upload is, as the file is read.
+//! Shows how far an upload is.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use crate::client::Client;
 use crate::event::Event;
 
-/// Tells the client's watch how far the file has been read: at the start and the end, and in between at most once
-/// a second and a percent, so that neither a log nor the upload suffers.
+/// Tells the client's watch how much of the file the kernel has taken: at the start and the end, and in between at most
+/// once a second and a percent, so that neither a log nor the upload suffers.
 pub(crate) struct Progress<'a, R> {
     file: R,
     client: &'a Client,
+    /// What was read before. A piece is read only once the one before it was sent, so the kernel has all of it.
     sent: u64,
     total: u64,
     /// When and at how many bytes it was told last.
@@ -19,17 +20,16 @@ pub(crate) struct Progress<'a, R> {
 
 impl<R: Read> Read for Progress<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.shown.is_none() {
-            self.show();
+        let is_due = self.shown.is_none_or(|(when, bytes)| {
+            let is_news = self.sent - bytes >= self.total / 100 && when.elapsed() >= Duration::from_secs(1);
+            is_news || (self.sent == self.total && bytes < self.total)
+        });
+        if is_due {
+            self.shown = Some((Instant::now(), self.sent));
+            self.client.notify(&Event::Uploading { sent: self.sent, total: self.total });
         }
         let n = self.file.read(buf)?;
-        self.sent = self.sent.saturating_add(n as u64);
-        let due = |(when, bytes): (Instant, u64)| {
-            self.sent - bytes >= self.total / 100 && when.elapsed() >= Duration::from_secs(1)
-        };
-        if n > 0 && (self.sent >= self.total || self.shown.is_some_and(due)) {
-            self.show();
-        }
+        self.sent += n as u64;
         Ok(n)
     }
 }
@@ -38,9 +38,31 @@ impl<'a, R> Progress<'a, R> {
     pub(crate) fn of(file: R, total: u64, client: &'a Client) -> Self {
         Progress { file, client, sent: 0, total, shown: None }
     }
+}
 
-    fn show(&mut self) {
-        self.shown = Some((Instant::now(), self.sent));
-        self.client.notify(&Event::Uploading { sent: self.sent, total: self.total });
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_told_when_the_next_piece_is_wanted() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let into = told.clone();
+        let client =
+            Client::new("me", "key").unwrap().on_event(move |event| into.lock().unwrap().push(event.to_string()));
+        let mut progress = Progress::of(&b"abc"[..], 3, &client);
+        let mut told_after = |length: usize| {
+            let mut piece = vec![0; length];
+            progress.read_exact(&mut piece).unwrap();
+            told.lock().unwrap().len()
+        };
+        assert_eq!([told_after(1), told_after(2)], [1, 1], "only the start");
+        assert_eq!((progress.read(&mut [0]).unwrap(), told.lock().unwrap().len()), (0, 2));
+        assert_eq!(
+            *told.lock().unwrap(),
+            ["uploading: 0 bytes of 3 bytes (0 %)", "uploading: 3 bytes of 3 bytes (100 %)"]
+        );
     }
 }

@@ -29,9 +29,10 @@ pub(crate) struct Exchange(Arc<Mutex<State>>);
 pub(crate) struct State {
     /// Whether the connection stands, with TLS.
     pub(crate) is_connected: bool,
-    /// Body bytes read from their source.
+    /// Bytes of the request's body: all of them, those read from their source, and those that the kernel took, as of the
+    /// last time that nothing was left in the queue.
+    pub(crate) body_length: u64,
     pub(crate) body_read: u64,
-    /// Body bytes that the kernel took, as of the last time that nothing was left in the queue.
     pub(crate) body_sent: u64,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) is_answered: bool,

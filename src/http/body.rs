@@ -1,0 +1,46 @@
+//! The two bodies: that of the request as ureq reads it, and that of the answer as it is read from ureq.
+
+use std::io::{self, Read};
+
+use ureq::Error as UreqError;
+
+use super::early_answer::Exchange;
+use super::failure::{BodyError, plain_cause};
+use crate::json;
+
+/// Counts what ureq takes of a body. Once the server has answered, the rest is padded with whatever the buffer holds:
+/// none of it is sent, and ureq gets to the answer without another read of the disk.
+pub(super) struct BodyReader<'a> {
+    pub(super) source: &'a mut dyn Read,
+    pub(super) left: u64,
+    pub(super) exchange: &'a Exchange,
+}
+
+impl Read for BodyReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = if self.exchange.lock().is_answered {
+            usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
+        } else {
+            let n = self.source.read(buf).map_err(|error| io::Error::other(BodyError(error)))?;
+            self.exchange.lock().body_read += n as u64;
+            n
+        };
+        self.left = self.left.saturating_sub(n as u64);
+        Ok(n)
+    }
+}
+
+/// Reads until there is this much, and not beyond a whole JSON object: some servers neither end nor close what they
+/// sent.
+pub(super) fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), io::Error> {
+    let mut block = [0; 4096];
+    while body.len() < enough && !json::is_whole_object(body) {
+        match reader.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(n) => body.extend_from_slice(block.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(plain_cause(UreqError::from(error))),
+        }
+    }
+    Ok(())
+}
