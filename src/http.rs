@@ -5,6 +5,7 @@ mod body;
 mod connecting;
 mod early_answer;
 mod failure;
+mod head;
 mod request;
 mod retry_after;
 mod tls;

@@ -8,7 +8,6 @@
 
 mod connector;
 mod exchange;
-mod head;
 mod socket;
 mod watch;
 

@@ -8,11 +8,12 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
 use ureq::{Error, Timeout};
 
 use super::exchange::{Exchange, LONGEST, pause};
-use super::head::{self, Head};
-use super::socket::LOOK;
 
-/// No more than this is read of a head, or ahead of the end of the body.
-const HEAD_MAX: usize = 256 * 1024;
+use super::socket::LOOK;
+use crate::http::head::{self, Head};
+
+/// No more than this is kept of a head, or of what ureq can make nothing of.
+const INPUT_MAX: usize = 256 * 1024;
 
 pub(super) struct Watch {
     inner: Box<dyn Transport>,
@@ -61,7 +62,7 @@ impl Watch {
             if ends {
                 self.exchange.lock().stop_sending();
             }
-            if ends || self.input().len() >= HEAD_MAX {
+            if ends || self.input().len() >= INPUT_MAX {
                 return Ok(());
             }
             match self.read(look) {
@@ -98,7 +99,7 @@ impl Watch {
         let mut has_read = false;
         loop {
             let head = self.next_head();
-            if is_enough(self, &head) || self.input().len() >= HEAD_MAX {
+            if is_enough(self, &head) || self.input().len() >= INPUT_MAX {
                 return Ok(head);
             }
             // Interim answers may come without end.
@@ -145,8 +146,12 @@ impl Watch {
                 return Ok(true);
             }
         };
-        Err(io::Error::new(ErrorKind::InvalidData, problem).into())
+        Err(malformed(problem))
     }
+}
+
+fn malformed(problem: &str) -> Error {
+    io::Error::new(ErrorKind::InvalidData, problem).into()
 }
 
 impl Transport for Watch {
@@ -184,6 +189,8 @@ impl Transport for Watch {
         match timeout.reason {
             Timeout::Await100 => self.await_continue(timeout),
             Timeout::RecvResponse => self.await_answer(timeout),
+            // The length of a chunk that never ends, for one.
+            _ if self.input().len() >= INPUT_MAX => Err(malformed("the body of the answer makes no sense")),
             _ => self.read(timeout),
         }
     }
@@ -247,19 +254,15 @@ mod tests {
     use super::super::exchange::tests::connected;
     use super::*;
 
-    const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
-    const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nRetry-After: 7\r\n\r\n";
+    const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nX-Folded: a\r\n b\r\nRetry-After : 7\r\n\r\nno";
 
     /// What TLS is to the watch: records that nobody sees until they are read, one at a time.
     #[derive(Debug)]
-    struct Records {
-        buffers: LazyBuffers,
-        records: VecDeque<Vec<u8>>,
-    }
+    struct Records(LazyBuffers, VecDeque<Vec<u8>>);
 
     impl Transport for Records {
         fn buffers(&mut self) -> &mut dyn Buffers {
-            &mut self.buffers
+            &mut self.0
         }
 
         fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
@@ -267,16 +270,12 @@ mod tests {
         }
 
         fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-            let Some(record) = self.records.pop_front() else {
-                let is_look = timeout.reason == LOOK;
-                return Err(if is_look {
-                    io::Error::from(ErrorKind::WouldBlock).into()
-                } else {
-                    Error::Timeout(timeout.reason)
-                });
+            let Some(record) = self.1.pop_front() else {
+                let nothing = io::Error::from(ErrorKind::WouldBlock);
+                return Err(if timeout.reason == LOOK { nothing.into() } else { Error::Timeout(timeout.reason) });
             };
-            self.buffers.input_append_buf()[..record.len()].copy_from_slice(&record);
-            self.buffers.input_appended(record.len());
+            self.0.input_append_buf()[..record.len()].copy_from_slice(&record);
+            self.0.input_appended(record.len());
             Ok(true)
         }
 
@@ -285,17 +284,11 @@ mod tests {
         }
     }
 
-    struct Watched {
-        watch: Watch,
-        exchange: Exchange,
-        peer: TcpStream,
-    }
-
-    fn watched<'a>(records: impl IntoIterator<Item = &'a str>) -> Watched {
+    fn watched(records: &[&str]) -> (Watch, Exchange, TcpStream) {
         let (exchange, peer) = connected(Duration::from_millis(50));
-        let records = records.into_iter().map(|record| record.as_bytes().to_vec()).collect();
-        let inner = Records { buffers: LazyBuffers::new(128 << 10, 1024), records };
-        Watched { watch: Watch::new(Box::new(inner), exchange.clone()), exchange, peer }
+        let records = records.iter().map(|record| record.as_bytes().to_vec()).collect();
+        let inner = Records(LazyBuffers::new(128 << 10, 1024), records);
+        (Watch::new(Box::new(inner), exchange.clone()), exchange, peer)
     }
 
     fn timeout(reason: Timeout) -> NextTimeout {
@@ -304,31 +297,31 @@ mod tests {
 
     #[test]
     fn a_refusal_in_a_record_behind_the_100_continue_is_seen_before_the_body() {
-        for records in [&[CONTINUE, REFUSAL][..], &[CONTINUE, "HTTP/1.1 4", "03 Forb", "idden\r\n"], &[REFUSAL]] {
-            let Watched { mut watch, exchange, peer: _peer } = watched(records.iter().copied());
+        let go_ahead = "HTTP/1.1 100 Continue\r\n\r\n";
+        for records in [&[go_ahead, REFUSAL][..], &[go_ahead, "HTTP/1.1 4", "03 Forb", "idden\r\n"], &[REFUSAL]] {
+            let (mut watch, exchange, _peer) = watched(records);
             let result = watch.await_input(timeout(Timeout::Await100));
             assert!(matches!(result, Err(Error::Timeout(Timeout::Await100))), "{result:?}");
-            assert!(exchange.lock().is_answered, "{records:?}");
-            assert_eq!(exchange.lock().status, 403);
+            assert!(exchange.lock().is_answered && exchange.lock().status == 403, "{records:?}");
         }
     }
 
     #[test]
     fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
-        let Watched { mut watch, exchange, peer: _peer } = watched(["HTTP/1.1 201 Created\r\n\r\n"]);
-        watch.look(false).unwrap();
-        assert!(!exchange.lock().is_answered);
-        assert_eq!(exchange.lock().status, 201);
-        watch.look(true).unwrap();
-        assert!(exchange.lock().is_answered);
+        let (mut watch, exchange, _peer) = watched(&["HTTP/1.1 201 Created\r\n\r\n"]);
+        for has_failed in [false, true] {
+            watch.look(has_failed).unwrap();
+            let state = exchange.lock();
+            assert_eq!((state.is_answered, state.status), (has_failed, 201));
+        }
     }
 
     #[test]
-    fn a_refusal_while_the_peer_takes_nothing_empties_the_queue() {
-        let Watched { mut watch, exchange, mut peer } = watched([REFUSAL]);
+    fn a_refusal_while_the_peer_takes_nothing_empties_the_queue_and_is_handed_on_in_a_form_that_ureq_takes() {
+        let (mut watch, exchange, mut peer) = watched(&[&REFUSAL[..40], &REFUSAL[40..]]);
         exchange.lock().body_read = 1;
         exchange.lock().queue = vec![0; 64 << 20];
-        // The bytes below TLS, whatever they are; the record stands for what TLS makes of them.
+        // The bytes below TLS, whatever they are; the records stand for what TLS makes of them.
         let sign = thread::spawn(move || {
             thread::sleep(Duration::from_millis(10));
             peer.write_all(b"x").unwrap();
@@ -337,8 +330,19 @@ mod tests {
         watch.transmit_output(0, timeout(Timeout::Global)).unwrap();
         assert!(exchange.lock().is_answered && exchange.lock().queue.is_empty());
         assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
-        assert_eq!(watch.buffers().input(), b"HTTP/1.1 403\r\nRetry-After: 7\r\n\r\n");
+        assert_eq!(watch.input(), b"HTTP/1.1 403\r\nRetry-After: 7\r\n\r\nno");
         assert_eq!(exchange.lock().retry_after.as_deref(), Some("7"));
         sign.join().unwrap();
+    }
+
+    #[test]
+    fn what_nobody_can_make_anything_of_is_bounded() {
+        let endless = "0".repeat(64 << 10);
+        for reason in [Timeout::RecvResponse, Timeout::RecvBody] {
+            let (mut watch, _, _peer) = watched(&[&["HTTP/1.1 200 OK\r\n"][..], &[endless.as_str(); 9]].concat());
+            let failed = std::iter::repeat_with(|| watch.await_input(timeout(reason))).find_map(Result::err).unwrap();
+            assert!(matches!(failed, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
+            assert!(watch.input().len() < INPUT_MAX + (64 << 10) + 1);
+        }
     }
 }

@@ -102,6 +102,11 @@ fn an_endless_answer_is_read_no_further_than_makes_sense() {
         ("HTTP/1.1 200 OK\r\n\r\n", "x".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\n\r\n{", r#""a":{"b":1},"#.repeat(1 << 12)),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk),
+        // Nothing that ever ends the length of a chunk.
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0".repeat(1 << 16)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=", "y".repeat(1 << 16)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ", "y".repeat(1 << 16)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n".repeat(1 << 12)),
         // Nothing that ever ends a line, a head, or the row of interim answers.
         ("HTTP/1.1 200 OK\r\nX-Long: ", "x".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\n", "X-More: yes\r\n".repeat(1 << 12)),
