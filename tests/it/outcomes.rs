@@ -9,6 +9,7 @@ use mendix_deploy::{
 };
 
 use crate::package::{MIB, Package};
+use crate::server::side_by_side;
 
 fn app() -> AppId {
     "calc".parse().unwrap()
@@ -71,12 +72,13 @@ fn a_connection_that_ends_in_the_middle_of_a_large_body_interrupts_it() {
 
 #[test]
 fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
-    for (fault, kind, status) in [
+    let cases = [
         (Fault::Status(502), ErrorKind::Unknown, Some(502)),
         (Fault::StatusAtOnce(403), ErrorKind::Rejected, Some(403)),
         (Fault::NoAnswer, ErrorKind::Unknown, None),
         (Fault::DisconnectAfter(0), ErrorKind::Unknown, None),
-    ] {
+    ];
+    side_by_side(cases, |(fault, kind, status)| {
         let emulator = Emulator::start().unwrap();
         let job = upload(&emulator, &Package::small(), 1).unwrap().job_id;
         emulator.fail_polls(1, fault);
@@ -87,7 +89,7 @@ fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
             let poll = Poll::default().with_interval(Duration::from_millis(100));
             wait_for_job(&emulator.client(), &app(), &job, &poll).unwrap();
         }
-    }
+    });
 }
 
 #[test]

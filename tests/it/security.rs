@@ -4,7 +4,7 @@ use mendix_deploy::{ErrorKind, Retry};
 
 use crate::faults::caller::{Caller, KEY, assert_no_key};
 use crate::package::{MIB, Package};
-use crate::server::{IDS, Seen, Server, Step, accepted, answer, answered};
+use crate::server::{IDS, Seen, Server, Step, accepted, answer, answered, side_by_side};
 
 #[test]
 fn no_redirect_takes_the_key_or_the_package_to_another_host() {
@@ -63,7 +63,8 @@ fn echoes(key: &str) -> Vec<String> {
 fn a_key_that_the_server_repeats_is_in_no_text() {
     let statuses = ["200 OK", "400 No", "401 No", "404 No", "429 Later", "500 Oops", "502 Oops", "503 Later"];
     for key in [KEY.to_owned(), KEY.to_uppercase()] {
-        for status in statuses.map(str::to_owned).into_iter().chain([format!("403 {key}\nX-Echo: {key}")]) {
+        let statuses = statuses.map(str::to_owned).into_iter().chain([format!("403 {key}\nX-Echo: {key}")]);
+        side_by_side(statuses, |status| {
             for body in echoes(&key) {
                 let server = Server::answering(&status, &body);
                 let caller = Caller::of(&server).with(|client| client.with_retry(Retry::never()));
@@ -75,7 +76,7 @@ fn a_key_that_the_server_repeats_is_in_no_text() {
                     caller.with(|client| client.with_retry(crate::faults::caller::fast_retry().with_attempts(2)));
                 let _ = twice.status();
             }
-        }
+        });
     }
 }
 

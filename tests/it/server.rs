@@ -52,6 +52,16 @@ pub(crate) enum Step {
     Tunnel(SocketAddr),
 }
 
+/// Makes a check of every case at the same time, as most of it is waiting.
+pub(crate) fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        for case in cases {
+            let check = &check;
+            scope.spawn(move || check(case));
+        }
+    });
+}
+
 /// A step that writes `text`.
 pub(crate) fn write(text: impl Into<Vec<u8>>) -> Step {
     Step::Write(text.into())

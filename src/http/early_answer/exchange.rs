@@ -212,6 +212,7 @@ pub(super) mod tests {
         assert_eq!((state.body_sent, state.received.as_slice(), state.has_news), (10, &b"news"[..], true));
         state.stop_sending();
         assert!(state.is_answered && state.queue.is_empty());
+        assert_eq!(format!("{exchange:?}"), "Exchange { .. }", "over plain HTTP the key is in the queue");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use mendix_deploy::{Error, ErrorKind, JobId, JobStatus, PackageId, Retry};
 
 use super::caller::{Caller, Outcome, fast_retry};
 use crate::package::{MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, side_by_side, write};
 
 /// The package was sent once, may exist, and the text says how to find out.
 #[track_caller]
@@ -28,18 +28,18 @@ fn a_whole_body_without_an_answer_is_never_sent_again() {
     let reset = vec![Step::Head, Step::BodyButOneByte, Step::Reset];
     let closed = vec![Step::Request];
     let cut = vec![Step::Request, Step::Cut];
-    for (start, script) in [(plain, reset), (plain, closed.clone()), (tls, closed), (tls, cut)] {
+    side_by_side([(plain, reset), (plain, closed.clone()), (tls, closed), (tls, cut)], |(start, script)| {
         for package in [Package::small(), Package::sparse(2 * MIB)] {
             let server = start(vec![script.clone()]);
             let outcome = Caller::of(&server).with(super::early_answers::trusting).upload(&package);
             assert_outcome_open(&outcome, server);
         }
-    }
+    });
 }
 
 #[test]
 fn silence_after_a_whole_body_ends_in_the_response_limit() {
-    for start in PLAIN_AND_TLS {
+    side_by_side(PLAIN_AND_TLS, |start| {
         for silent in [vec![Step::Request, Step::Hold], vec![Step::Request, Step::Write(b"HTTP".into()), Step::Hold]] {
             let server = start(vec![silent]);
             let caller = Caller::of(&server)
@@ -51,7 +51,7 @@ fn silence_after_a_whole_body_ends_in_the_response_limit() {
             let error = assert_outcome_open(&outcome, server);
             assert!(format!("{error:?}").contains("response limit"), "{error:?}");
         }
-    }
+    });
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn whatever_is_no_refusal_after_a_whole_body_leaves_the_outcome_open() {
 
 #[test]
 fn the_same_before_the_whole_body_is_repeated() {
-    for status in [408, 418, 444, 460, 499, 500, 502, 503, 504, 520, 599, 600, 999] {
+    side_by_side([408, 418, 444, 460, 499, 500, 502, 503, 504, 520, 599, 600, 999], |status| {
         for package in [Package::small(), Package::sparse(64 * MIB)] {
             let at_once = vec![Step::Head, answer(&format!("{status} Oops\nRetry-After: 0"), ""), Step::Drain];
             let server = Server::start([at_once, accepted()]);
@@ -91,7 +91,7 @@ fn the_same_before_the_whole_body_is_repeated() {
             let seen = server.stop();
             assert_eq!((seen.connections, seen.requests[0].body_bytes), (2, 0), "{status}");
         }
-    }
+    });
 }
 
 #[test]

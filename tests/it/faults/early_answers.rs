@@ -6,7 +6,7 @@ use mendix_deploy::{Client, ErrorKind};
 
 use super::caller::Caller;
 use crate::package::{MIB, Package};
-use crate::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, write};
+use crate::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, side_by_side, write};
 
 const NO_RIGHTS: &str = r#"{"errorMessage":"no API Rights for this app","errorCode":"NOT ALLOWED"}"#;
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -134,7 +134,7 @@ fn a_refusal_in_the_packet_of_the_100_continue_is_seen_in_a_record_of_its_own() 
 #[test]
 fn a_refusal_by_a_server_that_only_shows_signs_of_life_before() {
     let sign = [write("HTTP/1.1 102 Processing\r\n\r\n"), Step::Pause(Duration::from_millis(15))];
-    let signs = sign.iter().cycle().take(120).cloned();
+    let signs = sign.iter().cycle().take(60).cloned();
     let then: Vec<_> = [Step::Body(MIB)].into_iter().chain(signs).chain([refusal(), Step::Hold]).collect();
     refused(PLAIN, &[Expect::Honoured], &then);
     refused(TLS, &[Expect::Honoured], &then);
@@ -165,14 +165,14 @@ fn a_refusal_in_pieces() {
 fn a_refusal_in_the_place_of_the_100_continue_may_come_in_pieces() {
     let Step::Write(refusal) = refusal() else { unreachable!() };
     let (first, second) = refusal.split_at(30);
-    for start in [PLAIN, TLS] {
+    side_by_side(PLAIN_AND_TLS, |start| {
         let pause = Step::Pause(Duration::from_millis(400));
         let server = start(vec![vec![Step::Head, write(first), pause, write(second), Step::Hold]]);
         let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(20 * MIB));
         assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(403));
         assert!(outcome.cpu.is_none_or(|cpu| cpu < Duration::from_millis(200)), "{outcome:?}");
         assert_eq!(server.stop().body_bytes(), 0);
-    }
+    });
 }
 
 #[test]
@@ -224,11 +224,12 @@ fn a_413_in_the_middle_of_the_body_is_no_connection_reset() {
 
 #[test]
 fn a_401_without_a_body_or_an_end_of_it_is_told_all_the_same() {
-    for (head, body) in [("401 Unauthorized", ""), ("401 Unauthorized\nContent-Length: 500", r#"{"errorCode":"#)] {
+    let answers = [("401 Unauthorized", ""), ("401 Unauthorized\nContent-Length: 500", r#"{"errorCode":"#)];
+    side_by_side(answers, |(head, body)| {
         let raw = format!("HTTP/1.1 {}\r\n\r\n{body}", head.replace('\n', "\r\n"));
         let server = Server::start(Expect::Ignored.then(&[write(raw), Step::Hold]));
         let outcome = Caller::of(&server).upload(Package::sparse(200 * MIB));
         assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(401));
         assert!(outcome.took.as_secs() < 5, "{outcome:?}");
-    }
+    });
 }

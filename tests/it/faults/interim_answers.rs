@@ -7,7 +7,7 @@ use mendix_deploy::ErrorKind;
 use super::caller::Caller;
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, side_by_side, write};
 
 const SIZE: u64 = 3 * MIB;
 
@@ -31,8 +31,7 @@ fn arrives_whole(server: Server, connections: usize) {
 
 #[test]
 fn an_expect_that_is_never_answered_costs_a_moment_only() {
-    arrives_whole(Server::start([after_head(&[])]), 1);
-    arrives_whole(Server::tls([after_head(&[])]), 1);
+    side_by_side(PLAIN_AND_TLS, |start| arrives_whole(start(vec![after_head(&[])]), 1));
 }
 
 #[test]
@@ -76,8 +75,7 @@ fn interim_answers_in_pieces_are_ignored() {
         pieces(text),
         vec![write("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"), answer("200 OK", IDS)],
     ];
-    arrives_whole(Server::start([script.concat()]), 1);
-    arrives_whole(Server::tls([script.concat()]), 1);
+    side_by_side(PLAIN_AND_TLS, |start| arrives_whole(start(vec![script.concat()]), 1));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use mendix_deploy::ErrorKind;
 
 use super::caller::Caller;
 use crate::package::{MIB, Package};
-use crate::server::{Server, Step, answered, interim_flood, write};
+use crate::server::{Server, Step, answered, interim_flood, side_by_side, write};
 
 /// What the server may manage to send before nobody takes any more: what fits the buffers of both ends.
 const BUFFERED: u64 = 24 * MIB;
@@ -72,11 +72,11 @@ fn json_that_is_cut_short_leaves_the_outcome_open() {
     let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{half}\r\n", half.len());
     let mid_chunk = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n{half}");
     let to_the_end = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{half}");
-    for answer in [length, chunked, mid_chunk, to_the_end] {
+    side_by_side([length, chunked, mid_chunk, to_the_end], |answer| {
         let (text, _) = unknown_after(&[write(answer.clone())]);
         assert!(text.contains("p-1"), "{text}");
         unknown_after(&[write(answer), Step::Hold]);
-    }
+    });
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_whole_answer_needs_neither_an_end_nor_the_right_length() {
 #[test]
 fn an_endless_answer_is_read_no_further_than_makes_sense() {
     let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
-    for (head, flood) in [
+    let floods = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", " ".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\n\r\n", "x".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\n\r\n{", r#""a":{"b":1},"#.repeat(1 << 12)),
@@ -111,11 +111,12 @@ fn an_endless_answer_is_read_no_further_than_makes_sense() {
         ("HTTP/1.1 200 OK\r\nX-Long: ", "x".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\n", "X-More: yes\r\n".repeat(1 << 12)),
         ("HTTP/1.1 100 Continue\r\nX-Long: ", "x".repeat(1 << 16)),
-    ] {
+    ];
+    side_by_side(floods, |(head, flood)| {
         let (_, flooded) = unknown_after(&[write(head), Step::Flood(flood.clone().into())]);
         assert!(flooded < BUFFERED, "{flooded} bytes were taken after {head}");
         unknown_status_after(&[write(head), Step::Flood(flood.into())]);
-    }
+    });
 }
 
 #[test]
@@ -156,7 +157,7 @@ fn a_compressed_answer_that_nobody_asked_for_is_not_unpacked() {
 fn garbage_in_the_place_of_a_head_is_an_error() {
     let ids = crate::server::IDS;
     let two_lengths = format!("HTTP/1.1 200 OK\r\nContent-Length: 33\r\nContent-Length: 1\r\n\r\n{ids}");
-    for garbage in [
+    let all = [
         "BANANA\r\n\r\n",
         "\r\n\r\n\r\n",
         "\0\0\0\0",
@@ -171,12 +172,13 @@ fn garbage_in_the_place_of_a_head_is_an_error() {
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         "SSH-2.0-OpenSSH_9.6\r\n",
         &two_lengths,
-    ] {
+    ];
+    side_by_side(all, |garbage| {
         for end in [&[][..], &[Step::Hold]] {
             unknown_after(&[&[write(garbage)], end].concat());
             unknown_status_after(&[&[write(garbage)], end].concat());
         }
-    }
+    });
 }
 
 #[test]

@@ -8,26 +8,26 @@ use mendix_deploy::{ErrorKind, JobStatus, Retry};
 use super::caller::Caller;
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, go_ahead, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, go_ahead, side_by_side, write};
 
 /// Uploads to a server that refuses by `refusal`, while the body is sent and after it.
 #[track_caller]
 fn rejected_with_413(refusal: &[Step], answer_within: Duration, code: Option<&str>) {
     let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], refusal, &[Step::Hold]].concat();
     let late = [&[Step::Request], refusal].concat();
-    for (script, size) in [(early, 64 * MIB), (late, 100 * KIB)] {
-        for start in PLAIN_AND_TLS {
-            let server = start(vec![script.clone()]);
-            let caller = Caller::of(&server).with(trusting).with(|client| {
-                client.with_response_timeout(answer_within).with_retry(Retry::default().with_attempts(2))
-            });
-            let outcome = caller.upload(Package::sparse(size));
-            let error = outcome.error(ErrorKind::Rejected);
-            assert_eq!((error.status(), error.code()), (Some(413), code), "{outcome:?}");
-            assert!(outcome.took < answer_within + Duration::from_secs(2), "{outcome:?}");
-            assert_eq!(server.stop().connections, 1);
-        }
-    }
+    let scripts = [(early, 64 * MIB), (late, 100 * KIB)];
+    let cases = PLAIN_AND_TLS.iter().flat_map(|start| scripts.iter().map(move |script| (start, script)));
+    side_by_side(cases, |(start, (script, size))| {
+        let server = start(vec![script.clone()]);
+        let caller = Caller::of(&server)
+            .with(trusting)
+            .with(|client| client.with_response_timeout(answer_within).with_retry(Retry::default().with_attempts(2)));
+        let outcome = caller.upload(Package::sparse(*size));
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!((error.status(), error.code()), (Some(413), code), "{outcome:?}");
+        assert!(outcome.took < answer_within + Duration::from_secs(2), "{outcome:?}");
+        assert_eq!(server.stop().connections, 1);
+    });
 }
 
 /// Heads that ureq's parser does not take, and curl does: the rest of the status line, then fields.
@@ -192,15 +192,15 @@ fn the_words_of_a_refusal_may_come_after_its_head() {
         let refusal = [write(head), Step::Pause(Duration::from_millis(pause)), write(WORDS), Step::Hold];
         let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], &refusal[..]].concat();
         let late = [&[Step::Request], &refusal[..]].concat();
-        for (script, size) in [(early, 64 * MIB), (late, 100 * KIB)] {
-            for start in starts {
-                let server = start(vec![script.clone()]);
-                let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(size));
-                let error = outcome.error(ErrorKind::Rejected);
-                assert_eq!((error.status(), error.code()), (Some(403), Some("NOT ALLOWED")), "{outcome:?}");
-                assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
-            }
-        }
+        let scripts = [(early, 64 * MIB), (late, 100 * KIB)];
+        let cases = starts.iter().flat_map(|start| scripts.iter().map(move |script| (start, script)));
+        side_by_side(cases, |(start, (script, size))| {
+            let server = start(vec![script.clone()]);
+            let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(*size));
+            let error = outcome.error(ErrorKind::Rejected);
+            assert_eq!((error.status(), error.code()), (Some(403), Some("NOT ALLOWED")), "{outcome:?}");
+            assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
+        });
     }
 }
 
@@ -210,17 +210,17 @@ fn more_early_input_than_the_buffer_holds_is_left_alone() {
     let large = "x".repeat(300 << 10);
     let acceptance = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{large}", large.len());
     let interim = format!("HTTP/1.1 102 Processing\r\nX-Large: {large}\r\n\r\n");
-    for input in [acceptance, interim] {
+    side_by_side([acceptance, interim], |input| {
         for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
-            for start in PLAIN_AND_TLS {
+            side_by_side(PLAIN_AND_TLS, |start| {
                 let server = start(vec![[&before[..], &[write(input.clone()), Step::Drain]].concat()]);
                 let caller = Caller::of(&server).with(trusting);
                 let caller = caller.with(|client| client.with_response_timeout(Duration::from_millis(300)));
                 caller.upload(Package::sparse(16 * MIB)).error(ErrorKind::Unknown);
                 assert_eq!(server.stop().connections, 1);
-            }
+            });
         }
-    }
+    });
     for (flood, kind) in
         [("HTTP/1.1 200 OK\r\n\r\n", ErrorKind::Unknown), ("HTTP/1.1 102 X\r\nX: ", ErrorKind::Interrupted)]
     {

@@ -8,7 +8,7 @@ use mendix_deploy::{ErrorKind, Event, Retry};
 use super::caller::Caller;
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, side_by_side, write};
 
 #[test]
 fn a_reset_mid_body_is_retried_with_a_whole_body() {
@@ -47,7 +47,7 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
 
 #[test]
 fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
-    for start in PLAIN_AND_TLS {
+    side_by_side(PLAIN_AND_TLS, |start| {
         let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
         let limit = Duration::from_millis(400);
         let caller = Caller::of(&server)
@@ -61,7 +61,7 @@ fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
         assert!(outcome.took >= limit && outcome.took < limit * 7, "{outcome:?}");
         // What is sent before the standstill takes some, and over TLS in a debug build not little.
         assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
-    }
+    });
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_flood_of_interim_answers_is_no_progress() {
     let flood = interim_flood();
     let limit = Duration::from_millis(300);
     for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
-        for start in PLAIN_AND_TLS {
+        side_by_side(PLAIN_AND_TLS, |start| {
             let server = start(vec![[&before[..], std::slice::from_ref(&flood)].concat()]);
             let caller = Caller::of(&server)
                 .with(trusting)
@@ -90,7 +90,7 @@ fn a_flood_of_interim_answers_is_no_progress() {
             let outcome = caller.upload(Package::sparse(64 * MIB));
             outcome.error(ErrorKind::Interrupted);
             assert!(outcome.took >= limit && outcome.took < limit * 10, "{outcome:?}");
-        }
+        });
     }
 }
 
@@ -98,15 +98,16 @@ fn a_flood_of_interim_answers_is_no_progress() {
 #[test]
 fn a_flood_of_interim_answers_costs_little_processor_time() {
     let flood = interim_flood();
-    let limit = Duration::from_millis(900);
+    let limit = Duration::from_millis(600);
     let awaited = vec![Step::Head, flood.clone()];
     let while_sending = vec![Step::Head, go_ahead(), Step::Body(MIB), flood.clone()];
     let after_the_body = vec![Step::Request, flood];
-    for (script, size, kind) in [
+    let cases = [
         (awaited, 64 * MIB, ErrorKind::Interrupted),
         (while_sending, 64 * MIB, ErrorKind::Interrupted),
         (after_the_body, KIB, ErrorKind::Unknown),
-    ] {
+    ];
+    side_by_side(cases, |(script, size, kind)| {
         let server = Server::start([script]);
         let caller = Caller::of(&server)
             .with(|client| client.with_stall_timeout(limit).with_response_timeout(limit).with_retry(Retry::never()));
@@ -114,7 +115,7 @@ fn a_flood_of_interim_answers_costs_little_processor_time() {
         outcome.error(kind);
         assert!(outcome.took >= limit, "{outcome:?}");
         assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 3), "{outcome:?}");
-    }
+    });
 }
 
 #[test]
