@@ -16,7 +16,6 @@ mod refusal;
 mod sender;
 mod sink;
 mod upload;
-mod waiting;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -26,15 +25,10 @@ fn main() -> anyhow::Result<()> {
         [] => everything(1024),
         ["build"] => build::run(),
         ["allocations"] => allocations::run(),
-        ["memory", large] => {
-            let kib = upload::memory(large.parse()?)?;
-            anyhow::ensure!(kib <= 1024, "a large upload takes {kib} KiB more than a small one");
-            Ok(())
-        }
         ["sink", kind] => sink::run(*kind == "tls"),
         ["send", what, url, file] => sender::run(what, url, std::path::Path::new(file)),
         [large] => everything(large.parse()?),
-        _ => anyhow::bail!("usage: throughput [MIB | build | allocations | memory MIB]"),
+        _ => anyhow::bail!("usage: throughput [MIB | build | allocations]"),
     }
 }
 
@@ -45,7 +39,5 @@ fn everything(large: u64) -> anyhow::Result<()> {
     upload::tls(large)?;
     upload::memory(large)?;
     refusal::run()?;
-    allocations::run()?;
-    waiting::run();
-    Ok(())
+    allocations::run()
 }

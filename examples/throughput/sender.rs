@@ -1,15 +1,15 @@
-//! The senders: this crate, ureq on its own, and a plain loop. Each is a process that uploads one file once.
+//! The senders: this crate, ureq on its own, and curl. Each is a process that uploads one file once.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use mendix_deploy::{Client, Retry, Upload, upload_package};
 
 use crate::measure::peak_memory;
-use crate::sink::{CA, address, connect};
+use crate::sink::CA;
 
 /// The command line of a sender.
 pub(crate) fn command(what: &str, url: &str, file: &Path) -> anyhow::Result<Command> {
@@ -36,7 +36,6 @@ pub(crate) fn run(what: &str, url: &str, file: &Path) -> anyhow::Result<()> {
             upload_package(&client(url)?, &"calc".parse()?, file, &Upload::default())?;
         }
         "ureq" => ureq_alone(url, file)?,
-        "loop" => plain_loop(url, file)?,
         _ => anyhow::bail!("no sender is called {what}"),
     }
     println!("{}", peak_memory().unwrap_or(0));
@@ -65,27 +64,6 @@ fn ureq_alone(url: &str, file: &Path) -> anyhow::Result<()> {
         .header("Content-Length", length)
         .send(ureq::SendBody::from_reader(&mut body))?;
     ensure!(response.status() == 200);
-    Ok(())
-}
-
-/// The ceiling: what the file system and the kernel take, with nothing in between.
-fn plain_loop(url: &str, file: &Path) -> anyhow::Result<()> {
-    let mut stream = connect(url)?;
-    let (mut body, length) = form(file)?;
-    let host = address(url);
-    let head = format!("POST /apps/calc HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
-    stream.write_all(head.as_bytes())?;
-    let mut block = vec![0; 128 * 1024];
-    loop {
-        let n = body.read(&mut block)?;
-        if n == 0 {
-            break;
-        }
-        stream.write_all(block.get(..n).context("a reader read too much")?)?;
-    }
-    let mut status = [0; 12];
-    stream.read_exact(&mut status)?;
-    ensure!(&status == b"HTTP/1.1 200");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The receiver: a process that takes uploads as fast as it can, or refuses them in the ways that matter.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
@@ -133,14 +133,4 @@ fn answer(stream: &mut impl Write, status: &str, body: &str) -> io::Result<()> {
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     stream.write_all(answer.as_bytes())?;
     stream.flush()
-}
-
-/// Host and port of a URL.
-pub(crate) fn address(url: &str) -> &str {
-    url.split("://").nth(1).unwrap_or(url)
-}
-
-/// Opens a plain connection, for the ceiling.
-pub(crate) fn connect(url: &str) -> io::Result<TcpStream> {
-    TcpStream::connect(address(url))
 }

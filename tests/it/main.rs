@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod dependency;
+mod emulator;
 mod examples;
 mod faults;
 mod main_job;

@@ -1,10 +1,9 @@
 //! An independent reader (`multer`) takes apart what the encoder made, and must find the file again.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io::Read;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+
+use futures_util::FutureExt;
 
 use super::{Boundary, encode, escaped};
 use crate::random::below;
@@ -34,7 +33,7 @@ fn parts(file: &[u8], file_name: &str, mut next_size: impl FnMut() -> usize) -> 
     }
     assert_eq!(blocks.iter().flatten().map(Vec::len).sum::<usize>() as u64, length);
     let boundary = multer::parse_boundary(boundary.content_type()).unwrap();
-    finish(async {
+    let found = async {
         let mut multipart = multer::Multipart::new(futures_util::stream::iter(blocks), boundary);
         let mut parts = Vec::new();
         while let Some(field) = multipart.next_field().await.unwrap() {
@@ -46,18 +45,8 @@ fn parts(file: &[u8], file_name: &str, mut next_size: impl FnMut() -> usize) -> 
             });
         }
         parts
-    })
-}
-
-/// Runs a future that never has to wait for anything.
-fn finish<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    for _ in 0..1_000_000 {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return value;
-        }
-    }
-    panic!("the referee waits for input that is all there")
+    };
+    found.now_or_never().expect("all of the input is there")
 }
 
 fn expected(file: &[u8], file_name: &str) -> Vec<Part> {

@@ -7,7 +7,7 @@ use mendix_deploy::{Error, ErrorKind, JobId, JobStatus, PackageId, Retry};
 
 use super::caller::{Caller, Outcome, fast_retry};
 use crate::package::{MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, side_by_side, write};
+use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, go_ahead, side_by_side, write};
 
 /// The package was sent once, may exist, and the text says how to find out.
 #[track_caller]
@@ -25,7 +25,7 @@ fn assert_outcome_open<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server)
 #[test]
 fn a_whole_body_without_an_answer_is_never_sent_again() {
     let [plain, tls] = PLAIN_AND_TLS;
-    let reset = vec![Step::Head, Step::BodyButOneByte, Step::Reset];
+    let reset = vec![Step::Head, go_ahead(), Step::BodyButOneByte, Step::Reset];
     let closed = vec![Step::Request];
     let cut = vec![Step::Request, Step::Cut];
     side_by_side([(plain, reset), (plain, closed.clone()), (tls, closed), (tls, cut)], |(start, script)| {

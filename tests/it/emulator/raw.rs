@@ -1,10 +1,10 @@
-//! Requests by hand, for the tests of the emulator: nothing between them and the socket.
+//! Requests by hand: nothing between them and the socket.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::Emulator;
+use mendix_deploy::emulator::Emulator;
 
 #[derive(Debug)]
 pub(super) struct Answer {

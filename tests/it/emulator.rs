@@ -1,0 +1,183 @@
+//! The emulator as a client sees it that writes its requests by hand.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use mendix_deploy::emulator::{Emulator, Fault};
+use serde_json::json;
+
+use raw::{answer, ask, connect, form, get_job, upload, upload_head};
+
+mod raw;
+
+#[test]
+fn an_accepted_upload_is_kept_as_it_was_sent() {
+    let emulator = Emulator::start().unwrap();
+    let answer = ask(&emulator, &upload("?name=a%20%22b%C3%A9%26.mda", &form("content")));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let received = emulator.uploads().remove(0);
+    assert_eq!(answer.json["PackageId"], received.package_id.as_str());
+    assert_eq!(answer.json["JobId"], received.job_id.as_str());
+    assert_eq!(received.app_id.as_str(), "calc");
+    assert_eq!((received.name.as_str(), received.file_name.as_str()), ("a \"bé&.mda", "x.mda"));
+    assert_eq!((received.size, received.content.as_deref()), (7, Some(&b"content"[..])));
+}
+
+#[test]
+fn a_large_upload_is_streamed_and_only_measured() {
+    let emulator = Emulator::start().unwrap();
+    let block = vec![0_u8; 1 << 20];
+    let form = form("|");
+    let (before, after) = form.split_once('|').unwrap();
+    let mut stream = connect(&emulator);
+    let length = (64 << 20) + form.len() as u64 - 1;
+    stream.write_all((upload_head("", length, "Expect: 100-continue\r\n") + before).as_bytes()).unwrap();
+    for _ in 0..64 {
+        stream.write_all(&block).unwrap();
+    }
+    stream.write_all(after.as_bytes()).unwrap();
+    let answer = answer(stream);
+    assert!(answer.text.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{answer:?}");
+    let received = emulator.uploads().remove(0);
+    assert_eq!((received.size, received.content), (64 << 20, None));
+}
+
+#[test]
+fn the_next_calls_fail_as_told_in_order_and_then_go_as_usual() {
+    let emulator = Emulator::start().unwrap();
+    emulator.fail_uploads(0, Fault::NoAnswer);
+    emulator.fail_uploads(1, Fault::StatusAtOnce(503));
+    emulator.fail_uploads(1, Fault::Status(99));
+    let refused = ask(&emulator, &upload_head("", 1 << 30, ""));
+    assert_eq!((refused.status, &refused.json["errorCode"]), (503, &"SERVICE UNAVAILABLE".into()));
+    let body = form("x");
+    let after_the_body = ask(&emulator, &(upload_head("", body.len() as u64, "Expect: 100-continue\r\n") + &body));
+    let begin = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 ";
+    assert!(after_the_body.text.starts_with(begin), "99 is no status: {after_the_body:?}");
+    assert_eq!((emulator.uploads().len(), ask(&emulator, &upload("", &body)).status), (0, 200));
+    emulator.refuse_credentials();
+    let answer = ask(&emulator, &get_job("calc", "j"));
+    assert!(answer.status == 401 && answer.text.contains("UNAUTHORIZED:Please provide"), "{answer:?}");
+    assert_eq!(emulator.requests(), 4);
+}
+
+#[test]
+fn a_bandwidth_is_what_a_link_has() {
+    let emulator = Emulator::start().unwrap();
+    emulator.set_bandwidth(10_000);
+    let begun = Instant::now();
+    assert_eq!(ask(&emulator, &upload("", &form(&"x".repeat(3000)))).status, 200);
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+    assert_eq!(emulator.uploads().remove(0).size, 3000);
+}
+
+#[test]
+fn a_body_that_ends_early_is_not_recorded() {
+    let emulator = Emulator::start().unwrap();
+    let whole = upload("", &form("x"));
+    for cut in [2, 3, 60] {
+        let mut stream = connect(&emulator);
+        stream.write_all(&whole.as_bytes()[..whole.len() - cut]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(!answer.contains("200 OK"), "{cut}: {answer}");
+    }
+    assert_eq!((emulator.uploads().len(), emulator.requests()), (0, 3));
+}
+
+#[test]
+fn what_is_not_http_is_refused_and_counted() {
+    let emulator = Emulator::start().unwrap();
+    assert_eq!(ask(&emulator, "\u{16}\u{3}\u{1}\r\n\r\n").status, 400);
+    assert_eq!(ask(&emulator, &"x".repeat(80 << 10)).status, 431);
+    assert_eq!(emulator.requests(), 2);
+}
+
+#[test]
+fn a_refused_client_that_goes_on_sending_still_gets_the_answer() {
+    let emulator = Emulator::start().unwrap();
+    emulator.fail_uploads(1, Fault::StatusAtOnce(403));
+    let mut stream = connect(&emulator);
+    stream.write_all(upload_head("", 8 << 20, "").as_bytes()).unwrap();
+    for _ in 0..8 {
+        stream.write_all(&vec![b'-'; 1 << 20]).unwrap();
+    }
+    assert_eq!(answer(stream).status, 403);
+}
+
+#[test]
+fn a_drop_does_not_wait_for_clients() {
+    let emulator = Emulator::start().unwrap();
+    let mut uploading = connect(&emulator);
+    uploading.write_all((upload_head("", 1 << 30, "") + "--B\r\nContent-Disposition").as_bytes()).unwrap();
+    let silent = connect(&emulator);
+    let begun = Instant::now();
+    drop(emulator);
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    for mut stream in [uploading, silent] {
+        assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)), "the connection is closed");
+    }
+}
+
+/// The status that a fresh emulator answers, which then holds no upload.
+fn refusal(request: &str) -> u16 {
+    let emulator = Emulator::start().unwrap();
+    let answer = ask(&emulator, request);
+    assert!(answer.json["errorCode"].is_string() && answer.json["errorMessage"].is_string(), "{answer:?}");
+    assert!(emulator.uploads().is_empty());
+    answer.status
+}
+
+#[test]
+fn only_the_exact_paths_and_methods_exist() {
+    for path in [
+        "/",
+        "/api/v2/apps/calc/packages/upload/",
+        "/api/v2/apps/calc/packages/Upload",
+        "/api/v2/apps//packages/upload",
+        "/api/v2/apps/a%2Fb/packages/upload",
+        "/api/1/apps/calc/packages",
+        "/api/v2/apps/calc/jobs/",
+        "/api/v2/apps/calc/jobs/a.b",
+    ] {
+        assert_eq!(refusal(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")), 404, "{path}");
+    }
+    assert_eq!(refusal(&upload("", "").replace("POST", "PUT")), 405);
+}
+
+#[test]
+fn both_headers_are_needed_once_and_their_names_have_no_case() {
+    let good = get_job("calc", "j");
+    assert_eq!(refusal(&good.replace("Mendix-ApiKey", "MENDIX-APIKEY")), 404);
+    for (right, wrong) in [
+        ("Mendix-Username", "X-Username"),
+        ("Mendix-ApiKey", "X-ApiKey"),
+        (Emulator::USERNAME, "someone"),
+        (Emulator::API_KEY, "x"),
+        (Emulator::API_KEY, "x\r\nMendix-ApiKey: 26587896-1cef-4483-accf-ad304e2673d6"),
+    ] {
+        assert_eq!(refusal(&good.replace(right, wrong)), 401, "{wrong}");
+        assert_eq!(refusal(&upload("", &form("x")).replace(right, wrong)), 401, "{wrong}");
+    }
+}
+
+#[test]
+fn a_job_is_known_only_under_its_own_app() {
+    let emulator = Emulator::start().unwrap();
+    let made = ask(&emulator, &upload("", &form("x")));
+    let job = made.json["JobId"].as_str().unwrap();
+    assert_eq!(ask(&emulator, &get_job("other", job)).status, 404);
+    assert_eq!(ask(&emulator, &get_job("calc", job)).json, json!({ "Status": "Queued" }));
+}
+
+#[test]
+fn a_body_that_is_not_the_form_or_has_no_length_is_refused() {
+    let good = upload("", &form("x"));
+    assert_eq!(refusal(&good.replace("multipart/form-data", "multipart/mixed")), 400);
+    assert_eq!(refusal(&good.replace("boundary=B", "boundary=C")), 400);
+    assert_eq!(refusal(&upload("", &form(""))), 400, "an empty file");
+    assert_eq!(refusal(&good.replace("Content-Length", "X-Length")), 411);
+    assert_eq!(refusal(&upload_head("", (1 << 30) + (1 << 20) + 1, "")), 413);
+}
