@@ -15,9 +15,9 @@ pub enum Fault {
     StatusAtOnce(u16),
     /// Carried out, so that an upload is recorded and its job created, but the connection ends without an answer.
     NoAnswer,
-    /// Closed after so many bytes of the request's body were read; at 0 the client is not even asked for the body, so
-    /// that an upload of any size is interrupted. What the systems on both ends hold in their buffers is sent for the
-    /// client: a package of a few MiB may be sent as a whole before it learns of the end, and its outcome is open.
+    /// Closed after so many bytes of the request's body were read, without an answer. If the body is longer, the upload
+    /// is interrupted; if not, its outcome is open. Where less than 64 MiB would be left, a client that waits to be asked
+    /// for its body is not asked: the systems on both ends have buffers, and would send the rest for it.
     DisconnectAfter(u64),
 }
 

@@ -38,7 +38,7 @@ impl Head {
         }
         match input.get(12..) {
             None | Some([] | [b'\r']) => return Head::Incomplete,
-            Some([b' ' | b'\n', ..] | [b'\r', b'\n', ..]) => {}
+            Some([b' ' | b'\t' | b'\n', ..] | [b'\r', b'\n', ..]) => {}
             // A fourth digit, for one: that is no status (RFC 9112 §4).
             Some(_) => return Head::NotHttp,
         }
@@ -130,7 +130,7 @@ mod tests {
             &Head::Incomplete,
         );
         check(&["HTTP/1.1 100 Continue\r\n", "HTTP/1.1 100 Continue\r\n\r"], &Head::Incomplete);
-        check(&["HTTP/1.1 403\r\n", "HTTP/1.1 403\n", "HTTP/1.0 403 "], &Head::Final(403));
+        check(&["HTTP/1.1 403\r\n", "HTTP/1.1 403\n", "HTTP/1.0 403 ", "HTTP/1.1 403\t"], &Head::Final(403));
         check(&["HTTP/1.1 101 Switching Protocols\r\n\r\n"], &Head::Final(101));
         check(&["HTTP/1.1 4 ", "HTTP/1.x", "HTTP/1.1_", "HTTP/1.1 4x3", "HTTP/2 200", "SSH-2.0"], &Head::NotHttp);
         check(&["HTTP/1.1 4135 What\r\n", "HTTP/1.1 413\rToo Large\r\n", "HTTP/1.1 413-Too-Large\r\n"], &Head::NotHttp);

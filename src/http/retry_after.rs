@@ -59,22 +59,10 @@ mod tests {
         assert_eq!(read("Thu, 29 Feb 1996 00:00:00 GMT"), Some((825_552_000 - 784_111_777) * S));
         assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(Duration::from_secs(253_402_300_799 - 784_111_777)));
         for garbage in [
-            "",
-            "-1",
-            "+1",
-            "1.5",
-            "soon",
-            "Sun, 06 Nov 1994",
-            "Sun, +6 Nov 1994 08:49:37 GMT",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-            "Sun, 06 Nov 0000 08:49:37 GMT",
-            "Sun, 06 Nov 1994 08:49:37 PST",
-            "Sun, 06 Nov 1994 24:49:37 GMT",
-            "Sun, 06 Nov 1994 08:60:37 GMT",
-            "Sun, 06 Nov 1994 08:49:61 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            "Sun, 06 Nov 1994 08:49:37 GMT x",
-            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "", "-1", "+1", "1.5", "soon", "Sun, 06 Nov 1994", "Sun, +6 Nov 1994 08:49:37 GMT",
+            "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 PST",
+            "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x", "Sun, 06 Foo 1994 08:49:37 GMT",
         ] {
             assert_eq!(read(garbage), None, "{garbage:?}");
         }

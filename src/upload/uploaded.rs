@@ -65,16 +65,7 @@ mod tests {
         let (package, job) = (Some("p".to_owned()), Some("j".to_owned()));
         assert_eq!(read(r#"{"PackageId":"p","JobId":"j"}"#, "s3cret"), (package.clone(), job.clone()));
         for none in [
-            "null",
-            "17",
-            "1e999",
-            r#""""#,
-            r#""../x""#,
-            r#""\ud800""#,
-            r#"["p"]"#,
-            r#"{"Id":"p"}"#,
-            "true",
-            r#""a b""#,
+            "null", "17", "1e999", r#""""#, r#""../x""#, r#""\ud800""#, r#"["p"]"#, r#"{"Id":"p"}"#, "true", r#""a b""#,
         ] {
             assert_eq!(
                 read(&format!(r#"{{"PackageId":{none},"JobId":"j"}}"#), "s3cret"),

@@ -32,6 +32,7 @@ fn an_upload_fails_as_its_fault_says_and_is_recorded_only_if_it_was_carried_out(
         (Fault::StatusAtOnce(403), ErrorKind::Rejected, Some(403), 0),
         (Fault::StatusAtOnce(500), ErrorKind::Interrupted, Some(500), 0),
         (Fault::DisconnectAfter(0), ErrorKind::Interrupted, None, 0),
+        (Fault::DisconnectAfter(20), ErrorKind::Interrupted, None, 0),
         (Fault::Status(503), ErrorKind::Unknown, Some(503), 0),
         (Fault::Status(200), ErrorKind::Unknown, Some(200), 0),
         (Fault::DisconnectAfter(u64::MAX), ErrorKind::Unknown, None, 0),
@@ -66,7 +67,7 @@ fn an_upload_that_was_not_accepted_succeeds_after_its_faults() {
 fn a_connection_that_ends_in_the_middle_of_a_large_body_interrupts_it() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(1, Fault::DisconnectAfter(MIB));
-    let error = upload(&emulator, &Package::sparse(64 * MIB), 1).unwrap_err();
+    let error = upload(&emulator, &Package::sparse(96 * MIB), 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
 }
 

@@ -142,13 +142,7 @@ fn the_key_is_sent_in_one_header_and_nowhere_else() {
         assert_no_key(&String::from_utf8_lossy(&request.body));
         let names = request.head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name);
         let usual = [
-            "host",
-            "mendix-username",
-            "mendix-apikey",
-            "content-type",
-            "content-length",
-            "expect",
-            "user-agent",
+            "host", "mendix-username", "mendix-apikey", "content-type", "content-length", "expect", "user-agent",
             "accept",
         ];
         for name in names {

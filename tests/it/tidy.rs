@@ -44,23 +44,8 @@ fn files_that_name(word: &str) -> Vec<String> {
 
 /// The top of the house first: a module imports only from those below it.
 const FLOORS: [&str; 17] = [
-    "emulator",
-    "upload",
-    "wait",
-    "job",
-    "answer",
-    "client",
-    "http",
-    "retry",
-    "base_url",
-    "credentials",
-    "event",
-    "error",
-    "id",
-    "status",
-    "json",
-    "text",
-    "random",
+    "emulator", "upload", "wait", "job", "answer", "client", "http", "retry", "base_url", "credentials", "event",
+    "error", "id", "status", "json", "text", "random",
 ];
 
 #[test]
@@ -106,16 +91,8 @@ fn nothing_in_the_library_prints_or_reads_the_environment_but_from_env() {
 #[test]
 fn the_top_level_holds_nothing_unexpected() {
     let allowed = [
-        "Cargo.toml",
-        "Cargo.lock",
-        "src",
-        "tests",
-        "examples",
-        "README.md",
-        "CHANGELOG.md",
-        "LICENSE-MIT",
-        "LICENSE-APACHE",
-        "target",
+        "Cargo.toml", "Cargo.lock", "src", "tests", "examples", "README.md", "CHANGELOG.md", "LICENSE-MIT",
+        "LICENSE-APACHE", "target",
     ];
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

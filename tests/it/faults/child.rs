@@ -6,18 +6,8 @@ use std::time::{Duration, Instant};
 const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
 /// All that the SDK reads.
 const VARIABLES: [&str; 12] = [
-    "MENDIX_USERNAME",
-    "MENDIX_API_KEY",
-    "MENDIX_DEPLOY_URL",
-    "SSL_CERT_FILE",
-    "ALL_PROXY",
-    "all_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "NO_PROXY",
-    "no_proxy",
+    "MENDIX_USERNAME", "MENDIX_API_KEY", "MENDIX_DEPLOY_URL", "SSL_CERT_FILE", "ALL_PROXY", "all_proxy", "HTTPS_PROXY",
+    "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
 ];
 
 /// Whether this process was started by [`run`].
