@@ -109,7 +109,7 @@ impl Emulator {
         lock(&self.state).end = end;
     }
 
-    /// Lets the next `times` uploads go wrong, after the faults that were asked for before.
+    /// Lets the next `times` uploads go wrong, whatever their credentials, after the faults that were asked for before.
     ///
     /// ```
     /// use mendix_deploy::emulator::{Emulator, Fault};
@@ -132,7 +132,7 @@ impl Emulator {
         lock(&self.state).upload_faults.push(times, fault);
     }
 
-    /// Lets the next `times` polls go wrong, after the faults that were asked for before.
+    /// Lets the next `times` polls go wrong, whatever their credentials, after the faults that were asked for before.
     pub fn fail_polls(&self, times: u32, fault: Fault) {
         lock(&self.state).poll_faults.push(times, fault);
     }

@@ -69,11 +69,10 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     };
 
     let headers = response.headers();
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
-        target: text(header::LOCATION).and_then(origin),
-        ..reply(response.status().as_u16(), text(header::RETRY_AFTER), &exchange.lock())
+        target: headers.get(header::LOCATION).and_then(|value| origin(value.to_str().ok()?)),
+        ..reply(response.status().as_u16(), &exchange.lock())
     };
     let mut body = response.into_body().into_reader();
     if reply.status >= 300 {
@@ -96,14 +95,14 @@ fn with_status_alone(failure: Failure, state: &State) -> Result<Reply, Failure> 
     if state.status < 200 || matches!(failure.stage, Stage::ReadingBody) {
         return Err(failure);
     }
-    Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state.retry_after.as_deref(), state) })
+    Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state) })
 }
 
 /// A reply of which nothing is known yet but its status and how long to wait.
-fn reply(status: u16, retry_after: Option<&str>, state: &State) -> Reply {
+fn reply(status: u16, state: &State) -> Reply {
     Reply {
         status,
-        retry_after: retry_after.and_then(|value| retry_after::parse(value, SystemTime::now())),
+        retry_after: state.retry_after.as_deref().and_then(|value| retry_after::parse(value, SystemTime::now())),
         target: None,
         body: Vec::new(),
         cut_short: None,

@@ -1,4 +1,5 @@
-//! The watch above TLS: the only sender. It looks for an answer while the body is sent, and puts interim answers right.
+//! The watch above TLS: the only sender. It looks for an answer while the body is sent, drops interim answers, and hands on
+//! the head of the answer in a form that ureq can parse.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -8,7 +9,6 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
 use ureq::{Error, Timeout};
 
 use super::exchange::{Exchange, LONGEST, pause};
-
 use super::socket::LOOK;
 use crate::http::head::{self, Head};
 
@@ -74,8 +74,8 @@ impl Watch {
         }
     }
 
-    /// Drops every complete interim answer from the input (RFC 9110 §15.2 lets a client ignore them); returns what comes
-    /// after them.
+    /// Drops every complete interim answer from the input (RFC 9110 §15.2 lets a client ignore them), since ureq takes one
+    /// that bears a header for the end of the exchange; returns what comes after them.
     fn next_head(&mut self) -> Head {
         loop {
             match Head::of(self.input()) {
@@ -330,7 +330,7 @@ mod tests {
         watch.transmit_output(0, timeout(Timeout::Global)).unwrap();
         assert!(exchange.lock().is_answered && exchange.lock().queue.is_empty());
         assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
-        assert_eq!(watch.input(), b"HTTP/1.1 403\r\nRetry-After: 7\r\n\r\nno");
+        assert_eq!(watch.input(), b"HTTP/1.1 403\r\n\r\nno");
         assert_eq!(exchange.lock().retry_after.as_deref(), Some("7"));
         sign.join().unwrap();
     }
