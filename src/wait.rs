@@ -81,20 +81,9 @@ impl Poll {
         self
     }
 
-    /// The pause after a poll that ended `elapsed` into the wait, or `None` when the time is up: the schedule on its
-    /// own, for a loop of yours around [`job_status`](crate::job_status).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let pause = mendix_deploy::Poll::default().pause(Duration::from_secs(60));
-    /// assert_eq!(pause, Some(Duration::from_secs(6)));
-    /// ```
-    pub fn pause(&self, elapsed: Duration) -> Option<Duration> {
-        self.pause_at_least(Duration::ZERO, elapsed)
-    }
-
-    fn pause_at_least(&self, asked: Duration, elapsed: Duration) -> Option<Duration> {
+    /// The pause after a poll that ended `elapsed` into the wait, or `None` when the time is up. The server may have `asked`
+    /// for a longer one.
+    fn pause(&self, asked: Duration, elapsed: Duration) -> Option<Duration> {
         let left = self.timeout.unwrap_or(Duration::MAX).saturating_sub(elapsed);
         let pause =
             (elapsed / 10).min(self.max_interval).max(self.interval).max(SHORTEST_PAUSE).max(asked.min(LONGEST_ASKED));
@@ -162,7 +151,7 @@ fn wait(
         let answer = ask();
         let elapsed = clock.elapsed();
         let retry_after = answer.as_ref().err().and_then(Error::retry_after);
-        let pause = poll.pause_at_least(retry_after.unwrap_or_default(), elapsed);
+        let pause = poll.pause(retry_after.unwrap_or_default(), elapsed);
         let failure = match answer {
             Ok(status) => {
                 (missed, failures) = (0, 0);

@@ -119,11 +119,15 @@ fn a_zero_limit_polls_once_and_zero_intervals_do_not_spin() {
 #[test]
 fn no_setting_overflows() {
     let endless = Poll::default().without_timeout().with_interval(Duration::MAX).with_max_interval(Duration::MAX);
-    assert_eq!(endless.pause(Duration::ZERO), Some(Duration::MAX));
-    assert_eq!(endless.pause(S), Some(Duration::MAX.saturating_sub(S)), "never beyond what a clock can show");
+    assert_eq!(endless.pause(Duration::ZERO, Duration::ZERO), Some(Duration::MAX));
+    assert_eq!(
+        endless.pause(Duration::ZERO, S),
+        Some(Duration::MAX.saturating_sub(S)),
+        "never beyond what a clock can show"
+    );
     let limited = endless.with_timeout(Duration::MAX);
-    assert_eq!(limited.pause_at_least(Duration::MAX, Duration::MAX), None);
-    assert_eq!(Poll::default().pause_at_least(Duration::MAX, S), Some(300 * S));
+    assert_eq!(limited.pause(Duration::MAX, Duration::MAX), None);
+    assert_eq!(Poll::default().pause(Duration::MAX, S), Some(300 * S));
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins() {
         let poll = Poll::default().with_interval(interval).with_max_interval(longest).with_timeout(limit);
         let case = format!("{poll:?} after {elapsed:?}");
         let left = limit.saturating_sub(elapsed);
-        match poll.pause(elapsed) {
+        match poll.pause(Duration::ZERO, elapsed) {
             None => assert_eq!(left, Duration::ZERO, "{case}"),
             Some(pause) => {
                 assert!(pause <= left, "{case}");
