@@ -214,11 +214,13 @@ impl Post<'_> {
 
     fn read_ids(&self, reply: &Reply) -> Result<UploadedPackage> {
         let key = &self.client.endpoint.api_key;
-        let (package, job) = uploaded::ids(&reply.body, key);
-        let how = match (&package, &job) {
+        let (package, job) = match uploaded::ids(&reply.body, key) {
             (Some(package_id), Some(job_id)) if reply.request_was_whole => {
-                return Ok(UploadedPackage { package_id: package_id.clone(), job_id: job_id.clone() });
+                return Ok(UploadedPackage { package_id, job_id });
             }
+            ids => ids,
+        };
+        let how = match (&package, &job) {
             (Some(_), Some(_)) => "the server accepted it, and the connection broke".to_owned(),
             _ => answer::no_use(reply, key),
         };

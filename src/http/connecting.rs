@@ -1,4 +1,4 @@
-//! Getting to the server: which proxy to go through, and what a failure to connect means.
+//! Getting to the server: which proxy to go through, and a socket to one of its addresses.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

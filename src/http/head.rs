@@ -76,17 +76,18 @@ pub(super) fn canonical(head: &[u8]) -> String {
 }
 
 /// The value of a field of a head, as far as the head has arrived; of a line that is not whole, nothing is known.
-pub(super) fn field(input: &[u8], name: &str) -> Option<String> {
-    let head = input.get(..end_of_head(input).unwrap_or(input.len()))?;
+pub(super) fn field(head: &[u8], name: &str) -> Option<String> {
     fields(head).into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// Names and values in the whole lines after the first. A line that begins with a blank goes on with the one before it
+/// Names and values in the whole lines between the first and the empty one. A line that begins with a blank goes on with the one before it
 /// (RFC 9112 §5.2).
 fn fields(head: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(head);
     let mut fields: Vec<(String, String)> = Vec::new();
-    for line in text.split_inclusive('\n').skip(1).filter(|line| line.ends_with('\n')) {
+    for line in
+        text.split_inclusive('\n').skip(1).take_while(|line| line.ends_with('\n') && !matches!(*line, "\r\n" | "\n"))
+    {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         match fields.last_mut() {
             Some((_, folded)) if line.starts_with([' ', '\t']) => {

@@ -13,7 +13,7 @@ use ureq::{Error, Timeout};
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// About as much is taken in before somebody reads it. Between two times lies a pause, so that a peer that never ends is
 /// not followed faster than this.
-pub(super) const UNREAD_MAX: usize = 16 * 1024;
+const UNREAD_MAX: usize = 16 * 1024;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 

@@ -140,7 +140,7 @@ impl Watch {
             (Head::NotHttp, _) => "what the server sent is no HTTP/1 answer",
             (_, None) => "the head of the answer is longer than 256 KiB",
             (_, Some(length)) => {
-                let canonical = head::canonical(self.input().get(..length).unwrap_or_default());
+                let canonical = head::canonical(self.input());
                 self.input.splice(..self.taken + length, canonical.into_bytes());
                 self.taken = 0;
                 return Ok(true);
