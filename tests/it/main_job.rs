@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{
-    AppId, Client, ErrorKind, Event, JobId, JobStatus, Poll, Retry, Upload, job_status, upload_and_wait,
-    upload_package, wait_for_job,
+    Client, ErrorKind, Event, JobId, JobStatus, Poll, Retry, Upload, job_status, upload_and_wait, upload_package,
+    wait_for_job,
 };
 
+use crate::faults::caller::app;
 use crate::package::Package;
-
-fn app() -> AppId {
-    "calc".parse().unwrap()
-}
 
 fn quick() -> Poll {
     Poll::default().with_interval(Duration::from_millis(100)).with_timeout(Duration::from_secs(10))

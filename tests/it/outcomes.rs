@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{
-    AppId, Error, ErrorKind, JobId, JobStatus, Poll, Retry, Upload, UploadedPackage, job_status, upload_and_wait,
+    Error, ErrorKind, JobId, JobStatus, Poll, Retry, Upload, UploadedPackage, job_status, upload_and_wait,
     upload_package, wait_for_job,
 };
 
+use crate::faults::caller::{app, fast_retry};
 use crate::package::{MIB, Package};
 use crate::server::side_by_side;
-
-fn app() -> AppId {
-    "calc".parse().unwrap()
-}
 
 fn packages() -> [Package; 2] {
     [Package::small(), Package::sparse(24 * MIB)]
@@ -21,7 +18,7 @@ fn packages() -> [Package; 2] {
 
 /// One upload, or as many as it takes.
 fn upload(emulator: &Emulator, package: &Package, attempts: u32) -> Result<UploadedPackage, Error> {
-    let retry = Retry::default().with_attempts(attempts).with_first_wait(Duration::from_millis(1));
+    let retry = fast_retry().with_attempts(attempts);
     upload_package(&emulator.client().with_retry(retry), &app(), package, &Upload::default())
 }
 

@@ -85,13 +85,16 @@ fn an_upload_goes_through_a_proxy_that_is_reached_by_tls() {
     super::caller::assert_no_key(&connect.head);
 }
 
+fn is_refused_at_once() {
+    let outcome = upload(200 * MIB, Retry::never());
+    assert_eq!(outcome.error(ErrorKind::Rejected).code(), Some("NOT ALLOWED"));
+    assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
+}
+
 #[test]
 fn a_refusal_is_seen_through_the_proxy_while_the_body_is_sent() {
     if child::is_running() {
-        let outcome = upload(200 * MIB, Retry::never());
-        assert_eq!(outcome.error(ErrorKind::Rejected).code(), Some("NOT ALLOWED"));
-        assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
-        return;
+        return is_refused_at_once();
     }
     let refusal = answer("403 Forbidden", r#"{"errorCode":"NOT ALLOWED"}"#);
     for (end, over_tls) in [(Step::Hold, false), (Step::Drain, false), (Step::Hold, true)] {
@@ -225,10 +228,7 @@ fn a_socks_proxy_is_refused_and_not_gone_around() {
 #[test]
 fn a_refusal_in_one_outer_record_with_an_interim_answer_is_seen_through_a_proxy_reached_by_tls() {
     if child::is_running() {
-        let outcome = upload(200 * MIB, Retry::never());
-        assert_eq!(outcome.error(ErrorKind::Rejected).code(), Some("NOT ALLOWED"));
-        assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
-        return;
+        return is_refused_at_once();
     }
     // The page does not fit the first read of the inner TLS, so that the outer one keeps the rest.
     let page = answer("403 Forbidden", &format!("{{\"errorCode\":\"NOT ALLOWED\"}}{}", " ".repeat(9000)));

@@ -3,12 +3,23 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mendix_deploy::{ErrorKind, Event, Retry};
+use mendix_deploy::{ErrorKind, Event, Retry, UploadedPackage};
 
-use super::caller::Caller;
+use super::caller::{Caller, Outcome};
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
 use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, side_by_side, write};
+
+/// Uploads to a server that at some point takes no more, which ends in the stall limit, and soon after it.
+#[track_caller]
+fn stalls(server: &Server, limit: Duration, soon: Duration) -> Outcome<UploadedPackage> {
+    let caller =
+        Caller::of(server).with(trusting).with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
+    let outcome = caller.upload(Package::sparse(64 * MIB));
+    outcome.error(ErrorKind::Interrupted);
+    assert!(outcome.took >= limit && outcome.took < soon, "{outcome:?}");
+    outcome
+}
 
 #[test]
 fn a_reset_mid_body_is_retried_with_a_whole_body() {
@@ -50,15 +61,11 @@ fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
     side_by_side(PLAIN_AND_TLS, |start| {
         let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
         let limit = Duration::from_millis(400);
-        let caller = Caller::of(&server)
-            .with(trusting)
-            .with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
-        let outcome = caller.upload(Package::sparse(64 * MIB));
+        // The buffers on the way may take in a little more before the standstill, but there is one only.
+        let outcome = stalls(&server, limit, limit * 7);
         let error = outcome.error(ErrorKind::Interrupted);
         assert!(!error.may_have_been_accepted());
         assert!(format!("{error:?}").contains("stall limit"), "{error:?}");
-        // The buffers on the way may take in a little more before the standstill, but there is one only.
-        assert!(outcome.took >= limit && outcome.took < limit * 7, "{outcome:?}");
         // What is sent before the standstill takes some, and over TLS in a debug build not little.
         assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
     });
@@ -71,10 +78,7 @@ fn signs_of_life_are_no_progress() {
     script.extend(sign.iter().cycle().take(400).cloned());
     let server = Server::start([script]);
     let limit = Duration::from_millis(300);
-    let caller = Caller::of(&server).with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
-    let outcome = caller.upload(Package::sparse(64 * MIB));
-    outcome.error(ErrorKind::Interrupted);
-    assert!(outcome.took >= limit && outcome.took < limit * 7, "{outcome:?}");
+    stalls(&server, limit, limit * 7);
 }
 
 #[test]
@@ -84,12 +88,7 @@ fn a_flood_of_interim_answers_is_no_progress() {
     for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
         side_by_side(PLAIN_AND_TLS, |start| {
             let server = start(vec![[&before[..], std::slice::from_ref(&flood)].concat()]);
-            let caller = Caller::of(&server)
-                .with(trusting)
-                .with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
-            let outcome = caller.upload(Package::sparse(64 * MIB));
-            outcome.error(ErrorKind::Interrupted);
-            assert!(outcome.took >= limit && outcome.took < limit * 10, "{outcome:?}");
+            stalls(&server, limit, limit * 10);
         });
     }
 }
