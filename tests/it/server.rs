@@ -77,6 +77,9 @@ pub(crate) fn interim_flood() -> Step {
     Step::Flood("HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10).into())
 }
 
+/// What a flood may come to if nobody takes any of it: what fits the buffers of both ends.
+pub(crate) const BUFFERED: u64 = 24 << 20;
+
 /// A step that writes a whole answer; `status` may bring headers, one a line.
 pub(crate) fn answer(status: &str, body: &str) -> Step {
     let head = status.replace('\n', "\r\n");

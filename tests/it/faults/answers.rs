@@ -39,15 +39,16 @@ fn a_whole_body_without_an_answer_is_never_sent_again() {
 
 #[test]
 fn silence_after_a_whole_body_ends_in_the_response_limit() {
+    let limit = Duration::from_secs(1);
     side_by_side(PLAIN_AND_TLS, |start| {
         for silent in [vec![Step::Request, Step::Hold], vec![Step::Request, Step::Write(b"HTTP".into()), Step::Hold]] {
             let server = start(vec![silent]);
             let caller = Caller::of(&server)
                 .with(super::early_answers::trusting)
-                .with(|client| client.with_response_timeout(Duration::from_millis(300)));
+                .with(|client| client.with_response_timeout(limit));
             let outcome = caller.upload(Package::sparse(2 * MIB));
-            assert!(outcome.took >= Duration::from_millis(300) && outcome.took.as_secs() < 5, "{outcome:?}");
-            assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
+            assert!(outcome.took >= limit && outcome.took < limit * 10, "{outcome:?}");
+            outcome.assert_idle();
             let error = assert_outcome_open(&outcome, server);
             assert!(format!("{error:?}").contains("response limit"), "{error:?}");
         }

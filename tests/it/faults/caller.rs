@@ -133,6 +133,12 @@ impl<T: Debug> Outcome<T> {
         error
     }
 
+    /// At least half of the time was spent waiting; in a debug build TLS alone takes a tenth of a second of a processor.
+    #[track_caller]
+    pub(crate) fn assert_idle(&self) {
+        assert!(self.cpu.is_none_or(|cpu| cpu < self.took / 2), "{self:?}");
+    }
+
     pub(crate) fn retries(&self) -> usize {
         self.events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count()
     }

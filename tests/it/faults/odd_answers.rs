@@ -6,10 +6,7 @@ use mendix_deploy::ErrorKind;
 
 use super::caller::Caller;
 use crate::package::{MIB, Package};
-use crate::server::{Server, Step, answered, interim_flood, side_by_side, write};
-
-/// What the server may manage to send before nobody takes any more: what fits the buffers of both ends.
-const BUFFERED: u64 = 24 * MIB;
+use crate::server::{BUFFERED, Server, Step, answered, interim_flood, side_by_side, write};
 
 /// Uploads to a server that reads everything and then does `then`; the package may exist, and is not sent again.
 #[track_caller]

@@ -8,7 +8,9 @@ use mendix_deploy::{ErrorKind, Event, Retry, UploadedPackage};
 use super::caller::{Caller, Outcome};
 use super::early_answers::trusting;
 use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, side_by_side, write};
+use crate::server::{
+    BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, side_by_side, write,
+};
 
 /// Uploads to a server that at some point takes no more, which ends in the stall limit, and soon after it.
 #[track_caller]
@@ -60,14 +62,13 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
 fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
     side_by_side(PLAIN_AND_TLS, |start| {
         let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
-        let limit = Duration::from_millis(400);
+        let limit = Duration::from_secs(1);
         // The buffers on the way may take in a little more before the standstill, but there is one only.
         let outcome = stalls(&server, limit, limit * 7);
         let error = outcome.error(ErrorKind::Interrupted);
         assert!(!error.may_have_been_accepted());
         assert!(format!("{error:?}").contains("stall limit"), "{error:?}");
-        // What is sent before the standstill takes some, and over TLS in a debug build not little.
-        assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 2), "{outcome:?}");
+        outcome.assert_idle();
     });
 }
 
@@ -93,11 +94,12 @@ fn a_flood_of_interim_answers_is_no_progress() {
     }
 }
 
-/// Interim answers may come without end, and faster than they can be looked at.
+/// Interim answers may come without end, and faster than they can be parsed: several times as much as the buffers hold
+/// would be taken in without the pauses.
 #[test]
-fn a_flood_of_interim_answers_costs_little_processor_time() {
+fn a_flood_of_interim_answers_is_taken_in_at_a_bounded_rate() {
     let flood = interim_flood();
-    let limit = Duration::from_millis(600);
+    let limit = Duration::from_millis(1500);
     let awaited = vec![Step::Head, flood.clone()];
     let while_sending = vec![Step::Head, go_ahead(), Step::Body(MIB), flood.clone()];
     let after_the_body = vec![Step::Request, flood];
@@ -113,7 +115,8 @@ fn a_flood_of_interim_answers_costs_little_processor_time() {
         let outcome = caller.upload(Package::sparse(size));
         outcome.error(kind);
         assert!(outcome.took >= limit, "{outcome:?}");
-        assert!(outcome.cpu.is_none_or(|cpu| cpu < outcome.took / 3), "{outcome:?}");
+        let flooded = server.stop().flooded;
+        assert!(flooded < BUFFERED, "{flooded} bytes: {outcome:?}");
     });
 }
 
