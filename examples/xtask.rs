@@ -39,7 +39,7 @@ fn deploy(client: &Client, app: &AppId, package: &Path, version: &str) -> anyhow
     match upload_and_wait(client, app, package, &upload, &poll) {
         Ok(uploaded) => Ok(uploaded),
         // The outcomes that a build may want to treat differently; the error's own text covers the rest.
-        Err(error) if error.kind() == ErrorKind::Unknown => Err(error).context("not uploaded again: look first"),
+        Err(error) if error.kind() == ErrorKind::OutcomeUnknown => Err(error).context("not uploaded again: look first"),
         Err(error) if error.kind() == ErrorKind::JobFailed => Err(error).context("was the package built properly?"),
         Err(error) => Err(error.into()),
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::credentials::ApiKey;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::Seconds;
 use crate::http::Reply;
 use crate::json::{self, without_bom};
@@ -51,7 +51,9 @@ pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: St
         message.push_str("; ");
         message.push_str(&meaning);
     }
-    let error = Error::rejected(message, reply.status, is_later(reply.status))
+    let error = Error::new(ErrorKind::Rejected, message)
+        .with_status(reply.status)
+        .with_transient(is_later(reply.status))
         .with_code(said.code)
         .with_retry_after(reply.retry_after);
     because_cut_short(error, reply)
@@ -132,7 +134,7 @@ fn plain(value: &Value) -> Option<String> {
 pub(crate) fn because_cut_short(error: Error, reply: &Reply) -> Error {
     match &reply.cut_short {
         Some(cause) => {
-            error.because(io::Error::new(cause.kind(), format!("the answer could not be read to its end: {cause}")))
+            error.with_source(io::Error::new(cause.kind(), format!("the answer could not be read to its end: {cause}")))
         }
         None => error,
     }

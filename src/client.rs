@@ -89,16 +89,17 @@ impl Client {
             }
         };
         let (username, api_key) = (required("MENDIX_USERNAME")?, required("MENDIX_API_KEY")?);
-        let mut client = Client::new(&username, &api_key).map_err(|e| e.found_in("MENDIX_USERNAME, MENDIX_API_KEY"))?;
+        let mut client =
+            Client::new(&username, &api_key).map_err(|e| e.prefixed_with("MENDIX_USERNAME, MENDIX_API_KEY"))?;
         if std::env::var_os("MENDIX_DEPLOY_URL").is_some_and(|url| !url.is_empty()) {
             let url = required("MENDIX_DEPLOY_URL")?;
-            client = client.with_base_url(&url).map_err(|e| e.found_in("MENDIX_DEPLOY_URL"))?;
+            client = client.with_base_url(&url).map_err(|e| e.prefixed_with("MENDIX_DEPLOY_URL"))?;
         }
         if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
             let source = format!("SSL_CERT_FILE, {}", text::path(Path::new(&file)));
             let pem = std::fs::read(&file)
-                .map_err(|e| Error::config("the file cannot be read").because(e).found_in(&source))?;
-            client = client.with_root_certificates(&pem).map_err(|e| e.found_in(&source))?;
+                .map_err(|e| Error::config("the file cannot be read").with_source(e).prefixed_with(&source))?;
+            client = client.with_root_certificates(&pem).map_err(|e| e.prefixed_with(&source))?;
         }
         Ok(client)
     }

@@ -123,7 +123,7 @@ impl Emulator {
     /// # std::fs::write(&path, "a sample")?;
     /// let error = upload_package(&emulator.client(), &"calc".parse()?, &path, &Upload::default()).unwrap_err();
     /// # std::fs::remove_file(&path)?;
-    /// assert_eq!(error.kind(), ErrorKind::Unknown);
+    /// assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
     /// assert_eq!(emulator.uploads().len(), 1, "it was accepted, but who could know?");
     /// # Ok(())
     /// # }

@@ -2,11 +2,9 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::id::{JobId, PackageId};
-use crate::text;
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -16,23 +14,24 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// User name, API key, base URL, certificate, id or setting: refused before any socket is opened.
+    /// A user name, API key, base URL, certificate, id or setting was invalid: refused before any socket was opened.
     Config,
-    /// The local file: missing, a directory, a FIFO, empty, too large, unreadable, or changed while it was sent.
-    Package,
-    /// No byte of the request got out: name lookup, refused connection, TLS, proxy, connect limit.
+    /// The local file was missing, a directory, a FIFO, empty, too large or unreadable, or changed while it was sent.
+    File,
+    /// No byte of the request got out: name lookup, refused connection, TLS, proxy, connect timeout.
     Connect,
-    /// The server said no: a redirect or a 4xx that is registered with IANA; before the whole body was sent, and after
-    /// a poll, also 408 and 503.
+    /// The server said no: a redirect or a 4xx that is registered with IANA; before the whole body was sent, and for a
+    /// call that only reads, also 408 and 503.
     Rejected,
-    /// The connection broke while the body was being sent; the server cannot hold a whole package.
+    /// The connection broke while the body was being sent; the server cannot have the whole package.
     Interrupted,
-    /// The whole request was sent and no usable answer came. After an upload the package may exist; after a poll
-    /// the status is not known.
-    Unknown,
+    /// The whole upload was sent and no usable answer came: the package may exist. Never retried.
+    OutcomeUnknown,
+    /// A poll, or another call that only reads, brought no usable answer. Harmless to repeat.
+    NoAnswer,
     /// The job ended as `Failed`.
     JobFailed,
-    /// The time limit of the wait ran out; the job goes on.
+    /// The timeout of the wait expired; the job goes on.
     StillRunning,
 }
 
@@ -58,7 +57,6 @@ struct Inner {
     code: Option<String>,
     package_id: Option<PackageId>,
     job_id: Option<JobId>,
-    accepted: bool,
     transient: bool,
     retry_after: Option<Duration>,
     cause: Option<anyhow::Error>,
@@ -95,7 +93,7 @@ impl Error {
     /// `true` after an upload whose outcome is not known, and whenever a package or a job is already known.
     /// `false` means that uploading again cannot create a duplicate.
     pub fn may_have_been_accepted(&self) -> bool {
-        self.0.accepted || self.0.package_id.is_some() || self.0.job_id.is_some()
+        self.kind() == ErrorKind::OutcomeUnknown || self.0.package_id.is_some() || self.0.job_id.is_some()
     }
 
     /// Whether the same call, simply made again later, may succeed without doing harm.
@@ -112,76 +110,32 @@ impl Error {
     }
 }
 
-// Private constructors: each demands what its kind must name. Facts that only some errors have are added after.
+// Private: facts that only some errors have are added to the kind and the message.
 impl Error {
-    fn new(kind: ErrorKind, message: String) -> Self {
+    /// An error that is transient if its kind alone says so.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        use ErrorKind::{Interrupted, NoAnswer, StillRunning};
         Error(Box::new(Inner {
             kind,
-            message,
+            message: message.into(),
             status: None,
             code: None,
             package_id: None,
             job_id: None,
-            accepted: false,
-            transient: false,
+            transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
             retry_after: None,
             cause: None,
         }))
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Config, message.into())
+        Self::new(ErrorKind::Config, message)
     }
 
-    pub(crate) fn package(path: &Path, problem: &str) -> Self {
-        Self::new(ErrorKind::Package, format!("cannot upload {}: {problem}", text::path(path)))
-    }
-
-    pub(crate) fn connect(message: String, transient: bool) -> Self {
-        let mut error = Self::new(ErrorKind::Connect, message);
-        error.0.transient = transient;
-        error
-    }
-
-    /// What could not be reached, why in a few words, and what may help.
-    pub(crate) fn cannot_connect(target: &str, reason: &str, hint: &str, transient: bool) -> Self {
-        Self::connect(format!("cannot connect to {target}: {reason}{hint}"), transient)
-    }
-
-    pub(crate) fn rejected(message: String, status: u16, transient: bool) -> Self {
-        let mut error = Self::new(ErrorKind::Rejected, message).with_status(status);
-        error.0.transient = transient;
-        error
-    }
-
-    pub(crate) fn interrupted(message: String) -> Self {
-        let mut error = Self::new(ErrorKind::Interrupted, message);
-        error.0.transient = true;
-        error
-    }
-
-    /// An upload whose outcome is not known. Never transient: to send it again could make the package twice.
-    pub(crate) fn unknown_upload(message: String) -> Self {
-        let mut error = Self::new(ErrorKind::Unknown, message);
-        error.0.accepted = true;
-        error
-    }
-
-    /// A poll that brought no status. Harmless to repeat.
-    pub(crate) fn unknown_status(message: String) -> Self {
-        let mut error = Self::new(ErrorKind::Unknown, message);
-        error.0.transient = true;
-        error
-    }
-
-    pub(crate) fn job_failed(message: String, job: &JobId) -> Self {
-        Self::new(ErrorKind::JobFailed, message).with_job(job)
-    }
-
-    pub(crate) fn still_running(message: String, job: &JobId) -> Self {
-        let mut error = Self::new(ErrorKind::StillRunning, message).with_job(job);
-        error.0.transient = true;
-        error
+    /// For the kinds that may or may not be: `Connect` and `Rejected`.
+    pub(crate) fn with_transient(mut self, transient: bool) -> Self {
+        self.0.transient = transient;
+        self
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {
@@ -211,20 +165,20 @@ impl Error {
         self
     }
 
-    pub(crate) fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn with_source(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// Says at the beginning of the line where the bad input came from.
-    pub(crate) fn found_in(mut self, name: &str) -> Self {
-        self.0.message.insert_str(0, &format!("{name}: "));
+    /// Starts the message with where the bad input came from.
+    pub(crate) fn prefixed_with(mut self, origin: &str) -> Self {
+        self.0.message.insert_str(0, &format!("{origin}: "));
         self
     }
 
-    /// Adds a remark to the end of the line, such as how many attempts were made.
-    pub(crate) fn and(mut self, remark: &str) -> Self {
-        self.0.message.push_str(remark);
+    /// Ends the message with a note, such as how many attempts were made.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.message.push_str(note);
         self
     }
 }
@@ -280,25 +234,41 @@ mod tests {
     #[test]
     fn debug_prints_the_chain_and_display_one_line() {
         let cause = anyhow::anyhow!("connection refused").context("no route");
-        let error = Error::connect("cannot reach x:1".into(), true).because(cause);
+        let error = Error::new(ErrorKind::Connect, "cannot reach x:1").with_source(cause);
         assert_eq!(error.to_string(), "cannot reach x:1");
         assert_eq!(format!("{error:?}"), "cannot reach x:1\n  caused by: no route\n  caused by: connection refused");
         assert_eq!(error.source().unwrap().to_string(), "no route");
     }
 
     #[test]
-    fn an_id_that_differs_in_case_is_another_id() {
-        let error = Error::job_failed("job J-1 failed".into(), &"j-1".parse().unwrap());
-        assert_eq!(error.to_string(), "job J-1 failed [job j-1]");
+    fn a_kind_says_whether_a_package_may_exist_and_whether_to_repeat_the_call() {
+        use ErrorKind::{
+            Config, Connect, File, Interrupted, JobFailed, NoAnswer, OutcomeUnknown, Rejected, StillRunning,
+        };
+        for (kind, may_exist, transient) in [
+            (Config, false, false),
+            (File, false, false),
+            (Connect, false, false),
+            (Rejected, false, false),
+            (Interrupted, false, true),
+            (OutcomeUnknown, true, false),
+            (NoAnswer, false, true),
+            (JobFailed, false, false),
+            (StillRunning, false, true),
+        ] {
+            let error = Error::new(kind, "no");
+            assert_eq!((error.may_have_been_accepted(), error.is_transient()), (may_exist, transient), "{kind:?}");
+            let package: PackageId = "p-1".parse().unwrap();
+            let error = error.with_transient(true).with_package(&package);
+            assert_eq!((error.may_have_been_accepted(), error.is_transient()), (true, false), "{kind:?}");
+        }
     }
 
     #[test]
     fn ids_once_known_are_in_the_text_exactly_once() {
-        let job: JobId = "j-1".parse().unwrap();
+        let failed = |message: &str| Error::new(ErrorKind::JobFailed, message).with_job(&"j-1".parse().unwrap());
         let package: PackageId = "p-1".parse().unwrap();
-        let error = Error::job_failed("job j-1 failed".into(), &job).with_package(&package);
-        assert_eq!(error.to_string(), "job j-1 failed [package p-1]");
-        assert!(error.may_have_been_accepted());
-        assert!(!error.is_transient());
+        assert_eq!(failed("job j-1 failed").with_package(&package).to_string(), "job j-1 failed [package p-1]");
+        assert_eq!(failed("job J-1 failed").to_string(), "job J-1 failed [job j-1]", "ids have a case");
     }
 }

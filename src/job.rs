@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::answer::{self, Refusal, is_later, is_refusal};
 use crate::client::Client;
 use crate::credentials::ApiKey;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{self, Failure, Reply, Request, Stage};
 use crate::id::{AppId, JobId};
 use crate::json;
@@ -23,7 +23,7 @@ const OTHER_MAX: usize = 64;
 /// [`Retry`](crate::Retry) allows; failed attempts are repeated if the error is transient.
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind): `Connect`, `Rejected` (401, 403, 404 and the like), or `Unknown` if no
+/// By [`ErrorKind`](crate::ErrorKind): `Connect`, `Rejected` (401, 403, 404 and the like), or `NoAnswer` if no
 /// usable answer came. Each holds the job's id.
 ///
 /// ```no_run
@@ -75,17 +75,18 @@ fn read_status(said: &str, key: &ApiKey) -> JobStatus {
 }
 
 fn unknown(app: &AppId, job: &JobId, how: &str) -> Error {
-    Error::unknown_status(format!("the status of job {job} of app {app} is not known: {how}"))
+    Error::new(ErrorKind::NoAnswer, format!("the status of job {job} of app {app} is not known: {how}"))
 }
 
 fn failed(Failure { stage, cause }: Failure, app: &AppId, job: &JobId) -> Error {
     let error = match stage {
         Stage::Connecting { target, reason, hint, transient } => {
-            Error::cannot_connect(&target, reason, hint, transient)
+            let message = format!("cannot connect to {target}: {reason}{hint}");
+            Error::new(ErrorKind::Connect, message).with_transient(transient)
         }
         Stage::ReadingBody | Stage::Sending | Stage::AwaitingAnswer => unknown(app, job, "no usable answer came"),
     };
-    error.because(cause)
+    error.with_source(cause)
 }
 
 #[cfg(test)]

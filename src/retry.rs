@@ -98,13 +98,12 @@ fn wait_or_give_up(retry: &Retry, notify: &dyn Fn(&Event), number: u32, error: E
         Decision::Wait(wait) => wait,
         Decision::GiveUp(Reason::NotRepeatable | Reason::Attempts(1)) => return Err(error),
         Decision::GiveUp(Reason::Attempts(attempts)) => {
-            return Err(error.and(&format!(" (after {attempts} attempts)")));
+            return Err(error.with_note(&format!(" (after {attempts} attempts)")));
         }
         Decision::GiveUp(Reason::AskedTooMuch) => {
             let asked = Seconds(error.retry_after().unwrap_or_default());
-            return Err(
-                error.and(&format!("; not repeated, as the server asks to wait {asked}, longer than Retry allows"))
-            );
+            return Err(error
+                .with_note(&format!("; not repeated, as the server asks to wait {asked}, longer than Retry allows")));
         }
     };
     notify(&Event::Retrying { attempt: number, wait, reason: one_line(&error) });
@@ -130,11 +129,12 @@ pub(crate) enum Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     const S: Duration = Duration::from_secs(1);
 
     fn refused() -> Error {
-        Error::connect("refused".into(), true)
+        Error::new(ErrorKind::Connect, "refused").with_transient(true)
     }
 
     #[test]
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn what_may_have_been_accepted_is_never_repeated() {
-        let unknown = Error::unknown_upload("?".into());
+        let unknown = Error::new(ErrorKind::OutcomeUnknown, "?");
         let gave_up = Decision::GiveUp(Reason::NotRepeatable);
         assert_eq!(Retry::default().decide(1, &unknown, 0.0), gave_up);
-        let wrong_key = Error::rejected("no".into(), 401, false);
+        let wrong_key = Error::new(ErrorKind::Rejected, "no").with_status(401);
         assert_eq!(Retry::default().decide(1, &wrong_key, 0.0), gave_up);
         assert_eq!(Retry::never().decide(1, &refused(), 0.0), Decision::GiveUp(Reason::Attempts(1)));
         assert_eq!(Retry::default().with_attempts(0).decide(1, &refused(), 0.0), Decision::GiveUp(Reason::Attempts(1)));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_a_lower_bound_up_to_the_longest_wait() {
-        let asked = |wait| Error::rejected("later".into(), 429, true).with_retry_after(Some(wait));
+        let asked = |wait| Error::new(ErrorKind::Rejected, "later").with_transient(true).with_retry_after(Some(wait));
         let retry = Retry::default();
         assert_eq!(retry.decide(1, &asked(7 * S), 0.9), Decision::Wait(7 * S));
         assert_eq!(retry.decide(1, &asked(Duration::ZERO), 0.0), Decision::Wait(S));
@@ -193,7 +193,7 @@ mod tests {
             let (first, longest, asked) = (random::duration(), random::duration(), random::duration());
             let attempt = u32::try_from(random::bits() >> 32).unwrap() >> random::below(32);
             let retry = Retry::default().with_attempts(u32::MAX).with_first_wait(first).with_max_wait(longest);
-            let error = Error::rejected("later".into(), 503, true).with_retry_after(Some(asked));
+            let error = Error::new(ErrorKind::Rejected, "later").with_transient(true).with_retry_after(Some(asked));
             match retry.decide(attempt, &error, random::fraction()) {
                 Decision::Wait(wait) => assert!(asked <= wait && wait <= longest, "{retry:?}, {asked:?}, {attempt}"),
                 Decision::GiveUp(_) => {

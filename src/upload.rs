@@ -15,7 +15,7 @@ use progress::Progress;
 
 use crate::answer::{self, Refusal, is_later, is_refusal};
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
@@ -91,9 +91,9 @@ impl Upload {
 /// the response limit (see [`Client`]), for each attempt, with the waits of `Retry` in between.
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind): `Config` and `Package` before any socket is opened (`Package` also if the
-/// file changes while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made; `Unknown` if
-/// one may have been made: then [`may_have_been_accepted`](Error::may_have_been_accepted) is true.
+/// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened (`File` also if the
+/// file changes while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made;
+/// `OutcomeUnknown` if one may have been made: then [`may_have_been_accepted`](Error::may_have_been_accepted) is true.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Upload, upload_package};
@@ -227,10 +227,10 @@ impl Post<'_> {
         let sent = if reply.request_was_whole { SENT } else { SENT_IN_PART };
         let mut error = answer::because_cut_short(self.unknown(sent, &how).with_status(reply.status), reply);
         if let Some(package) = package {
-            error = error.with_package(&package).and(&format!("; package {package} is the one to look for"));
+            error = error.with_package(&package).with_note(&format!("; package {package} is the one to look for"));
         }
         if let Some(job) = job {
-            error = error.with_job(&job).and(&format!("; wait_for_job with job {job} tells how it ends"));
+            error = error.with_job(&job).with_note(&format!("; wait_for_job with job {job} tells how it ends"));
         }
         Err(error)
     }
@@ -238,16 +238,20 @@ impl Post<'_> {
     fn failed(&self, Failure { stage, cause }: Failure) -> Error {
         let error = match stage {
             Stage::Connecting { target, reason, hint, transient } => {
-                Error::cannot_connect(&target, reason, hint, transient)
+                let message = format!("cannot connect to {target}: {reason}{hint}");
+                Error::new(ErrorKind::Connect, message).with_transient(transient)
             }
-            Stage::ReadingBody => Error::package(
-                self.package.path(),
-                "it changed or could not be read while it was sent; the server got no whole package",
+            Stage::ReadingBody => Error::new(
+                ErrorKind::File,
+                format!(
+                    "{}: it changed or could not be read while it was sent; the server got no whole package",
+                    self.what()
+                ),
             ),
             Stage::Sending => self.interrupted("the connection broke off while the body was being sent"),
             Stage::AwaitingAnswer => self.unknown(SENT, "no usable answer came"),
         };
-        error.because(cause)
+        error.with_source(cause)
     }
 
     fn what(&self) -> String {
@@ -260,18 +264,21 @@ impl Post<'_> {
     }
 
     fn interrupted(&self, how: &str) -> Error {
-        Error::interrupted(format!("{} failed: {how}; no package was made", self.what()))
+        Error::new(ErrorKind::Interrupted, format!("{} failed: {how}; no package was made", self.what()))
     }
 
     fn unknown(&self, sent: &str, how: &str) -> Error {
         let name = self.name.as_deref().unwrap_or("default.mda").escape_debug();
-        Error::unknown_upload(format!(
-            "{} has an unknown outcome: {sent} {how}; a package may exist: before \
+        Error::new(
+            ErrorKind::OutcomeUnknown,
+            format!(
+                "{} has an unknown outcome: {sent} {how}; a package may exist: before \
              uploading again, look for \"{name}\" on the app's Environments page or with GET {}/api/1/apps/{}/packages",
-            self.what(),
-            self.client.endpoint.base_url,
-            self.app,
-        ))
+                self.what(),
+                self.client.endpoint.base_url,
+                self.app,
+            ),
+        )
     }
 }
 

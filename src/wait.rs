@@ -100,7 +100,7 @@ impl Poll {
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` when the time is up (call
 /// again to go on waiting); `Rejected` for any other refusal, such as 401 or 403, at once; `Connect`, `Rejected` or
-/// `Unknown` after too many failures in a row, with the last one as its source.
+/// `NoAnswer` after too many failures in a row, with the last one as its source.
 ///
 /// ```no_run
 /// use mendix_deploy::{ErrorKind, Poll, wait_for_job};
@@ -192,29 +192,26 @@ fn wait(
 }
 
 fn job_failed(app: &AppId, job: &JobId) -> Error {
-    Error::job_failed(
+    Error::new(
+        ErrorKind::JobFailed,
         format!(
             "job {job} failed, so there is no package to deploy; the API gives no reason: look at the Environments \
              page of app {app}, and whether the package is over 1 GB or 64,000 files when unpacked"
         ),
-        job,
     )
+    .with_job(job)
 }
 
 fn gave_up(last: Error, failures: u32, job: &JobId) -> Error {
     let polls = if failures == 1 { "the last poll".to_owned() } else { format!("{failures} polls in a row") };
     let message = format!("gave up waiting for job {job}: {polls} failed; the job may go on");
-    let error = match (last.kind(), last.status()) {
-        (ErrorKind::Connect, _) => Error::connect(message, true),
-        (ErrorKind::Rejected, Some(status)) => Error::rejected(message, status, true),
-        _ => Error::unknown_status(message),
-    };
+    let error = Error::new(last.kind(), message).with_transient(true);
     let error = match last.status() {
         Some(status) => error.with_status(status),
         None => error,
     };
     let code = last.code().map(str::to_owned);
-    error.with_job(job).with_code(code).with_retry_after(last.retry_after()).because(last)
+    error.with_job(job).with_code(code).with_retry_after(last.retry_after()).with_source(last)
 }
 
 fn still_running(
@@ -230,9 +227,9 @@ fn still_running(
         None => format!("has shown no status for {elapsed}; it may go on"),
     };
     let message = format!("job {job} of app {app} {so_far}: call wait_for_job with this job to go on waiting");
-    let error = Error::still_running(message, job);
+    let error = Error::new(ErrorKind::StillRunning, message).with_job(job);
     match failure {
-        Some(failure) => error.because(failure),
+        Some(failure) => error.with_source(failure),
         None => error,
     }
 }

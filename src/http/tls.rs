@@ -13,7 +13,7 @@ impl RootCertificates {
         let mut certificates = Vec::new();
         for item in parse_pem(pem) {
             let item =
-                item.map_err(|e| Error::config("the root certificates are not valid PEM").because(e.into_io()))?;
+                item.map_err(|e| Error::config("the root certificates are not valid PEM").with_source(e.into_io()))?;
             if let PemItem::Certificate(certificate) = item {
                 certificates.push(certificate);
             }

@@ -1,13 +1,14 @@
 //! The local file: opened once for all attempts, and watched for change until its last byte was sent.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 #[cfg(unix)]
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::text;
 
 /// A file that is a plausible package: regular, readable, not empty, not over the limit.
 #[derive(Debug)]
@@ -20,17 +21,18 @@ pub(crate) struct PackageFile {
 
 impl PackageFile {
     pub(crate) fn open(path: &Path, size_limit: u64) -> Result<Self> {
-        let refuse = |problem: &str| Error::package(path, problem);
+        let refuse =
+            |problem: &str| Error::new(ErrorKind::File, format!("cannot upload {}: {problem}", text::path(path)));
         // Looked at before it is opened, because opening a FIFO would block until somebody writes to it.
-        let metadata = std::fs::metadata(path).map_err(|e| refuse("it cannot be found").because(e))?;
+        let metadata = std::fs::metadata(path).map_err(|e| refuse("it cannot be found").with_source(e))?;
         if metadata.is_dir() {
             return Err(refuse("it is a directory"));
         }
         if !metadata.is_file() {
             return Err(refuse("it is not a regular file"));
         }
-        let file = File::open(path).map_err(|e| refuse("it cannot be opened").because(e))?;
-        let stamp = Stamp::of(&file).map_err(|e| refuse("it cannot be measured").because(e))?;
+        let file = File::open(path).map_err(|e| refuse("it cannot be opened").with_source(e))?;
+        let stamp = Stamp::of(&file).map_err(|e| refuse("it cannot be measured").with_source(e))?;
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(refuse("its name is not UTF-8, and the form's part must be named after it"));
         };
@@ -89,14 +91,14 @@ impl<R: Read> Read for Exactly<R> {
         let n = loop {
             // A signal is no reason to abandon an upload; ureq would.
             match self.source.read(into) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?,
             }
         };
         match (n, self.left) {
             (0, 0) => Ok(0),
-            (0, _) => Err(io::Error::new(ErrorKind::UnexpectedEof, "it became shorter")),
-            (_, 0) => Err(io::Error::new(ErrorKind::InvalidData, "it became longer")),
+            (0, _) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter")),
+            (_, 0) => Err(io::Error::new(io::ErrorKind::InvalidData, "it became longer")),
             _ => {
                 self.left -= n as u64;
                 Ok(n)
@@ -149,7 +151,7 @@ impl Stamp {
         } else {
             return Ok(());
         };
-        Err(io::Error::new(ErrorKind::InvalidData, how))
+        Err(io::Error::new(io::ErrorKind::InvalidData, how))
     }
 
     /// A name that was removed, replaced or added is a change as well, but none of the content.

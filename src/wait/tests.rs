@@ -46,7 +46,7 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<JobStatus>) -> Outcome 
 }
 
 fn later(status: u16) -> Error {
-    Error::rejected("later".into(), status, status != 404 && status != 401)
+    Error::new(ErrorKind::Rejected, "later").with_status(status).with_transient(status != 404 && status != 401)
 }
 
 #[test]
@@ -173,9 +173,9 @@ fn brown_outs_are_survived_and_ten_failures_in_a_row_are_not() {
 #[test]
 fn what_ended_the_wait_keeps_the_kind_of_its_cause() {
     for (cause, kind) in [
-        (|| Error::connect("refused".into(), true), ErrorKind::Connect),
-        (|| Error::rejected("later".into(), 429, true), ErrorKind::Rejected),
-        (|| Error::unknown_status("reset".into()), ErrorKind::Unknown),
+        (|| Error::new(ErrorKind::Connect, "refused").with_transient(true), ErrorKind::Connect),
+        (|| later(429), ErrorKind::Rejected),
+        (|| Error::new(ErrorKind::NoAnswer, "reset"), ErrorKind::NoAnswer),
     ] as [(fn() -> Error, ErrorKind); 3]
     {
         let outcome = wait_on(&Poll::default(), |_| Err(cause()));

@@ -80,7 +80,7 @@ fn a_file_name_that_no_header_can_hold_is_refused() {
     for name in ["a\u{3}b", "\u{1b}[31m.mda", "a\u{7f}"] {
         let file = Package::named(name, b"PK");
         let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Package);
+        assert_eq!(error.kind(), ErrorKind::File);
         assert!(!error.to_string().contains(char::is_control), "{error:?}");
     }
     assert_eq!(emulator.requests(), 0);
@@ -197,7 +197,7 @@ fn a_server_error_brings_the_servers_code() {
     emulator.fail_polls(1, Fault::Status(502));
     let client = emulator.client().with_retry(Retry::never());
     let error = job_status(&client, &app(), &"j-1".parse().unwrap()).unwrap_err();
-    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Unknown, Some(502), Some("BAD GATEWAY")));
+    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::NoAnswer, Some(502), Some("BAD GATEWAY")));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn an_unknown_outcome_is_not_tried_again() {
     let file = Package::named("x.mda", b"PK");
     emulator.fail_uploads(1, Fault::Status(500));
     let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unknown);
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
     assert!(error.may_have_been_accepted() && !error.is_transient());
     assert!(error.to_string().contains("\"x.mda\""), "{error}");
     assert_eq!(emulator.requests(), 1);

@@ -30,10 +30,10 @@ fn an_upload_fails_as_its_fault_says_and_is_recorded_only_if_it_was_carried_out(
         (Fault::StatusAtOnce(500), ErrorKind::Interrupted, Some(500), 0),
         (Fault::DisconnectAfter(0), ErrorKind::Interrupted, None, 0),
         (Fault::DisconnectAfter(20), ErrorKind::Interrupted, None, 0),
-        (Fault::Status(503), ErrorKind::Unknown, Some(503), 0),
-        (Fault::Status(200), ErrorKind::Unknown, Some(200), 0),
-        (Fault::DisconnectAfter(u64::MAX), ErrorKind::Unknown, None, 0),
-        (Fault::NoAnswer, ErrorKind::Unknown, None, 1),
+        (Fault::Status(503), ErrorKind::OutcomeUnknown, Some(503), 0),
+        (Fault::Status(200), ErrorKind::OutcomeUnknown, Some(200), 0),
+        (Fault::DisconnectAfter(u64::MAX), ErrorKind::OutcomeUnknown, None, 0),
+        (Fault::NoAnswer, ErrorKind::OutcomeUnknown, None, 1),
     ];
     for (fault, kind, status, recorded) in cases {
         for package in packages() {
@@ -41,7 +41,7 @@ fn an_upload_fails_as_its_fault_says_and_is_recorded_only_if_it_was_carried_out(
             emulator.fail_uploads(1, fault);
             let error = upload(&emulator, &package, 1).unwrap_err();
             assert_eq!((error.kind(), error.status()), (kind, status), "{fault:?}: {error:?}");
-            assert_eq!(error.may_have_been_accepted(), kind == ErrorKind::Unknown, "{fault:?}");
+            assert_eq!(error.may_have_been_accepted(), kind == ErrorKind::OutcomeUnknown, "{fault:?}");
             assert_eq!((emulator.uploads().len(), emulator.requests()), (recorded, 1), "{fault:?}");
             upload(&emulator, &package, 1).unwrap();
         }
@@ -71,10 +71,10 @@ fn a_connection_that_ends_in_the_middle_of_a_large_body_interrupts_it() {
 #[test]
 fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
     let cases = [
-        (Fault::Status(502), ErrorKind::Unknown, Some(502)),
+        (Fault::Status(502), ErrorKind::NoAnswer, Some(502)),
         (Fault::StatusAtOnce(403), ErrorKind::Rejected, Some(403)),
-        (Fault::NoAnswer, ErrorKind::Unknown, None),
-        (Fault::DisconnectAfter(0), ErrorKind::Unknown, None),
+        (Fault::NoAnswer, ErrorKind::NoAnswer, None),
+        (Fault::DisconnectAfter(0), ErrorKind::NoAnswer, None),
     ];
     side_by_side(cases, |(fault, kind, status)| {
         let emulator = Emulator::start().unwrap();
@@ -82,7 +82,7 @@ fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
         emulator.fail_polls(1, fault);
         let error = job_status(&emulator.client().with_retry(Retry::never()), &app(), &job).unwrap_err();
         assert_eq!((error.kind(), error.status(), error.job_id()), (kind, status, Some(&job)), "{fault:?}");
-        if kind == ErrorKind::Unknown {
+        if kind == ErrorKind::NoAnswer {
             emulator.fail_polls(2, fault);
             let poll = Poll::default().with_interval(Duration::from_millis(100));
             wait_for_job(&emulator.client(), &app(), &job, &poll).unwrap();

@@ -111,7 +111,7 @@ fn an_answer_over_tls_without_a_proper_end_counts_if_it_is_whole() {
     let server = Server::tls([vec![Step::Request, half, Step::Cut]]);
     let outcome =
         Caller::of(&server).with(|client| client.with_root_certificates(CA).unwrap()).upload(Package::small());
-    assert!(outcome.error(ErrorKind::Unknown).may_have_been_accepted());
+    assert!(outcome.error(ErrorKind::OutcomeUnknown).may_have_been_accepted());
 }
 
 /// A client that the child process has from its environment alone.

@@ -12,7 +12,7 @@ use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered
 /// The package was sent once, may exist, and the text says how to find out.
 #[track_caller]
 fn assert_outcome_open<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server) -> &Error {
-    let error = outcome.error(ErrorKind::Unknown);
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
     let text = error.to_string();
     assert!(error.may_have_been_accepted() && !error.is_transient(), "{error:?}");
     assert!(text.contains("/api/1/apps/calc/packages") && text.contains("calc.mda"), "how to check is told: {text}");

@@ -143,7 +143,7 @@ fn an_early_acceptance_does_not_keep_the_rest_from_being_sent() {
 fn an_acceptance_of_half_a_body_is_no_success() {
     let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), answer("200 OK", IDS)]]);
     let outcome = Caller::of(&server).upload(Package::sparse(64 * MIB));
-    let error = outcome.error(ErrorKind::Unknown);
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
     assert!(error.may_have_been_accepted());
     assert!(error.to_string().contains("only a part"), "{error}");
     assert_eq!(error.job_id().map(mendix_deploy::JobId::as_str), Some("j-1"));

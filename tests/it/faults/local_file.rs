@@ -19,7 +19,7 @@ const GIB: u64 = 1 << 30;
 fn refused(path: &Path, upload: &Upload, why: &str) {
     let server = Server::answering("200 OK", IDS);
     let outcome = Caller::of(&server).upload_as(path, upload);
-    let error = outcome.error(ErrorKind::Package);
+    let error = outcome.error(ErrorKind::File);
     let text = error.to_string();
     assert!(text.contains(&path.display().to_string()) && text.contains(why), "{text}");
     assert!(!error.may_have_been_accepted() && !error.is_transient());
@@ -95,7 +95,7 @@ fn changed_while_sent(size: u64, change: fn(&Path)) {
         }
     });
     let outcome = caller.upload(&package);
-    let error = outcome.error(ErrorKind::Package);
+    let error = outcome.error(ErrorKind::File);
     assert!(error.to_string().contains("calc.mda") && format!("{error:?}").contains("caused by"), "{error:?}");
     assert!(!error.may_have_been_accepted() && !error.is_transient());
     assert_eq!(outcome.retries(), 0);
@@ -208,7 +208,7 @@ fn a_file_that_yields_less_than_its_size_or_an_error_is_given_up() {
         }
         let server = Server::answering("200 OK", IDS);
         let outcome = Caller::of(&server).upload(file);
-        assert!(outcome.error(ErrorKind::Package).to_string().contains(file));
+        assert!(outcome.error(ErrorKind::File).to_string().contains(file));
         assert_eq!(outcome.retries(), 0);
         let seen = server.stop();
         assert!(seen.requests.iter().all(|request| !request.has_closing_boundary()));
@@ -228,7 +228,7 @@ fn a_file_that_changes_between_two_attempts_is_given_up() {
             }
         });
         let outcome = caller.upload(&package);
-        assert!(!outcome.error(ErrorKind::Package).may_have_been_accepted());
+        assert!(!outcome.error(ErrorKind::File).may_have_been_accepted());
         assert!(server.stop().requests.iter().all(|request| !request.has_closing_boundary()));
     }
 }

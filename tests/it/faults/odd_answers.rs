@@ -14,7 +14,7 @@ fn unknown_after(then: &[Step]) -> (String, u64) {
     let server = Server::start([[&[Step::Request], then].concat()]);
     let caller = Caller::of(&server).with(|client| client.with_response_timeout(Duration::from_millis(500)));
     let outcome = caller.upload(Package::small());
-    let error = outcome.error(ErrorKind::Unknown);
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
     assert!(error.may_have_been_accepted());
     let text = error.to_string();
     let seen = server.stop();
@@ -30,7 +30,7 @@ fn unknown_status_after(then: &[Step]) {
         client.with_response_timeout(Duration::from_millis(500)).with_retry(mendix_deploy::Retry::never())
     });
     let outcome = caller.status();
-    let error = outcome.error(ErrorKind::Unknown);
+    let error = outcome.error(ErrorKind::NoAnswer);
     assert_eq!(error.job_id().map(mendix_deploy::JobId::as_str), Some("j-1"));
     assert!(error.is_transient());
 }

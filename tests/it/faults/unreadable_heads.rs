@@ -107,7 +107,7 @@ fn a_framing_that_can_be_read_in_two_ways_leaves_the_status_alone() {
         "Content-Length:\r\n",
         "Content-Length: 33\rX: y\r\n",
     ] {
-        for (status, kind) in [("200", ErrorKind::Unknown), ("403", ErrorKind::Rejected)] {
+        for (status, kind) in [("200", ErrorKind::OutcomeUnknown), ("403", ErrorKind::Rejected)] {
             let server =
                 Server::start([vec![Step::Request, write(format!("HTTP/1.1 {status} X\r\n{framing}\r\n{IDS}"))]]);
             let outcome = Caller::of(&server).upload(Package::small());
@@ -161,7 +161,8 @@ fn a_status_of_more_than_three_digits_is_none() {
         let garbage = [write(format!("{line}\r\nContent-Length: 33\r\n\r\n{IDS}")), Step::Hold];
         let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], &garbage[..]].concat();
         let late = [&[Step::Request], &garbage[..]].concat();
-        for (script, size, kind) in [(early, 64 * MIB, ErrorKind::Interrupted), (late, KIB, ErrorKind::Unknown)] {
+        for (script, size, kind) in [(early, 64 * MIB, ErrorKind::Interrupted), (late, KIB, ErrorKind::OutcomeUnknown)]
+        {
             for start in PLAIN_AND_TLS {
                 let server = start(vec![script.clone()]);
                 let caller = Caller::of(&server).with(trusting).with(|client| client.with_retry(Retry::never()));
@@ -216,13 +217,13 @@ fn more_early_input_than_the_buffer_holds_is_left_alone() {
                 let server = start(vec![[&before[..], &[write(input.clone()), Step::Drain]].concat()]);
                 let caller = Caller::of(&server).with(trusting);
                 let caller = caller.with(|client| client.with_response_timeout(Duration::from_millis(300)));
-                caller.upload(Package::sparse(16 * MIB)).error(ErrorKind::Unknown);
+                caller.upload(Package::sparse(16 * MIB)).error(ErrorKind::OutcomeUnknown);
                 assert_eq!(server.stop().connections, 1);
             });
         }
     });
     for (flood, kind) in
-        [("HTTP/1.1 200 OK\r\n\r\n", ErrorKind::Unknown), ("HTTP/1.1 102 X\r\nX: ", ErrorKind::Interrupted)]
+        [("HTTP/1.1 200 OK\r\n\r\n", ErrorKind::OutcomeUnknown), ("HTTP/1.1 102 X\r\nX: ", ErrorKind::Interrupted)]
     {
         let script = vec![Step::Head, go_ahead(), Step::Body(MIB), write(flood), Step::Flood(vec![b'x'; 1 << 16])];
         for start in PLAIN_AND_TLS {

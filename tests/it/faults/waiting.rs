@@ -135,7 +135,7 @@ fn every_kind_of_brown_out_is_survived_between_two_good_polls() {
 fn a_row_of_failures_ends_the_wait_with_the_last_cause() {
     let scripts = vec![status("Running"), answered("500 Oops", ""), answered("502 Bad Gateway", "<b>down</b>")];
     let (outcome, seen) = wait_on(scripts, &often().with_max_failures(4));
-    let error = outcome.error(ErrorKind::Unknown);
+    let error = outcome.error(ErrorKind::NoAnswer);
     assert_eq!((error.status(), seen.requests.len()), (Some(502), 5));
     let cause = error.source().unwrap().to_string();
     assert!(cause.contains("502") && cause.contains("down"), "{cause}");
@@ -143,7 +143,7 @@ fn a_row_of_failures_ends_the_wait_with_the_last_cause() {
     assert!(error.is_transient());
 
     let (outcome, _) = wait_on(vec![status("Running"), vec![Step::Reset]], &often().with_max_failures(1));
-    assert!(outcome.error(ErrorKind::Unknown).source().is_some());
+    assert!(outcome.error(ErrorKind::NoAnswer).source().is_some());
     let gone = Caller::at("http://127.0.0.1:1").wait(&often().with_max_failures(2));
     assert!(gone.error(ErrorKind::Connect).is_transient());
 }
@@ -233,7 +233,7 @@ fn an_unknown_status_is_shown_and_waited_on_and_spelling_has_no_case() {
 fn a_status_that_is_none_is_a_failed_poll() {
     for body in ["", "{}", "null", "[]", r#"{"Status":null}"#, r#"{"Status":""}"#, r#"{"Status":7}"#, "Completed"] {
         let (outcome, _) = wait_on(vec![vec![Step::Request, answer("200 OK", body)]], &often().with_max_failures(1));
-        let error = outcome.error(ErrorKind::Unknown);
+        let error = outcome.error(ErrorKind::NoAnswer);
         assert_eq!(error.status(), Some(200), "{body}");
     }
     let (redirected, seen) = wait_on(vec![answered("302 Found\nLocation: https://login.example.com/x", "")], &often());

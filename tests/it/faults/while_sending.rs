@@ -106,7 +106,7 @@ fn a_flood_of_interim_answers_is_taken_in_at_a_bounded_rate() {
     let cases = [
         (awaited, 64 * MIB, ErrorKind::Interrupted),
         (while_sending, 64 * MIB, ErrorKind::Interrupted),
-        (after_the_body, KIB, ErrorKind::Unknown),
+        (after_the_body, KIB, ErrorKind::OutcomeUnknown),
     ];
     side_by_side(cases, |(script, size, kind)| {
         let server = Server::start([script]);
