@@ -1,14 +1,11 @@
-//! Reading what the server says: leniently, in bounded space, and harmless to show.
-
-use std::io;
+//! An answer in words: what the server said, read leniently, in bounded space and sanitized, and what it means.
 
 use serde_json::Value;
 
-use crate::client::Client;
 use crate::credentials::ApiKey;
 use crate::error::{Error, ErrorKind};
 use crate::event::Seconds;
-use crate::http::Reply;
+use crate::http::{Failure, Reply, Stage};
 use crate::json::{self, without_bom};
 use crate::text;
 
@@ -25,49 +22,82 @@ pub(crate) struct Refusal {
     pub(crate) text: String,
 }
 
-/// The error for an answer that says no: the server's own words, then what such an answer usually means.
-pub(crate) fn rejected(client: &Client, reply: &Reply, what: &str, not_found: String) -> Error {
-    let said = Refusal::of_reply(reply, &client.endpoint.api_key);
-    let mut message = format!("{what} was refused: {}{}", reply.status, said.after_the_status());
-    let meaning = match reply.status {
-        300..=399 => {
-            let target =
-                reply.target.as_deref().map(|target| format!(" to {}", shown(target, &client.endpoint.api_key)));
-            let target = target.unwrap_or_default();
-            format!("redirects{target} are not followed, for the key would go along: is the base URL right?")
+/// A request, as the errors that it may end in describe it.
+pub(crate) struct Asked<'a> {
+    pub(crate) key: &'a ApiKey,
+    /// For example "the upload of calc.mda to app calc".
+    pub(crate) what: &'a str,
+    /// What may be wrong if the server knows no such thing.
+    pub(crate) not_found: &'a str,
+    /// Whether the server may have carried it out although it says "later".
+    pub(crate) may_be_done: bool,
+}
+
+impl Asked<'_> {
+    /// The error that it has ended in. `open` makes that of an end which is neither a success nor a refusal, from what the
+    /// server said, if it said anything.
+    pub(crate) fn error(&self, end: Result<Reply, Failure>, open: impl FnOnce(Option<&str>) -> Error) -> Error {
+        let reply = match end {
+            Ok(reply) => reply,
+            Err(Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause, .. }) => {
+                let message = format!("cannot connect to {target}: {reason}{hint}");
+                return Error::new(ErrorKind::Connect, message).with_transient(transient).with_source(cause);
+            }
+            Err(failure) => return open(None).with_source(failure.cause),
+        };
+        let said = Refusal::of_reply(&reply, self.key);
+        let error = match reply.status {
+            200..=299 => open(Some(&no_use(&reply, self.key))),
+            status if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) => {
+                let message = format!("{} was refused: {status}{}", self.what, said.after_the_status());
+                Error::new(ErrorKind::Rejected, message)
+                    .with_note(&self.meaning(&reply))
+                    .with_transient(is_retryable_status(status))
+                    .with_code(said.code)
+            }
+            status => open(Some(&said.as_answer(status))).with_code(said.code),
+        };
+        let error = error.with_status(reply.status).with_retry_after(reply.retry_after);
+        match reply.cut_short {
+            Some(cause) => {
+                error.with_source(anyhow::Error::new(cause).context("the answer could not be read to its end"))
+            }
+            None => error,
         }
-        401 => "the user name or the API key is wrong".into(),
-        403 => "the user lacks API Rights for this app; they are given on the Permissions tab of its Environments page"
-            .into(),
-        404 => not_found,
-        413 => "it is over the server's limit; Mendix Cloud takes packages of up to 1 GB".into(),
-        status if is_later(status) => match reply.retry_after {
-            Some(wait) => format!("the server asks to try again in {}", Seconds(wait)),
-            None => "another try later may go better".into(),
-        },
-        _ => String::new(),
-    };
-    if !meaning.is_empty() {
-        message.push_str("; ");
-        message.push_str(&meaning);
     }
-    let error = Error::new(ErrorKind::Rejected, message)
-        .with_status(reply.status)
-        .with_transient(is_later(reply.status))
-        .with_code(said.code)
-        .with_retry_after(reply.retry_after);
-    because_cut_short(error, reply)
+
+    /// What such a refusal usually means, as the end of a sentence.
+    fn meaning(&self, reply: &Reply) -> String {
+        let meaning = match (reply.status, reply.retry_after) {
+            (300..=399, _) => {
+                let target = reply.target.as_deref().map_or(String::new(), |to| format!(" to {}", shown(to, self.key)));
+                format!("redirects{target} are not followed, to keep the API key from other hosts; check the base URL")
+            }
+            (401, _) => "the user name or the API key is wrong".into(),
+            (403, _) => "the user lacks API Rights for this app; they are given on the Permissions tab of its \
+                         Environments page"
+                .into(),
+            (404, _) => self.not_found.to_owned(),
+            (413, _) => "it is over the server's limit; Mendix Cloud takes packages of up to 1 GB".into(),
+            (status, Some(wait)) if is_retryable_status(status) => {
+                format!("the server asks to try again in {}", Seconds(wait))
+            }
+            (status, None) if is_retryable_status(status) => "try again later".into(),
+            _ => return String::new(),
+        };
+        format!("; {meaning}")
+    }
 }
 
 /// Whether a status is the API's own no: a redirect, or a client error that is registered with IANA (RFC 9110 §16.2;
 /// 418 is registered as unused). 408 is none: gateways say it, like 499, of the time that they or their client had, which
 /// tells nothing of what the server behind them did.
-pub(crate) fn is_refusal(status: u16) -> bool {
+fn is_refusal(status: u16) -> bool {
     matches!(status, 300..=407 | 409..=417 | 421..=426 | 428 | 429 | 431 | 451)
 }
 
 /// Answers that mean "later". If the request was not sent as a whole, nothing was accepted, and it may do another time.
-pub(crate) fn is_later(status: u16) -> bool {
+fn is_retryable_status(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 503)
 }
 
@@ -130,23 +160,13 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// Adds why an answer could not be read to its end, if that is so.
-pub(crate) fn because_cut_short(error: Error, reply: &Reply) -> Error {
-    match &reply.cut_short {
-        Some(cause) => {
-            error.with_source(io::Error::new(cause.kind(), format!("the answer could not be read to its end: {cause}")))
-        }
-        None => error,
-    }
-}
-
 /// What to say of an answer that looks like success and is of no use.
-pub(crate) fn no_use(reply: &Reply, key: &ApiKey) -> String {
+fn no_use(reply: &Reply, key: &ApiKey) -> String {
     match excerpt(&reply.body, key) {
         text if text.is_empty() && reply.cut_short.is_some() => {
             format!("the server answered {}, and {UNREADABLE}", reply.status)
         }
-        text if text.is_empty() => format!("the server answered {} and said nothing", reply.status),
+        text if text.is_empty() => format!("the server answered {} with an empty body", reply.status),
         text => format!("the server answered {} and said \"{text}\"", reply.status),
     }
 }
@@ -156,10 +176,10 @@ pub(crate) fn excerpt(body: &[u8], key: &ApiKey) -> String {
     shown(&String::from_utf8_lossy(without_bom(body)), key)
 }
 
-/// Server text made harmless: no key, no control characters or escapes, white space folded, at most 2 KiB.
+/// Sanitized server text: no key, no control characters or escapes, white space folded, at most 2 KiB.
 pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
     // The key goes before the cut, or the cut could leave a part of it.
-    let mut text = key.redact(&text::harmless(text));
+    let mut text = key.redact(&text::sanitize(text));
     if text.len() > SHOWN_MAX {
         let ellipsis = '…';
         let end = (0..=SHOWN_MAX - ellipsis.len_utf8()).rev().find(|end| text.is_char_boundary(*end));

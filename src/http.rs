@@ -20,7 +20,7 @@ use body::{BodyReader, read_body};
 use early_answer::{Exchange, LONGEST, State};
 use failure::{BodyError, plain_cause};
 
-pub(crate) use failure::{Failure, Stage};
+pub(crate) use failure::{Failure, Handed, Stage};
 pub(crate) use request::{Body, Endpoint, Request};
 pub(crate) use tls::RootCertificates;
 
@@ -47,10 +47,14 @@ pub(crate) struct Reply {
     /// Why the answer could not be read to its end, if it could not. For a refusal, only if not even its head could: how
     /// long its words may take is a limit of ours.
     pub(crate) cut_short: Option<io::Error>,
-    /// Whether any of the request's body was read to be sent.
-    pub(crate) body_was_begun: bool,
-    /// Whether the kernel had taken the whole request before the answer came.
-    pub(crate) request_was_whole: bool,
+    /// How much of the request's body the kernel had taken before the answer came.
+    pub(crate) handed: Handed,
+}
+
+impl Reply {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
 }
 
 /// Sends one request on a connection of its own and reads the answer. Blocks for at most the connect limit twice,
@@ -98,6 +102,10 @@ fn with_status_alone(failure: Failure, state: &State) -> Result<Reply, Failure> 
     Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state) })
 }
 
+fn handed(state: &State) -> Handed {
+    Handed { bytes: state.body_sent, total: state.body_length }
+}
+
 /// A reply of which nothing is known yet but its status and how long to wait.
 fn reply(status: u16, state: &State) -> Reply {
     Reply {
@@ -106,8 +114,7 @@ fn reply(status: u16, state: &State) -> Reply {
         target: None,
         body: Vec::new(),
         cut_short: None,
-        body_was_begun: state.body_read > 0,
-        request_was_whole: state.body_sent == state.body_length,
+        handed: handed(state),
     }
 }
 
@@ -164,22 +171,22 @@ fn call(
 /// What a call that failed has come to.
 fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: &State) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
-        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
+        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, handed: handed(state), cause },
         Err(error) => UreqError::from(error),
     };
-    let reached = if !state.is_connected {
-        let (reason, hint, transient) = failure::outlook(&error);
-        let mut target = endpoint.base_url.authority().to_owned();
-        if let Some(proxy) = proxy {
-            target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
-        }
-        Stage::Connecting { target, reason, hint, transient }
-    } else if state.body_sent < state.body_length {
-        Stage::Sending
-    } else {
-        Stage::AwaitingAnswer
-    };
-    Failure { stage: reached, cause: plain_cause(error) }
+    if state.is_connected {
+        return Failure { stage: Stage::Exchanging, handed: handed(state), cause: plain_cause(error) };
+    }
+    let (reason, hint, transient) = failure::classify_connect_error(&error);
+    let mut target = endpoint.base_url.authority().to_owned();
+    if let Some(proxy) = proxy {
+        target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
+    }
+    Failure {
+        stage: Stage::Connecting { target, reason, hint, transient },
+        handed: handed(state),
+        cause: plain_cause(error),
+    }
 }
 
 /// The usual phrase for a status.

@@ -1,19 +1,16 @@
 //! Deploy API v2, "Job Status": ask once how far a job is.
 
-use std::time::Duration;
-
-use crate::answer::{self, Refusal, is_later, is_refusal};
+use crate::answer;
+use crate::call::Call;
 use crate::client::Client;
 use crate::credentials::ApiKey;
-use crate::error::{Error, ErrorKind, Result};
-use crate::http::{self, Failure, Reply, Request, Stage};
+use crate::error::Result;
+use crate::http::Reply;
 use crate::id::{AppId, JobId};
 use crate::json;
-use crate::retry::repeat;
 use crate::status::JobStatus;
 use crate::text;
 
-const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// A status that this crate does not know is kept up to so many characters.
 const OTHER_MAX: usize = 64;
 
@@ -33,60 +30,34 @@ const OTHER_MAX: usize = 64;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    repeat(&client.retry, &|event| client.notify(event), || ask(client, app, job))
-}
-
-/// One GET, not repeated.
-pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    let answer_limit = client.response_timeout.unwrap_or(ANSWER_LIMIT);
-    let path = format!("/apps/{app}/jobs/{job}");
-    let status = match http::send(&client.endpoint, Request { path: &path, body: None, answer_limit }) {
-        Ok(reply) => read(client, &reply, app, job),
-        Err(failure) => Err(failed(failure, app, job)),
-    };
-    status.map_err(|error| error.with_job(job))
-}
-
-fn read(client: &Client, reply: &Reply, app: &AppId, job: &JobId) -> Result<JobStatus> {
     let key = &client.endpoint.api_key;
-    let error = match reply.status {
-        200..=299 => match json::text(&reply.body, "Status") {
-            Some(status) if !status.is_empty() => return Ok(read_status(&status, key)),
-            _ => unknown(app, job, &answer::no_use(reply, key)),
-        },
-        status if is_refusal(status) || is_later(status) => {
-            let what = format!("asking for the status of job {job} of app {app}");
-            let not_found = "is the id right, and does the job belong to this app?".to_owned();
-            return Err(answer::rejected(client, reply, &what, not_found));
-        }
-        status => {
-            let said = Refusal::of_reply(reply, key);
-            unknown(app, job, &said.as_answer(status)).with_code(said.code)
-        }
-    };
-    let error = error.with_status(reply.status).with_retry_after(reply.retry_after);
-    Err(answer::because_cut_short(error, reply))
+    call(client, app, job).with_retry(|reply| status(reply, key)).map_err(|error| error.with_job(job))
+}
+
+/// Asks once, for [`wait_for_job`](crate::wait_for_job).
+pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
+    let key = &client.endpoint.api_key;
+    call(client, app, job).once(|reply| status(reply, key)).map_err(|error| error.with_job(job))
+}
+
+fn call<'a>(client: &'a Client, app: &AppId, job: &JobId) -> Call<'a> {
+    Call {
+        client,
+        path: format!("/apps/{app}/jobs/{job}"),
+        what: format!("the status of job {job} of app {app}"),
+        not_found: "is the id right, and does the job belong to this app?",
+    }
+}
+
+fn status(reply: &Reply, key: &ApiKey) -> Option<JobStatus> {
+    let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
+    Some(read_status(&said, key))
 }
 
 /// An unknown status came from the server, so it is sanitized and cut.
 fn read_status(said: &str, key: &ApiKey) -> JobStatus {
     JobStatus::known(said)
         .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::shown(said, key), OTHER_MAX).to_owned()))
-}
-
-fn unknown(app: &AppId, job: &JobId, how: &str) -> Error {
-    Error::new(ErrorKind::NoAnswer, format!("the status of job {job} of app {app} is not known: {how}"))
-}
-
-fn failed(Failure { stage, cause }: Failure, app: &AppId, job: &JobId) -> Error {
-    let error = match stage {
-        Stage::Connecting { target, reason, hint, transient } => {
-            let message = format!("cannot connect to {target}: {reason}{hint}");
-            Error::new(ErrorKind::Connect, message).with_transient(transient)
-        }
-        Stage::ReadingBody | Stage::Sending | Stage::AwaitingAnswer => unknown(app, job, "no usable answer came"),
-    };
-    error.with_source(cause)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 
 mod answer;
 mod base_url;
+mod call;
 mod client;
 mod credentials;
 #[cfg(feature = "emulator")]

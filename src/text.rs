@@ -12,11 +12,11 @@ pub(crate) fn beginning(text: &str, characters: usize) -> &str {
     text.char_indices().nth(characters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// Without control characters and those that reorder or hide what is around them; white space folded.
-pub(crate) fn harmless(text: &str) -> String {
+/// Without control characters and those that reorder or hide what is around them; whitespace is folded.
+pub(crate) fn sanitize(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for c in text.chars() {
-        if !c.is_whitespace() && !is_harmful(c) {
+        if !c.is_whitespace() && !is_unsafe(c) {
             folded.push(c);
         } else if !folded.is_empty() && !folded.ends_with(' ') {
             folded.push(' ');
@@ -29,7 +29,7 @@ pub(crate) fn harmless(text: &str) -> String {
 }
 
 /// Escape sequences begin with a control character.
-fn is_harmful(c: char) -> bool {
+fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
@@ -55,8 +55,8 @@ mod tests {
 
     #[test]
     fn white_space_is_folded_and_what_misleads_is_gone() {
-        assert_eq!(harmless("  a\r\n\t b\u{1b}[2Jc\u{202e}d\u{a0}\u{feff} "), "a b [2Jc d");
-        assert_eq!((harmless(" \n"), harmless("")), (String::new(), String::new()));
+        assert_eq!(sanitize("  a\r\n\t b\u{1b}[2Jc\u{202e}d\u{a0}\u{feff} "), "a b [2Jc d");
+        assert_eq!((sanitize(" \n"), sanitize("")), (String::new(), String::new()));
     }
 
     #[test]

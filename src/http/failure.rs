@@ -7,24 +7,38 @@ use ureq::{Error as UreqError, Timeout};
 
 const UNRESOLVED: &str = "its name cannot be looked up";
 
+/// How much of a request's body the kernel had taken when the exchange ended. What it was not given, the server cannot
+/// have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Handed {
+    /// At least so many.
+    pub(crate) bytes: u64,
+    pub(crate) total: u64,
+}
+
+impl Handed {
+    pub(crate) fn is_whole(self) -> bool {
+        self.bytes == self.total
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) stage: Stage,
+    pub(crate) handed: Handed,
     pub(crate) cause: io::Error,
 }
 
-/// How far the exchange got.
+/// When it failed.
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// No byte of the request got out. What could not be reached, why in a few words, and what may help.
     Connecting { target: String, reason: &'static str, hint: &'static str, transient: bool },
     /// The request's body could not be read from where it comes from.
     ReadingBody,
-    /// A part of the request was sent.
-    Sending,
-    /// The whole request was sent.
-    AwaitingAnswer,
+    /// While the request was being sent, or its answer awaited.
+    Exchanging,
 }
 
 /// Marks an error of the body's source, so that it is told from one of the connection.
@@ -53,8 +67,8 @@ pub(super) fn plain_cause(error: UreqError) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
-/// Why connecting failed in a few words, what may help, and whether it may go better another time.
-pub(super) fn outlook(error: &UreqError) -> (&'static str, &'static str, bool) {
+/// Why connecting failed in a few words, what may help, and whether another attempt may succeed.
+pub(super) fn classify_connect_error(error: &UreqError) -> (&'static str, &'static str, bool) {
     let text = error.to_string().to_ascii_lowercase();
     let says = |word: &str| text.contains(word);
     match error {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 #[cfg(unix)]
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +13,6 @@ use crate::text;
 /// A file that is a plausible package: regular, readable, not empty, not over the limit.
 #[derive(Debug)]
 pub(crate) struct PackageFile {
-    path: PathBuf,
     file: File,
     file_name: String,
     stamp: Stamp,
@@ -45,12 +44,8 @@ impl PackageFile {
             size if size > size_limit => Err(refuse(&format!(
                 "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes packages of up to 1 GB)"
             ))),
-            _ => Ok(PackageFile { path: path.to_owned(), file_name: file_name.to_owned(), file, stamp }),
+            _ => Ok(PackageFile { file_name: file_name.to_owned(), file, stamp }),
         }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The last component of the path.

@@ -110,7 +110,7 @@ impl State {
                     self.received.extend_from_slice(block.get(..n).unwrap_or_default());
                     self.has_news = true;
                 }
-                Err(error) if is_later(&error) => break,
+                Err(error) if would_block(&error) => break,
                 Err(error) => return Err(error),
             }
         }
@@ -128,7 +128,7 @@ impl State {
                 self.queue.drain(..n);
                 self.blocked_since = None;
             }
-            Err(error) if is_later(&error) => {
+            Err(error) if would_block(&error) => {
                 self.blocked_since.get_or_insert_with(Instant::now);
             }
             Err(error) => return Err(error),
@@ -167,7 +167,7 @@ pub(super) fn pause(waiting_since: Instant, at_most: Duration) {
 }
 
 /// Whether the same call may do better after a pause.
-fn is_later(error: &io::Error) -> bool {
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 

@@ -40,10 +40,10 @@ fn a_2xx_without_both_ids_leaves_the_outcome_open_and_shows_the_body() {
     let long = "a gateway's long page ".repeat(1000);
     for (body, shown) in [
         ("<html><b>Welcome to the\r\ncaptive portal</b></html>", "captive portal"),
-        ("", "said nothing"),
+        ("", "with an empty body"),
         ("null", "null"),
         ("[]", "[]"),
-        ("\u{feff}", "said nothing"),
+        ("\u{feff}", "with an empty body"),
         (r#"{"PackageId":"p-1"}"#, "p-1"),
         (r#"{"PackageId":"p-1","JobId":""}"#, "JobId"),
         (r#"{"PackageId":"p-1","JobId":"../x"}"#, "../x"),

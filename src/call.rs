@@ -1,0 +1,42 @@
+//! A call that only reads: a GET, harmless to repeat. What all of them share.
+
+use std::time::Duration;
+
+use crate::answer::Asked;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{self, Reply, Request};
+use crate::retry::repeat;
+
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Call<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) path: String,
+    /// What is asked for, as errors name it: "the status of job 66046953 of app calc".
+    pub(crate) what: String,
+    /// What may be wrong if the server knows no such thing.
+    pub(crate) not_found: &'static str,
+}
+
+impl Call<'_> {
+    /// Asks once. `read` finds what is asked for in an answer that means success.
+    pub(crate) fn once<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
+        let client = self.client;
+        let answer_limit = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
+        let end = http::send(&client.endpoint, Request { path: &self.path, body: None, answer_limit });
+        if let Some(found) = end.as_ref().ok().filter(|reply| reply.is_success()).and_then(read) {
+            return Ok(found);
+        }
+        let what = format!("the request for {}", self.what);
+        let asked = Asked { key: &client.endpoint.api_key, what: &what, not_found: self.not_found, may_be_done: false };
+        Err(asked.error(end, |said| {
+            Error::new(ErrorKind::NoAnswer, format!("{what} failed: {}", said.unwrap_or("no usable answer came")))
+        }))
+    }
+
+    /// Asks until there is an answer, as often as the client's [`Retry`](crate::Retry) allows.
+    pub(crate) fn with_retry<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
+        repeat(&self.client.retry, &|event| self.client.notify(event), || self.once(&read))
+    }
+}

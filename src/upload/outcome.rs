@@ -1,0 +1,217 @@
+//! What the end of an upload means: whether a package was made, may have been made, or cannot have been.
+
+use std::path::Path;
+
+use super::uploaded::{self, UploadedPackage};
+use crate::answer::Asked;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Failure, Reply, Stage};
+use crate::id::AppId;
+use crate::text;
+
+/// An upload, as its errors describe it.
+pub(super) struct Attempt<'a> {
+    pub(super) client: &'a Client,
+    pub(super) app: &'a AppId,
+    pub(super) path: &'a Path,
+    /// What the package is called on the server.
+    pub(super) name: &'a str,
+}
+
+impl Attempt<'_> {
+    /// A success with both ids, or an error: the server said no, or it cannot have the whole body (its announced length is
+    /// exact, so nothing that is cut short is accepted), or the outcome is unknown.
+    pub(super) fn outcome(&self, end: Result<Reply, Failure>) -> Result<UploadedPackage> {
+        let what = format!("the upload of {} to app {}", text::path(self.path), self.app);
+        let key = &self.client.endpoint.api_key;
+        let (is_success, handed, ids) = match &end {
+            Ok(reply) if reply.is_success() => (true, reply.handed, uploaded::ids(&reply.body, key)),
+            Ok(reply) => (false, reply.handed, (None, None)),
+            Err(failure) => (false, failure.handed, (None, None)),
+        };
+        let (package, job) = match (end.is_ok() && handed.is_whole(), ids) {
+            (true, (Some(package_id), Some(job_id))) => return Ok(UploadedPackage { package_id, job_id }),
+            (_, ids) => ids,
+        };
+        if let Err(Failure { stage: Stage::ReadingBody, cause, .. }) = end {
+            let problem = "the file changed or could not be read while it was sent; no package was made";
+            return Err(Error::new(ErrorKind::File, format!("{what} failed: {problem}")).with_source(cause));
+        }
+
+        let open = |said: Option<&str>| match (handed.is_whole(), is_success) {
+            (true, _) => self.unknown(&format!("all of it was sent, but {}", said.unwrap_or("no usable answer came"))),
+            (false, true) => self.unknown(&format!("only a part of it was sent when {}", said.unwrap_or_default())),
+            (false, false) => {
+                let how = said.unwrap_or("the connection broke while the body was being sent");
+                Error::new(ErrorKind::Interrupted, format!("{what} failed: {how}; no package was made"))
+            }
+        };
+        let not_found = format!(
+            "is \"{}\" the subdomain of the app's URL (not its UUID or display name), and the base URL right?",
+            self.app
+        );
+        let asked = Asked { key, what: &what, not_found: &not_found, may_be_done: handed.is_whole() };
+        let mut error = asked.error(end, open);
+        if let Some(package) = package {
+            error = error.with_package(&package).with_note(&format!("; package {package} is the one to look for"));
+        }
+        if let Some(job) = job {
+            error = error.with_job(&job).with_note(&format!("; wait_for_job with job {job} tells how it ends"));
+        }
+        Err(error)
+    }
+
+    fn unknown(&self, how: &str) -> Error {
+        Error::new(
+            ErrorKind::OutcomeUnknown,
+            format!(
+                "cannot tell whether {} was uploaded to app {}: {how}; before uploading again, look for \"{}\" on the \
+                 app's Environments page or with GET {}/api/1/apps/{}/packages",
+                text::path(self.path),
+                self.app,
+                self.name.escape_debug(),
+                self.client.endpoint.base_url,
+                self.app,
+            ),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use ErrorKind::{Connect, File, Interrupted, OutcomeUnknown, Rejected};
+
+    use super::*;
+    use crate::http::Handed;
+    use crate::id::{JobId, PackageId};
+
+    const BOTH: &str = r#"{"PackageId":"p-1","JobId":"j-1"}"#;
+    const NOTHING: Handed = Handed { bytes: 0, total: 1000 };
+    const HALF: Handed = Handed { bytes: 500, total: 1000 };
+    const WHOLE: Handed = Handed { bytes: 1000, total: 1000 };
+
+    fn outcome(end: Result<Reply, Failure>) -> Result<UploadedPackage> {
+        let (client, app) = (Client::new("me", "s3cret-key").unwrap(), "calc".parse().unwrap());
+        Attempt { client: &client, app: &app, path: Path::new("dir/calc.mda"), name: "calc_1.mda" }.outcome(end)
+    }
+
+    fn reply(status: u16, body: &str, handed: Handed) -> Reply {
+        let retry_after = Some(Duration::from_secs(7));
+        Reply { status, retry_after, target: None, body: body.into(), cut_short: None, handed }
+    }
+
+    fn failure(stage: Stage, handed: Handed) -> Failure {
+        Failure { stage, handed, cause: io::Error::other("its cause") }
+    }
+
+    /// The kind of an error, and whether the upload is retried.
+    fn kind(end: Result<Reply, Failure>) -> (ErrorKind, bool) {
+        let error = outcome(end).unwrap_err();
+        assert_eq!(error.may_have_been_accepted(), error.kind() == OutcomeUnknown, "{error:?}");
+        (error.kind(), error.is_transient())
+    }
+
+    #[test]
+    fn a_status_means_this_before_and_after_the_whole_body() {
+        let (once, retried, interrupted, unknown) =
+            ((Rejected, false), (Rejected, true), (Interrupted, true), (OutcomeUnknown, false));
+        let mut seen = Vec::new();
+        for (statuses, before, after) in [
+            // Neither a success nor a refusal, such as an upgrade.
+            ((0..=199).collect::<Vec<u16>>(), interrupted, unknown),
+            // A success without ids.
+            ((200..=299).collect(), unknown, unknown),
+            // A redirect, a 4xx that is registered.
+            ((300..=407).chain(409..=417).chain([421, 422, 423, 424, 426, 428, 431, 451]).collect(), once, once),
+            // "Later", which only the server itself says.
+            (vec![425, 429], retried, retried),
+            // "Later", which a gateway says as well once the server behind it has everything.
+            (vec![408, 503], retried, unknown),
+            // A 4xx that is not registered, such as 499 and 460.
+            ((418..=420).chain([427, 430]).chain(432..=450).chain(452..=499).collect(), interrupted, unknown),
+            // A 5xx, and what is no status of HTTP.
+            ((500..=502).chain(504..=999).collect(), interrupted, unknown),
+        ] {
+            for status in statuses {
+                for body in ["", "<html>", r#"{"errorCode":"NO"}"#] {
+                    for (handed, expected) in [(NOTHING, before), (HALF, before), (WHOLE, after)] {
+                        let case = format!("{status} {body} {handed:?}");
+                        assert_eq!(kind(Ok(reply(status, body, handed))), expected, "{case}");
+                        // The same if nothing but the status could be read.
+                        let cut_short = Some(io::Error::other("cut short"));
+                        let cut_short = Reply { cut_short, ..reply(status, body, handed) };
+                        assert_eq!(kind(Ok(cut_short)), expected, "{case}");
+                    }
+                }
+                seen.push(status);
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..=999).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_answer_means_this_before_and_after_the_whole_body() {
+        let connecting =
+            |transient| Stage::Connecting { target: "h:1".into(), reason: "why", hint: "; how", transient };
+        for (stage, handed, expected) in [
+            (connecting(true), NOTHING, (Connect, true)),
+            (connecting(false), NOTHING, (Connect, false)),
+            (Stage::ReadingBody, NOTHING, (File, false)),
+            (Stage::ReadingBody, HALF, (File, false)),
+            (Stage::Exchanging, NOTHING, (Interrupted, true)),
+            (Stage::Exchanging, HALF, (Interrupted, true)),
+            (Stage::Exchanging, WHOLE, (OutcomeUnknown, false)),
+        ] {
+            let case = format!("{stage:?} {handed:?}");
+            let error = outcome(Err(failure(stage, handed))).unwrap_err();
+            assert_eq!((error.kind(), error.is_transient()), expected, "{case}");
+            assert!(format!("{error:?}").ends_with("caused by: its cause"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_acceptance_is_a_success_only_with_both_ids_and_after_the_whole_body() {
+        for status in [200, 201, 202, 299] {
+            let uploaded = outcome(Ok(reply(status, BOTH, WHOLE))).unwrap();
+            assert_eq!((uploaded.package_id.as_str(), uploaded.job_id.as_str()), ("p-1", "j-1"));
+        }
+        for (body, handed, package, job) in [
+            (BOTH, HALF, Some("p-1"), Some("j-1")),
+            (r#"{"PackageId":"p-1"}"#, WHOLE, Some("p-1"), None),
+            (r#"{"JobId":"j-1"}"#, WHOLE, None, Some("j-1")),
+        ] {
+            let error = outcome(Ok(reply(200, body, handed))).unwrap_err();
+            assert_eq!((error.kind(), error.is_transient()), (OutcomeUnknown, false), "{body}");
+            let ids = (error.package_id().map(PackageId::as_str), error.job_id().map(JobId::as_str));
+            assert_eq!(ids, (package, job), "{body}");
+        }
+        // Ids in anything but a success are none.
+        assert_eq!(outcome(Ok(reply(500, BOTH, WHOLE))).unwrap_err().job_id(), None);
+        assert_eq!(outcome(Ok(reply(403, BOTH, HALF))).unwrap_err().package_id(), None);
+    }
+
+    #[test]
+    fn an_error_names_the_file_the_app_the_servers_words_and_what_to_do() {
+        let text =
+            |status, handed| outcome(Ok(reply(status, r#"{"errorMessage":"why"}"#, handed))).unwrap_err().to_string();
+        assert_eq!(text(409, HALF), "the upload of dir/calc.mda to app calc was refused: 409, why");
+        assert_eq!(
+            text(502, HALF),
+            "the upload of dir/calc.mda to app calc failed: the server answered 502, why; no package was made"
+        );
+        assert_eq!(
+            text(502, WHOLE),
+            "cannot tell whether dir/calc.mda was uploaded to app calc: all of it was sent, but the server answered 502, why; \
+             before uploading again, look for \"calc_1.mda\" on the app's Environments page or with GET \
+             https://deploy.mendix.com/api/1/apps/calc/packages"
+        );
+        let error = outcome(Ok(reply(503, "", HALF))).unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        assert!(error.to_string().ends_with("; the server asks to try again in 7.0 s"), "{error}");
+    }
+}
