@@ -37,9 +37,20 @@ pub enum Event {
         /// The pause until the next poll; `None` if this was the last one.
         next_poll: Option<Duration>,
     },
+    /// A poll brought no status, and the wait goes on.
+    PollFailed {
+        /// The job asked for.
+        job_id: JobId,
+        /// How long no poll has brought a status.
+        outage: Duration,
+        /// The pause until the next poll.
+        next_poll: Duration,
+        /// What went wrong, in one line.
+        reason: String,
+    },
     /// An attempt failed in a way that allows another one.
     Retrying {
-        /// The number of the attempt that failed, from 1; in a wait, how many polls in a row brought no status.
+        /// The number of the attempt that failed, from 1.
         attempt: u32,
         /// The pause before the next attempt.
         wait: Duration,
@@ -60,7 +71,10 @@ impl fmt::Display for Event {
             }
             Event::Polled { job_id, status, elapsed, next_poll } => {
                 write!(f, "job {job_id}: {status} after {}", Seconds(*elapsed))?;
-                next_poll.map_or(Ok(()), |pause| write!(f, ", next look in {}", Seconds(pause)))
+                next_poll.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
+            }
+            Event::PollFailed { outage, next_poll, reason, .. } => {
+                write!(f, "no status for {}, next poll in {}: {reason}", Seconds(*outage), Seconds(*next_poll))
             }
             Event::Retrying { attempt, wait, reason } => {
                 write!(f, "attempt {attempt} failed, next one in {}: {reason}", Seconds(*wait))
@@ -128,11 +142,20 @@ mod tests {
                     elapsed: s(65),
                     next_poll: Some(Duration::from_millis(6500)),
                 },
-                "job j-1: Running after 65 s, next look in 6.5 s",
+                "job j-1: Running after 65 s, next poll in 6.5 s",
             ),
             (
-                Event::Polled { job_id, status: JobStatus::Completed, elapsed: s(125), next_poll: None },
+                Event::Polled {
+                    job_id: job_id.clone(),
+                    status: JobStatus::Completed,
+                    elapsed: s(125),
+                    next_poll: None,
+                },
                 "job j-1: Completed after 2 min 5 s",
+            ),
+            (
+                Event::PollFailed { job_id, outage: s(14), next_poll: s(1), reason: "the server answered 502".into() },
+                "no status for 14 s, next poll in 1.0 s: the server answered 502",
             ),
             (
                 Event::Retrying { attempt: 1, wait: s(1), reason: "cannot reach h:1".into() },

@@ -1,27 +1,31 @@
-//! Deploy API v2, "Job Status": ask once how far a job is.
+//! Deploy API v2, "Job Status": asks how far a job is, once or until it has ended.
+
+use std::time::Duration;
 
 use crate::answer;
 use crate::call::Call;
 use crate::client::Client;
 use crate::credentials::ApiKey;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::event::Event;
 use crate::http::Reply;
 use crate::id::{AppId, JobId};
 use crate::json;
+use crate::poll::{self, Poll, Polled, Subject, WallClock};
 use crate::status::JobStatus;
 use crate::text;
 
-/// A status that this crate does not know is kept up to so many characters.
+/// How many characters of a status that this crate does not know are kept.
 const OTHER_MAX: usize = 64;
 
-/// Asks for the status of a job, once. A job that failed is a status here, not an error.
+/// Returns the status of a job. A job that failed is a status here, not an error.
 ///
-/// Blocks for at most the connect limit twice and the response limit (60 s by default), for each attempt that
-/// [`Retry`](crate::Retry) allows; failed attempts are repeated if the error is transient.
+/// Makes one request, and repeats it as [`Retry`](crate::Retry) says if its error is transient. Each attempt blocks for at
+/// most the connect timeout twice and the response timeout (60 s by default).
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind): `Connect`, `Rejected` (401, 403, 404 and the like), or `NoAnswer` if no
-/// usable answer came. Each holds the job's id.
+/// By [`ErrorKind`](crate::ErrorKind): `Connect`, `Rejected` (401, 403, 404 and the like), or `NoAnswer` if no usable
+/// answer came. Each holds the job's id.
 ///
 /// ```no_run
 /// # let client = mendix_deploy::Client::from_env()?;
@@ -30,34 +34,103 @@ const OTHER_MAX: usize = 64;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    let key = &client.endpoint.api_key;
-    call(client, app, job).with_retry(|reply| status(reply, key)).map_err(|error| error.with_job(job))
+    let subject = Job { client, app, id: job };
+    let polled = subject.call().with_retry(|reply| subject.read(reply)).map_err(|error| error.with_job(job))?;
+    Ok(polled.status)
 }
 
-/// Asks once, for [`wait_for_job`](crate::wait_for_job).
-pub(crate) fn ask(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    let key = &client.endpoint.api_key;
-    call(client, app, job).once(|reply| status(reply, key)).map_err(|error| error.with_job(job))
-}
-
-fn call<'a>(client: &'a Client, app: &AppId, job: &JobId) -> Call<'a> {
-    Call {
-        client,
-        path: format!("/apps/{app}/jobs/{job}"),
-        what: format!("the status of job {job} of app {app}"),
-        not_found: "is the id right, and does the job belong to this app?",
+/// Waits until the job has completed: `Ok` means that it has, and nothing else.
+///
+/// Temporary failures of the API do not end the wait: transport failures, 408, 425, 429, 5xx and a 4xx that is not
+/// registered with IANA are polled over, as long as a status comes at least once in 5 min
+/// ([`Poll::with_max_outage`]). A 404 in the first 30 s means that the job is not visible yet. Blocks for at most the
+/// timeout of `poll` and one request.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` when the timeout expires (call
+/// again to go on waiting); `Rejected` for any other refusal, such as 401 or 403, at once; `Connect`, `Rejected` or
+/// `NoAnswer` after too long an outage, with the last failure as its source.
+///
+/// ```no_run
+/// use mendix_deploy::{ErrorKind, Poll, wait_for_job};
+///
+/// # let client = mendix_deploy::Client::from_env()?;
+/// match wait_for_job(&client, &"calc".parse()?, &"66046953-ecf7-4550".parse()?, &Poll::default()) {
+///     Err(error) if error.kind() == ErrorKind::StillRunning => eprintln!("later: {error}"),
+///     result => result?,
+/// }
+/// # Ok::<(), mendix_deploy::Error>(())
+/// ```
+pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> Result<()> {
+    let subject = Job { client, app, id: job };
+    let call = subject.call();
+    let status = poll::until(poll, &mut WallClock::start(), &subject, || call.once(|reply| subject.read(reply)));
+    match status.map_err(|error| error.with_job(job))? {
+        JobStatus::Completed => Ok(()),
+        _ => Err(failed(app, job)),
     }
 }
 
-fn status(reply: &Reply, key: &ApiKey) -> Option<JobStatus> {
-    let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
-    Some(read_status(&said, key))
+fn failed(app: &AppId, job: &JobId) -> Error {
+    Error::new(
+        ErrorKind::JobFailed,
+        format!(
+            "job {job} failed, so there is no package to deploy; the API gives no reason: look at the Environments page \
+             of app {app}, and whether the package is over 1 GB or 64,000 files when unpacked"
+        ),
+    )
+    .with_job(job)
 }
 
-/// An unknown status came from the server, so it is sanitized and cut.
+struct Job<'a> {
+    client: &'a Client,
+    app: &'a AppId,
+    id: &'a JobId,
+}
+
+impl<'a> Job<'a> {
+    fn call(&self) -> Call<'a> {
+        Call {
+            client: self.client,
+            path: format!("/apps/{}/jobs/{}", self.app, self.id),
+            what: format!("the status of {}", self.name()),
+            not_found: "is the id right, and does the job belong to this app?",
+        }
+    }
+
+    fn read(&self, reply: &Reply) -> Option<Polled<JobStatus>> {
+        let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
+        let status = read_status(&said, &self.client.endpoint.api_key);
+        Some(Polled { status, retry_after: reply.retry_after })
+    }
+}
+
+/// An unknown status comes from the server, so it is sanitized and cut.
 fn read_status(said: &str, key: &ApiKey) -> JobStatus {
     JobStatus::known(said)
         .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::shown(said, key), OTHER_MAX).to_owned()))
+}
+
+impl Subject for Job<'_> {
+    type Status = JobStatus;
+
+    const RESUME: &'static str = "call wait_for_job with this job";
+
+    fn name(&self) -> String {
+        format!("job {} of app {}", self.id, self.app)
+    }
+
+    fn has_ended(&self, status: &JobStatus) -> bool {
+        matches!(status, JobStatus::Completed | JobStatus::Failed)
+    }
+
+    fn polled(&self, status: &JobStatus, elapsed: Duration, next_poll: Option<Duration>) {
+        self.client.notify(&Event::Polled { job_id: self.id.clone(), status: status.clone(), elapsed, next_poll });
+    }
+
+    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration) {
+        self.client.notify(&Event::PollFailed { job_id: self.id.clone(), outage, next_poll, reason: one_line(error) });
+    }
 }
 
 #[cfg(test)]

@@ -20,9 +20,10 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Handed, Reply, Request, Stage};
 use crate::id::AppId;
+use crate::job::wait_for_job;
+use crate::poll::Poll;
 use crate::retry::repeat;
 use crate::text;
-use crate::wait::{Poll, wait_for_job};
 
 pub use uploaded::UploadedPackage;
 

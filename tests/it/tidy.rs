@@ -44,7 +44,7 @@ fn files_that_name(word: &str) -> Vec<String> {
 
 /// The top of the house first: a module imports only from those below it.
 const FLOORS: [&str; 18] = [
-    "emulator", "upload", "wait", "job", "call", "answer", "client", "http", "retry", "base_url", "credentials",
+    "emulator", "upload", "job", "call", "answer", "client", "http", "poll", "retry", "base_url", "credentials",
     "event", "error", "id", "status", "json", "text", "random",
 ];
 

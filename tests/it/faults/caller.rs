@@ -143,11 +143,16 @@ impl<T: Debug> Outcome<T> {
         self.events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count()
     }
 
+    pub(crate) fn failed_polls(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::PollFailed { .. })).count()
+    }
+
     /// The pauses that were announced, of retries and between polls.
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         let pause = |event: &Event| match event {
             Event::Retrying { wait, .. } => Some(*wait),
             Event::Polled { next_poll, .. } => *next_poll,
+            Event::PollFailed { next_poll, .. } => Some(*next_poll),
             _ => None,
         };
         self.events.iter().filter_map(pause).collect()

@@ -8,7 +8,7 @@ use mendix_deploy::{ErrorKind, Event, JobId, JobStatus, PackageId, Poll};
 
 use super::caller::{Caller, Outcome};
 use crate::package::Package;
-use crate::server::{Seen, Server, Step, accepted, answer, answered, write};
+use crate::server::{Seen, Server, Step, accepted, answered, write};
 
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -99,8 +99,8 @@ fn the_ids_are_told_before_the_first_poll() {
 fn a_job_that_is_not_visible_yet_is_waited_for() {
     let unseen = || answered("404 Not Found", r#"{"errorCode":"JOB_NOT_FOUND"}"#);
     let scripts = vec![unseen(), unseen(), status("Running"), status("Completed")];
-    let (outcome, seen) = wait_on(scripts, &often().with_max_failures(1));
-    assert_eq!(outcome.retries(), 2);
+    let (outcome, seen) = wait_on(scripts, &often().with_max_outage(Duration::ZERO));
+    assert_eq!(outcome.failed_polls(), 2);
     outcome.ok();
     assert_eq!(seen.requests.len(), 4);
 }
@@ -120,32 +120,38 @@ fn every_kind_of_brown_out_is_survived_between_two_good_polls() {
         vec![Step::Head, write("BANANA\r\n\r\n")],
         status("Completed"),
     ];
-    let (outcome, seen) = wait_with(Duration::from_secs(1), scripts, &often().with_max_failures(4));
-    let attempts = |event: &Event| match event {
-        Event::Retrying { attempt, .. } => Some(*attempt),
-        _ => None,
-    };
-    let attempts: Vec<_> = outcome.events.iter().filter_map(attempts).collect();
-    assert_eq!(attempts, [1, 2, 1, 2, 1, 2, 3], "a good poll starts the count anew");
+    let (outcome, seen) = wait_with(Duration::from_secs(1), scripts, &often());
+    assert_eq!(outcome.failed_polls(), 7);
     outcome.ok();
     assert_eq!(seen.connections, 11);
 }
 
 #[test]
-fn a_row_of_failures_ends_the_wait_with_the_last_cause() {
+fn an_outage_ends_the_wait_with_the_last_cause_but_not_at_its_first_failure() {
+    let impatient = often().with_max_outage(SHORTEST);
     let scripts = vec![status("Running"), answered("500 Oops", ""), answered("502 Bad Gateway", "<b>down</b>")];
-    let (outcome, seen) = wait_on(scripts, &often().with_max_failures(4));
+    let (outcome, seen) = wait_on(scripts, &impatient);
     let error = outcome.error(ErrorKind::NoAnswer);
-    assert_eq!((error.status(), seen.requests.len()), (Some(502), 5));
+    assert_eq!((error.status(), seen.requests.len()), (Some(502), 3));
     let cause = error.source().unwrap().to_string();
     assert!(cause.contains("502") && cause.contains("down"), "{cause}");
-    assert!(error.to_string().contains("4 polls in a row"), "{error}");
+    assert!(error.to_string().contains("no poll has brought a status"), "{error}");
     assert!(error.is_transient());
 
-    let (outcome, _) = wait_on(vec![status("Running"), vec![Step::Reset]], &often().with_max_failures(1));
+    let (outcome, _) = wait_on(vec![status("Running"), vec![Step::Reset]], &impatient);
     assert!(outcome.error(ErrorKind::NoAnswer).source().is_some());
-    let gone = Caller::at("http://127.0.0.1:1").wait(&often().with_max_failures(2));
+    let gone = Caller::at("http://127.0.0.1:1").wait(&impatient);
     assert!(gone.error(ErrorKind::Connect).is_transient());
+}
+
+#[test]
+fn a_job_that_is_lost_after_it_was_seen_is_an_outage() {
+    let lost = || answered("404 Not Found", "");
+    let (outcome, seen) = wait_on(vec![status("Running"), lost(), lost(), status("Completed")], &often());
+    assert_eq!((outcome.failed_polls(), seen.requests.len()), (2, 4));
+    outcome.ok();
+    let (outcome, _) = wait_on(vec![status("Running"), lost()], &often().with_max_outage(SHORTEST * 2));
+    assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(404));
 }
 
 #[test]
@@ -163,12 +169,15 @@ fn a_refusal_of_the_credentials_ends_the_wait_at_once_and_keeps_the_ids() {
 
 #[test]
 fn retry_after_makes_a_pause_longer() {
-    let scripts = vec![answered("503 Later\nRetry-After: 1", ""), status("Completed")];
-    let (outcome, seen) = wait_on(scripts, &often());
-    assert_eq!(outcome.pauses(), [Duration::from_secs(1)]);
-    assert!(outcome.took >= Duration::from_secs(1));
-    outcome.ok();
-    assert_eq!(seen.requests.len(), 2);
+    let running = r#"{"Status":"Running"}"#;
+    for (answer, body) in [("503 Later", ""), ("200 OK", running), ("202 Accepted", running)] {
+        let scripts = vec![answered(&format!("{answer}\nRetry-After: 1"), body), status("Completed")];
+        let (outcome, seen) = wait_on(scripts, &often());
+        assert_eq!(outcome.pauses(), [Duration::from_secs(1)], "{answer}");
+        assert!(outcome.took >= Duration::from_secs(1));
+        outcome.ok();
+        assert_eq!(seen.requests.len(), 2);
+    }
     // One of seven seconds is announced as such, too, but for the time that is left.
     let scripts = vec![answered("429 Later\nRetry-After: 7", ""), status("Completed")];
     let (outcome, _) = wait_on(scripts, &often().with_timeout(Duration::from_millis(300)));
@@ -207,14 +216,14 @@ fn no_extreme_of_the_settings_spins_or_overflows() {
     let (never_shown, seen) = wait_on(vec![answered("404 No", "")], &Poll::default().with_timeout(Duration::ZERO));
     assert!(never_shown.error(ErrorKind::StillRunning).source().is_some());
     assert_eq!(seen.requests.len(), 1);
-    let zero = often().with_max_interval(Duration::ZERO).with_max_failures(0);
+    let zero = often().with_max_interval(Duration::ZERO).with_max_outage(Duration::ZERO);
     let (quick, seen) = wait_on(vec![status("Queued")], &zero.with_timeout(SHORTEST * 3));
     quick.error(ErrorKind::StillRunning);
     assert_eq!(seen.requests.len(), quick.pauses().len() + 1);
     assert!(seen.requests.len() <= 4, "{quick:?}");
     let endless = Poll::default().with_timeout(Duration::MAX).with_max_interval(Duration::MAX);
     wait_on(vec![status("Completed")], &endless).0.ok();
-    wait_on(vec![status("Completed")], &endless.without_timeout().with_max_failures(u32::MAX)).0.ok();
+    wait_on(vec![status("Completed")], &endless.without_timeout().with_max_outage(Duration::MAX)).0.ok();
 }
 
 #[test]
@@ -232,7 +241,7 @@ fn an_unknown_status_is_shown_and_waited_on_and_spelling_has_no_case() {
 #[test]
 fn a_status_that_is_none_is_a_failed_poll() {
     for body in ["", "{}", "null", "[]", r#"{"Status":null}"#, r#"{"Status":""}"#, r#"{"Status":7}"#, "Completed"] {
-        let (outcome, _) = wait_on(vec![vec![Step::Request, answer("200 OK", body)]], &often().with_max_failures(1));
+        let (outcome, _) = wait_on(vec![answered("200 OK", body)], &often().with_max_outage(SHORTEST));
         let error = outcome.error(ErrorKind::NoAnswer);
         assert_eq!(error.status(), Some(200), "{body}");
     }

@@ -1,0 +1,234 @@
+//! When to poll what goes on at the server: the settings, the schedule, and the loop that follows it. The twin of `retry`.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Seconds;
+
+/// No pause is shorter, whatever is set: a wait must never become a busy loop.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// A longer `Retry-After` is cut to this: what is waited for may have ended long before.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How long a 404 may mean "not visible yet" for what no poll has seen.
+const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
+
+/// How often to poll a job, and for how long.
+///
+/// The first poll comes at once. Each pause after it is a tenth of the time waited so far, at least the interval (default
+/// 1 s) and at most the maximum interval (default 15 s): a finished job is noticed within a tenth of its own duration, and
+/// half an hour takes about 150 requests. A `Retry-After` of the server's makes a pause longer, up to 5 min. The last pause
+/// is cut to the time that is left, and one last poll is made when the timeout (default 30 min) expires.
+///
+/// ```
+/// use mendix_deploy::Poll;
+/// use std::time::Duration;
+///
+/// let poll = Poll::default().with_timeout(Duration::from_secs(2 * 60 * 60));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poll {
+    interval: Duration,
+    max_interval: Duration,
+    timeout: Option<Duration>,
+    max_outage: Duration,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Poll {
+            interval: Duration::from_secs(1),
+            max_interval: Duration::from_secs(15),
+            timeout: Some(Duration::from_secs(30 * 60)),
+            max_outage: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+impl Poll {
+    /// The shortest pause between two polls. Default 1 s; anything below 100 ms counts as 100 ms.
+    #[must_use]
+    pub fn with_interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// The longest pause between two polls. Default 15 s; below the interval, the interval wins.
+    #[must_use]
+    pub fn with_max_interval(mut self, interval: Duration) -> Self {
+        self.max_interval = interval;
+        self
+    }
+
+    /// How long to wait for the job to end. Default 30 min. The call blocks for at most this time and one request; zero
+    /// makes one poll.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits for as long as the job takes. An outage still ends the wait.
+    #[must_use]
+    pub fn without_timeout(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
+
+    /// How long polls may bring no status before the wait is given up. Default 5 min. One failed poll never ends a wait,
+    /// however long ago the last status is.
+    #[must_use]
+    pub fn with_max_outage(mut self, outage: Duration) -> Self {
+        self.max_outage = outage;
+        self
+    }
+
+    /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired.
+    fn pause(&self, retry_after: Option<Duration>, elapsed: Duration) -> Option<Duration> {
+        let left = self.timeout.unwrap_or(Duration::MAX).saturating_sub(elapsed);
+        let scheduled = (elapsed / 10).min(self.max_interval).max(self.interval).max(MIN_INTERVAL);
+        let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+        (!left.is_zero()).then_some(scheduled.max(asked).min(left))
+    }
+}
+
+/// What is waited for.
+pub(crate) trait Subject {
+    type Status: fmt::Display;
+
+    /// What goes on with a wait that has ended early, as messages name it.
+    const RESUME: &'static str;
+
+    /// Its name in messages, such as "job 66046953 of app calc".
+    fn name(&self) -> String;
+
+    fn has_ended(&self, status: &Self::Status) -> bool;
+
+    /// Is told of every status; `next_poll` is `None` after the last one.
+    fn polled(&self, status: &Self::Status, elapsed: Duration, next_poll: Option<Duration>);
+
+    /// Is told of every poll that failed and is followed by another; `outage` is how long there has been no status.
+    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration);
+}
+
+/// What a poll brought.
+pub(crate) struct Polled<S> {
+    pub(crate) status: S,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// The time of a wait. Tests have one of their own, so that they take none.
+pub(crate) trait Clock {
+    /// Since the wait began.
+    fn elapsed(&self) -> Duration;
+    fn sleep(&mut self, pause: Duration);
+}
+
+pub(crate) struct WallClock(Instant);
+
+impl WallClock {
+    pub(crate) fn start() -> Self {
+        WallClock(Instant::now())
+    }
+}
+
+impl Clock for WallClock {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&mut self, pause: Duration) {
+        std::thread::sleep(pause);
+    }
+}
+
+/// Asks until the subject has ended, and returns the status that it ended with.
+pub(crate) fn until<S: Subject>(
+    poll: &Poll,
+    clock: &mut dyn Clock,
+    subject: &S,
+    mut ask: impl FnMut() -> Result<Polled<S::Status>>,
+) -> Result<S::Status> {
+    let mut last_status = None;
+    // When a poll last did not fail, and how many have failed since.
+    let (mut outage_since, mut failures) = (Duration::ZERO, 0_u32);
+    loop {
+        let answer = ask();
+        let elapsed = clock.elapsed();
+        let (pause, failure) = match answer {
+            Ok(Polled { status, .. }) if subject.has_ended(&status) => {
+                subject.polled(&status, elapsed, None);
+                return Ok(status);
+            }
+            Ok(Polled { status, retry_after }) => {
+                let pause = poll.pause(retry_after, elapsed);
+                subject.polled(&status, elapsed, pause);
+                last_status = Some(status);
+                (outage_since, failures) = (elapsed, 0);
+                (pause, None)
+            }
+            Err(error) => {
+                let not_found = error.status() == Some(404);
+                if not_found && last_status.is_none() && elapsed < NOT_FOUND_GRACE {
+                    (outage_since, failures) = (elapsed, 0);
+                } else if error.is_transient() || (not_found && last_status.is_some()) {
+                    failures = failures.saturating_add(1);
+                } else {
+                    return Err(error);
+                }
+                let outage = elapsed.saturating_sub(outage_since);
+                if failures >= 2 && outage >= poll.max_outage {
+                    return Err(gave_up(subject, outage, error));
+                }
+                let pause = poll.pause(error.retry_after(), elapsed);
+                if let Some(pause) = pause {
+                    subject.poll_failed(&error, outage, pause);
+                }
+                (pause, Some(error))
+            }
+        };
+        match pause {
+            Some(pause) => clock.sleep(pause),
+            None => return Err(still_running(subject, elapsed, last_status.as_ref(), failure)),
+        }
+    }
+}
+
+/// An error of the kind of the last one, which is its source. To wait again is harmless, whatever ended this wait.
+fn gave_up<S: Subject>(subject: &S, outage: Duration, last: Error) -> Error {
+    let message = format!(
+        "gave up waiting for {}: no poll has brought a status for {}; {} to go on waiting",
+        subject.name(),
+        Seconds(outage),
+        S::RESUME
+    );
+    let mut error = Error::new(last.kind(), message)
+        .with_transient(true)
+        .with_code(last.code().map(str::to_owned))
+        .with_retry_after(last.retry_after());
+    if let Some(status) = last.status() {
+        error = error.with_status(status);
+    }
+    error.with_source(last)
+}
+
+fn still_running<S: Subject>(
+    subject: &S,
+    elapsed: Duration,
+    last_status: Option<&S::Status>,
+    failure: Option<Error>,
+) -> Error {
+    let (name, elapsed) = (subject.name(), Seconds(elapsed));
+    let so_far = match last_status {
+        Some(status) => format!("{name} had not ended after {elapsed} (last status: {status}); it goes on"),
+        None => format!("{name} has shown no status for {elapsed}; it may go on"),
+    };
+    let error = Error::new(ErrorKind::StillRunning, format!("{so_far}: {} to go on waiting", S::RESUME));
+    match failure {
+        Some(failure) => error.with_source(failure),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Waits on scripted answers, under a clock that takes no time.
+
+use std::cell::RefCell;
+
+use super::*;
+use crate::random::duration;
+
+const S: Duration = Duration::from_secs(1);
+const RUNNING: Result<&str> = Ok("Running");
+const COMPLETED: Result<&str> = Ok("Completed");
+
+/// A clock that stands still but for the pauses.
+#[derive(Default)]
+struct TestClock {
+    now: Duration,
+    pauses: Vec<Duration>,
+}
+
+impl Clock for TestClock {
+    fn elapsed(&self) -> Duration {
+        self.now
+    }
+
+    fn sleep(&mut self, pause: Duration) {
+        self.pauses.push(pause);
+        self.now = self.now.saturating_add(pause);
+    }
+}
+
+#[derive(Default)]
+struct Thing {
+    events: RefCell<Vec<String>>,
+}
+
+impl Subject for Thing {
+    type Status = &'static str;
+
+    const RESUME: &'static str = "wait again";
+
+    fn name(&self) -> String {
+        "thing 1".to_owned()
+    }
+
+    fn has_ended(&self, status: &&'static str) -> bool {
+        *status == "Completed"
+    }
+
+    fn polled(&self, status: &&'static str, elapsed: Duration, next_poll: Option<Duration>) {
+        self.events.borrow_mut().push(format!("{status} after {elapsed:?}, next in {next_poll:?}"));
+    }
+
+    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration) {
+        self.events.borrow_mut().push(format!("no status for {outage:?}, next in {next_poll:?}: {error}"));
+    }
+}
+
+struct Outcome {
+    result: Result<&'static str>,
+    clock: TestClock,
+    polls: usize,
+    events: Vec<String>,
+}
+
+impl Outcome {
+    #[track_caller]
+    fn error(&self) -> &Error {
+        self.result.as_ref().expect_err("an error")
+    }
+}
+
+/// Waits on a script: the answer to poll `n` is `script(n)`, n from 0.
+fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<&'static str>) -> Outcome {
+    wait_told(poll, |n| script(n).map(|status| Polled { status, retry_after: None }))
+}
+
+fn wait_told(poll: &Poll, script: impl Fn(usize) -> Result<Polled<&'static str>>) -> Outcome {
+    let (mut clock, mut polls, thing) = (TestClock::default(), 0, Thing::default());
+    let result = until(poll, &mut clock, &thing, || {
+        polls += 1;
+        assert!(polls < 1_000_000, "no end");
+        script(polls - 1)
+    });
+    Outcome { result, clock, polls, events: thing.events.into_inner() }
+}
+
+/// A poll that was answered with an error; 404 and 401 are not transient.
+fn answered(status: u16) -> Error {
+    Error::new(ErrorKind::Rejected, "no").with_status(status).with_transient(![401, 404].contains(&status))
+}
+
+fn broken() -> Error {
+    Error::new(ErrorKind::NoAnswer, "reset")
+}
+
+#[test]
+fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
+    let outcome = wait_on(&Poll::default(), |_| RUNNING);
+    let pauses = &outcome.clock.pauses;
+    assert_eq!(pauses[..10], [S; 10]);
+    assert_eq!(pauses[10], S, "a tenth of 10 s");
+    assert_eq!(pauses[11], Duration::from_millis(1100));
+    assert!(pauses.iter().all(|pause| *pause <= 15 * S));
+    assert!(pauses.contains(&(15 * S)));
+    assert_eq!(outcome.clock.now, 30 * 60 * S, "the last pause is cut to the time left");
+    assert!((140..=160).contains(&outcome.polls), "{} polls", outcome.polls);
+    assert_eq!(outcome.error().kind(), ErrorKind::StillRunning);
+    assert_eq!(
+        outcome.error().to_string(),
+        "thing 1 had not ended after 30 min 0 s (last status: Running); it goes on: wait again to go on waiting"
+    );
+    assert!(outcome.error().is_transient());
+}
+
+#[test]
+fn the_usual_course_is_four_polls_and_four_events() {
+    let course = ["Queued", "Running", "Running", "Completed"];
+    let outcome = wait_on(&Poll::default(), |n| Ok(course[n]));
+    assert_eq!(outcome.result.unwrap(), "Completed");
+    assert_eq!(outcome.clock.pauses, [S; 3]);
+    assert_eq!(
+        outcome.events,
+        [
+            "Queued after 0ns, next in Some(1s)", "Running after 1s, next in Some(1s)",
+            "Running after 2s, next in Some(1s)", "Completed after 3s, next in None",
+        ]
+    );
+}
+
+#[test]
+fn an_end_at_the_first_poll_costs_no_sleep() {
+    let outcome = wait_on(&Poll::default().with_timeout(Duration::ZERO), |_| COMPLETED);
+    assert!(outcome.result.is_ok() && outcome.clock.pauses.is_empty() && outcome.polls == 1);
+}
+
+#[test]
+fn a_zero_timeout_polls_once_and_zero_intervals_do_not_spin() {
+    let once = wait_on(&Poll::default().with_timeout(Duration::ZERO), |_| RUNNING);
+    assert_eq!((once.polls, once.error().kind()), (1, ErrorKind::StillRunning));
+    let poll = Poll::default().with_interval(Duration::ZERO).with_max_interval(Duration::ZERO);
+    let quick = wait_on(&poll.with_timeout(S), |_| RUNNING);
+    assert_eq!(quick.clock.pauses, [Duration::from_millis(100); 10]);
+}
+
+#[test]
+fn no_setting_overflows() {
+    let endless = Poll::default().without_timeout().with_interval(Duration::MAX).with_max_interval(Duration::MAX);
+    assert_eq!(endless.pause(None, Duration::ZERO), Some(Duration::MAX));
+    assert_eq!(endless.pause(None, S), Some(Duration::MAX.saturating_sub(S)), "never beyond what a clock can show");
+    let limited = endless.with_timeout(Duration::MAX);
+    assert_eq!(limited.pause(Some(Duration::MAX), Duration::MAX), None);
+    assert_eq!(Poll::default().pause(Some(Duration::MAX), S), Some(300 * S));
+}
+
+#[test]
+fn retry_after_makes_a_pause_longer_but_not_shorter_whatever_it_comes_with() {
+    let outcome = wait_told(&Poll::default(), |n| match n {
+        0 => Err(answered(503).with_retry_after(Some(7 * S))),
+        1 => Err(answered(429).with_retry_after(Some(Duration::ZERO))),
+        2 => Ok(Polled { status: "Running", retry_after: Some(9 * S) }),
+        3 => Ok(Polled { status: "Running", retry_after: Some(Duration::ZERO) }),
+        _ => Ok(Polled { status: "Completed", retry_after: Some(900 * S) }),
+    });
+    assert!(outcome.result.is_ok());
+    assert_eq!(outcome.clock.pauses, [7 * S, S, 9 * S, S * 17 / 10]);
+}
+
+#[test]
+fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count() {
+    for (cause, kind) in [
+        (|| Error::new(ErrorKind::Connect, "refused").with_transient(true), ErrorKind::Connect),
+        (|| answered(503).with_code(Some("DOWN".into())), ErrorKind::Rejected),
+        (broken, ErrorKind::NoAnswer),
+    ] as [(fn() -> Error, ErrorKind); 3]
+    {
+        let outcome = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(cause()) });
+        let (error, last) = (outcome.error(), cause());
+        assert_eq!((error.kind(), error.status(), error.code()), (kind, last.status(), last.code()));
+        assert!(error.is_transient() && (300 * S..315 * S).contains(&outcome.clock.now), "{:?}", outcome.clock.now);
+        assert!(error.to_string().contains("thing 1: no poll has brought a status for 5 min"), "{error}");
+        assert_eq!(std::error::Error::source(error).unwrap().to_string(), last.to_string());
+        assert_eq!(outcome.events[1], format!("no status for 1s, next in 1s: {last}"));
+    }
+}
+
+#[test]
+fn a_status_ends_an_outage() {
+    let outcome = wait_on(&Poll::default().with_timeout(7200 * S), |n| match n {
+        150 => COMPLETED,
+        n if n % 20 == 19 => RUNNING,
+        _ => Err(answered(500)),
+    });
+    assert!(outcome.result.is_ok() && outcome.clock.now > 1200 * S, "{:?}", outcome.clock.now);
+}
+
+#[test]
+fn no_outage_is_over_before_the_second_failure() {
+    let strict = Poll::default().with_max_outage(Duration::ZERO);
+    let rare = strict.clone().with_interval(600 * S);
+    for poll in [strict, rare] {
+        let outcome = wait_on(&poll, |n| {
+            if n % 2 == 0 {
+                Err(broken())
+            } else if n < 3 {
+                RUNNING
+            } else {
+                COMPLETED
+            }
+        });
+        assert!(outcome.result.is_ok());
+        let outcome = wait_on(&poll, |n| if n == 0 { RUNNING } else { Err(broken()) });
+        assert_eq!((outcome.polls, outcome.error().kind()), (3, ErrorKind::NoAnswer));
+    }
+    let endless = wait_on(&Poll::default().with_max_outage(Duration::MAX), |_| Err(broken()));
+    assert_eq!((endless.error().kind(), endless.clock.now), (ErrorKind::StillRunning, 1800 * S));
+}
+
+#[test]
+fn a_404_is_tolerated_for_thirty_seconds_if_nothing_was_ever_seen() {
+    let shown_late = wait_on(&Poll::default(), |n| if n < 12 { Err(answered(404)) } else { COMPLETED });
+    assert!(shown_late.result.is_ok());
+    for poll in [Poll::default(), Poll::default().with_max_outage(Duration::ZERO)] {
+        let never = wait_on(&poll, |_| Err(answered(404)));
+        assert_eq!((never.error().kind(), never.error().status()), (ErrorKind::Rejected, Some(404)));
+        assert!((30 * S..34 * S).contains(&never.clock.now), "{:?}", never.clock.now);
+    }
+    let exactly = wait_on(&Poll::default().with_interval(NOT_FOUND_GRACE), |_| Err(answered(404)));
+    assert_eq!((exactly.polls, exactly.error().status()), (2, Some(404)));
+    let broken_at_first = wait_on(&Poll::default(), |n| Err(if n < 30 { broken() } else { answered(404) }));
+    assert_eq!((broken_at_first.polls, broken_at_first.error().status()), (31, Some(404)));
+}
+
+#[test]
+fn a_404_for_what_was_seen_before_is_an_outage() {
+    let lost = |n: usize| (1..40).contains(&n);
+    let found = wait_on(&Poll::default(), |n| {
+        if n == 40 {
+            COMPLETED
+        } else if lost(n) {
+            Err(answered(404))
+        } else {
+            RUNNING
+        }
+    });
+    assert!(found.result.is_ok() && found.clock.now > 60 * S, "{:?}", found.clock.now);
+    let gone = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(answered(404)) });
+    assert_eq!((gone.error().kind(), gone.error().status()), (ErrorKind::Rejected, Some(404)));
+    assert!((300 * S..315 * S).contains(&gone.clock.now) && gone.error().to_string().contains("5 min"));
+}
+
+#[test]
+fn a_refusal_ends_the_wait_at_once() {
+    let outcome = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(answered(401)) });
+    assert_eq!((outcome.polls, outcome.error().status()), (2, Some(401)));
+    assert!(!outcome.error().is_transient());
+}
+
+#[test]
+fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
+    let poll = Poll::default().with_timeout(3 * S);
+    let outcome = wait_on(&poll, |n| if n == 0 { RUNNING } else { Err(answered(500)) });
+    let error = outcome.error();
+    assert_eq!(error.kind(), ErrorKind::StillRunning);
+    assert!(error.to_string().contains("last status: Running"), "{error}");
+    assert!(std::error::Error::source(error).is_some());
+    assert_eq!((outcome.polls, outcome.events.len()), (4, 3), "the last poll is made when the time is up");
+    let never = wait_on(&poll, |_| Err(broken()));
+    assert!(never.error().to_string().contains("has shown no status for 3.0 s; it may go on"), "{}", never.error());
+}
+
+#[test]
+fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins() {
+    for _ in 0..10_000 {
+        let (interval, longest, timeout, elapsed) = (duration(), duration(), duration(), duration());
+        let poll = Poll::default().with_interval(interval).with_max_interval(longest).with_timeout(timeout);
+        let case = format!("{poll:?} after {elapsed:?}");
+        let left = timeout.saturating_sub(elapsed);
+        match poll.pause(None, elapsed) {
+            None => assert_eq!(left, Duration::ZERO, "{case}"),
+            Some(pause) => {
+                assert!(pause <= left, "{case}");
+                assert!(pause == left || pause >= Duration::from_millis(100).max(interval), "{case}");
+            }
+        }
+    }
+}
