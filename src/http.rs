@@ -11,7 +11,7 @@ mod retry_after;
 mod tls;
 
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody};
@@ -110,7 +110,7 @@ fn handed(state: &State) -> Handed {
 fn reply(status: u16, state: &State) -> Reply {
     Reply {
         status,
-        retry_after: state.retry_after.as_deref().and_then(|value| retry_after::parse(value, SystemTime::now())),
+        retry_after: retry_after::parse(state.retry_after.as_deref(), state.date.as_deref()),
         target: None,
         body: Vec::new(),
         cut_short: None,

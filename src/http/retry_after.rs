@@ -1,28 +1,51 @@
-//! The header `Retry-After` (RFC 9110 §10.2.3).
+//! The field `Retry-After` of an answer (RFC 9110 §10.2.3).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds, or a date in the preferred form. A date in the past means at once; anything that is neither is as if the
-/// header were absent.
-pub(super) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// The seconds of a year, on average.
+const YEAR: u64 = 31_556_952;
+
+/// Reads seconds, or a date, which is measured against the answer's own `Date`, as the clocks of the server and of this
+/// machine may differ. A date in the past means at once; anything else is as if the field were absent.
+pub(super) fn parse(retry_after: Option<&str>, date: Option<&str>) -> Option<Duration> {
+    let value = retry_after?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // More digits than fit is still a number: longer than any wait that is allowed.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let now = now.duration_since(UNIX_EPOCH).ok()?;
-    Some(Duration::from_secs(http_date(value)?).saturating_sub(now))
+    let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = date.and_then(|date| http_date(date.trim(), here)).unwrap_or(here);
+    Some(Duration::from_secs(http_date(value, now)?.saturating_sub(now)))
 }
 
-/// Seconds since 1970 of an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7). The two obsolete
-/// forms are not read: a server that still sends one gets the wait of the schedule.
-fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let [_, day, month, year, time, "GMT"] = text.split(' ').collect::<Vec<_>>()[..] else { return None };
-    let [hour, minute, second] = time.split(':').collect::<Vec<_>>()[..] else { return None };
-    let (day, year) = (number(day, 2)?, number(year, 4)?);
-    let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
+/// Seconds since 1970 of a date in any of the three forms of RFC 9110 §5.6.7.
+fn http_date(text: &str, now: u64) -> Option<u64> {
+    let words: Vec<_> = text.split([' ', '-']).filter(|word| !word.is_empty()).collect();
+    match words[..] {
+        [_, day, month, year, time, "GMT"] => {
+            // Two digits are a year of the last hundred that is not over fifty years ahead.
+            let year = match (number(year, 4), number(year, 2)) {
+                (Some(year), _) => year,
+                (None, Some(year)) => {
+                    let latest = 1970 + now / YEAR + 50;
+                    latest - (latest - year) % 100
+                }
+                (None, None) => return None,
+            };
+            seconds(year, month, number(day, 2)?, time)
+        }
+        [_, month, day, time, year] => {
+            seconds(number(year, 4)?, month, number(day, 1).or_else(|| number(day, 2))?, time)
+        }
+        _ => None,
+    }
+}
+
+fn seconds(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
     let month = MONTHS.iter().position(|name| *name == month)? as u64;
+    let [hour, minute, second] = time.split(':').collect::<Vec<_>>()[..] else { return None };
+    let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
     if !(1..=31).contains(&day) || year < 1970 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -44,15 +67,15 @@ mod tests {
     use super::*;
 
     const S: Duration = Duration::from_secs(1);
+    const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
     #[test]
     fn a_value_is_read_as_seconds_or_as_a_date() {
-        let now = UNIX_EPOCH + 784_111_777 * S; // Sun, 06 Nov 1994 08:49:37 GMT
-        let read = |value| parse(value, now);
+        let read = |value| parse(Some(value), Some(NOW));
         assert_eq!(read("7"), Some(7 * S));
         assert_eq!(read(" 0 "), Some(Duration::ZERO));
         assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(read(NOW), Some(Duration::ZERO));
         assert_eq!(read("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60 * S));
         assert_eq!(read("Sat, 05 Nov 1994 08:50:37 GMT"), Some(Duration::ZERO));
         assert_eq!(read("Sun, 06 Nov 1994 23:59:60 GMT"), Some(54_623 * S), "a leap second");
@@ -62,9 +85,38 @@ mod tests {
             "", "-1", "+1", "1.5", "soon", "Sun, 06 Nov 1994", "Sun, +6 Nov 1994 08:49:37 GMT",
             "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 PST",
             "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x", "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x", "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 94", "Sun Nov 006 08:49:37 1994", "Sun Nov 6 08:49 1994",
         ] {
             assert_eq!(read(garbage), None, "{garbage:?}");
         }
+        assert_eq!(parse(None, Some(NOW)), None);
+    }
+
+    #[test]
+    fn a_date_is_read_in_all_three_forms_and_measured_against_the_answers_own() {
+        let dates = [NOW, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"];
+        for now in dates {
+            for later in ["Sun, 06 Nov 1994 08:51:17 GMT", "Sunday, 06-Nov-94 08:51:17 GMT", "Sun Nov  6 08:51:17 1994"]
+            {
+                assert_eq!(parse(Some(later), Some(now)), Some(100 * S), "{later} at {now}");
+            }
+            assert_eq!(parse(Some(now), None), Some(Duration::ZERO), "long past by the clock of this machine");
+        }
+        assert_eq!(parse(Some("Wed Nov 16 08:49:37 1994"), Some(NOW)), Some(864_000 * S), "a day of two digits");
+        let far = parse(Some("Fri, 31 Dec 9999 23:59:59 GMT"), Some("yesterday")).unwrap();
+        assert!(far > Duration::from_secs(251_000_000_000), "a date that cannot be read is none");
+    }
+
+    #[test]
+    fn two_digits_of_a_year_are_of_the_nearest_century() {
+        let year = |two: &str, now: &str| {
+            let now = http_date(now, 0).unwrap();
+            let date = http_date(&format!("Sunday, 06-Nov-{two} 08:49:37 GMT"), now).unwrap();
+            (1970..2200).find(|year| http_date(&format!("Sun, 06 Nov {year} 08:49:37 GMT"), 0) == Some(date)).unwrap()
+        };
+        let now = "Thu, 26 Nov 2026 12:00:00 GMT";
+        assert_eq!([year("26", now), year("27", now), year("76", now), year("77", now)], [2026, 2027, 2076, 1977]);
+        assert_eq!(year("01", "Sat, 31 Dec 2099 23:59:59 GMT"), 2101);
     }
 }

@@ -36,10 +36,11 @@ pub(crate) struct State {
     pub(crate) body_sent: u64,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) is_answered: bool,
-    /// The status of the answer, 0 until it is known, and its `Retry-After`: they count even if the rest of its head is
-    /// of no use or never comes.
+    /// The status of the answer, 0 until it is known, its `Retry-After` and its `Date`: they count even if the rest of its
+    /// head is of no use or never comes.
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
+    pub(crate) date: Option<String>,
     stream: Option<TcpStream>,
     pub(super) stall_timeout: Duration,
     /// What is to be sent. It grows by what TLS makes of one piece of the body, and is sent before the next.

@@ -135,7 +135,11 @@ impl Watch {
             Head::Final(_) => head::end_of_head(watch.input()).is_some(),
             _ => *head == Head::NotHttp,
         });
-        self.exchange.lock().retry_after = head::field(self.input(), "Retry-After");
+        let field = |name| head::field(self.input(), name);
+        let (retry_after, date) = (field("Retry-After"), field("Date"));
+        let mut state = self.exchange.lock();
+        (state.retry_after, state.date) = (retry_after, date);
+        drop(state);
         let problem = match (head?, head::end_of_head(self.input())) {
             (Head::NotHttp, _) => "what the server sent is no HTTP/1 answer",
             (_, None) => "the head of the answer is longer than 256 KiB",
