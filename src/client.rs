@@ -126,6 +126,7 @@ impl Client {
 
     /// How long the name lookup may take, and after it how long connecting may take, with TLS and a proxy's
     /// `CONNECT` included. Default 30 s each.
+    #[must_use]
     pub fn with_connect_timeout(mut self, limit: Duration) -> Client {
         self.endpoint.connect_timeout = limit;
         self
@@ -133,6 +134,7 @@ impl Client {
 
     /// How long not a single byte of the request may move before it is given up. Default 60 s. It never limits an
     /// upload that is slow but steady, and does not count while the answer is awaited.
+    #[must_use]
     pub fn with_stall_timeout(mut self, limit: Duration) -> Client {
         self.endpoint.stall_timeout = limit;
         self
@@ -140,12 +142,14 @@ impl Client {
 
     /// How long the answer may take, head and body together, once the whole request is out. Default 5 min for an
     /// upload, 60 s for a poll; this sets both.
+    #[must_use]
     pub fn with_response_timeout(mut self, limit: Duration) -> Client {
         self.response_timeout = Some(limit);
         self
     }
 
     /// How often and how patiently a call that was not accepted is repeated. Default: [`Retry::default`].
+    #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Client {
         self.retry = retry;
         self
@@ -155,6 +159,7 @@ impl Client {
     /// stands still while `watch` runs, so it had better be quick; a panic in it comes through.
     ///
     /// `.on_event(|event| eprintln!("{event}"))` is a whole progress display.
+    #[must_use]
     pub fn on_event(mut self, watch: impl Fn(&Event) + Send + Sync + 'static) -> Client {
         self.watch = Some(Arc::new(watch));
         self
@@ -202,11 +207,5 @@ mod tests {
         let debug = format!("{client:?}");
         assert!(debug.contains("https://deploy.mendix.com") && debug.contains("me@example.com"), "{debug}");
         assert!(!debug.contains("s3cret"), "{debug}");
-    }
-
-    #[test]
-    fn a_client_is_shared_between_threads() {
-        fn assert_traits<T: Clone + Send + Sync + 'static>() {}
-        assert_traits::<Client>();
     }
 }

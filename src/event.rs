@@ -7,11 +7,12 @@ use crate::id::{JobId, PackageId};
 use crate::status::JobStatus;
 
 /// Something worth showing; see [`Client::on_event`](crate::Client::on_event). `Display` is one line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A part of the package was handed to the network: at the start, then at most once a second and once a
     /// percent, and at the end. Bytes of the package; a retried upload begins again at 0.
+    #[non_exhaustive]
     Uploading {
         /// Bytes handed over so far.
         sent: u64,
@@ -20,6 +21,7 @@ pub enum Event {
     },
     /// The server took the package. It comes before the first pause, so that the log of a build that is killed
     /// later has the ids.
+    #[non_exhaustive]
     Accepted {
         /// The package that the job will create.
         package_id: PackageId,
@@ -27,6 +29,7 @@ pub enum Event {
         job_id: JobId,
     },
     /// A poll brought a status.
+    #[non_exhaustive]
     Polled {
         /// The job asked for.
         job_id: JobId,
@@ -38,6 +41,7 @@ pub enum Event {
         next_poll: Option<Duration>,
     },
     /// A poll brought no status, and the wait goes on.
+    #[non_exhaustive]
     PollFailed {
         /// The job asked for.
         job_id: JobId,
@@ -49,9 +53,12 @@ pub enum Event {
         reason: String,
     },
     /// An attempt failed in a way that allows another one.
+    #[non_exhaustive]
     Retrying {
         /// The number of the attempt that failed, from 1.
         attempt: u32,
+        /// How many attempts there are in all.
+        of: u32,
         /// The pause before the next attempt.
         wait: Duration,
         /// What went wrong, in one line.
@@ -76,8 +83,8 @@ impl fmt::Display for Event {
             Event::PollFailed { outage, next_poll, reason, .. } => {
                 write!(f, "no status for {}, next poll in {}: {reason}", Seconds(*outage), Seconds(*next_poll))
             }
-            Event::Retrying { attempt, wait, reason } => {
-                write!(f, "attempt {attempt} failed, next one in {}: {reason}", Seconds(*wait))
+            Event::Retrying { attempt, of, wait, reason } => {
+                write!(f, "attempt {attempt} of {of} failed, next one in {}: {reason}", Seconds(*wait))
             }
         }
     }
@@ -158,8 +165,8 @@ mod tests {
                 "no status for 14 s, next poll in 1.0 s: the server answered 502",
             ),
             (
-                Event::Retrying { attempt: 1, wait: s(1), reason: "cannot reach h:1".into() },
-                "attempt 1 failed, next one in 1.0 s: cannot reach h:1",
+                Event::Retrying { attempt: 1, of: 3, wait: s(1), reason: "cannot reach h:1".into() },
+                "attempt 1 of 3 failed, next one in 1.0 s: cannot reach h:1",
             ),
         ] {
             assert_eq!(event.to_string(), line);

@@ -16,12 +16,26 @@ const OPAQUE_ID_MAX: usize = 128;
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $label:literal, $check:path, $rule:literal) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
 
         impl $name {
-            /// The id as it stands in the path.
+            /// Validates an id.
+            ///
+            /// # Errors
+            /// [`Config`](crate::ErrorKind::Config) if it is none; the text says what one looks like.
+            pub fn new(id: &str) -> Result<Self> {
+                id.to_owned().try_into()
+            }
+
+            /// The id as it stands in the path of a request.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
                 &self.0
             }
         }
@@ -30,7 +44,15 @@ macro_rules! id {
             type Err = Error;
 
             fn from_str(id: &str) -> Result<Self> {
-                String::from(id).try_into()
+                Self::new(id)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = Error;
+
+            fn try_from(id: &str) -> Result<Self> {
+                Self::new(id)
             }
         }
 
@@ -43,12 +65,6 @@ macro_rules! id {
                 } else {
                     Err(refused(&id, concat!($label, ", which ", $rule)))
                 }
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
             }
         }
 
@@ -70,12 +86,6 @@ macro_rules! id {
                 f.write_str(&self.0)
             }
         }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self.0)
-            }
-        }
     };
 }
 
@@ -87,9 +97,12 @@ id! {
     /// [`Config`](crate::ErrorKind::Config), before any socket is opened.
     ///
     /// ```
-    /// let app: mendix_deploy::AppId = "calc".parse()?;
+    /// use mendix_deploy::AppId;
+    ///
+    /// let app = AppId::new("calc")?;
     /// assert_eq!(app.as_str(), "calc");
-    /// assert!("calc/../other".parse::<mendix_deploy::AppId>().is_err());
+    /// assert_eq!(app, "calc".parse()?);
+    /// assert!(AppId::new("calc/../other").is_err());
     /// # Ok::<(), mendix_deploy::Error>(())
     /// ```
     AppId, "an AppId", is_app_id,
@@ -105,7 +118,7 @@ id! {
     /// The job that turns an upload into a package. Opaque; 1 to 128 letters, digits, `-` or `_`.
     ///
     /// ```
-    /// let job: mendix_deploy::JobId = "66046953-ecf7-4550-a889-4b7e9f1e1705".parse()?;
+    /// let job = mendix_deploy::JobId::new("66046953-ecf7-4550-a889-4b7e9f1e1705")?;
     /// # Ok::<(), mendix_deploy::Error>(())
     /// ```
     JobId, "a JobId", is_opaque_id, "has 1 to 128 letters, digits, hyphens or underscores"
@@ -158,6 +171,19 @@ mod tests {
         assert!("a-b_C9".parse::<JobId>().is_ok());
         assert!("a".repeat(128).parse::<JobId>().is_ok());
         assert!("a".repeat(129).parse::<JobId>().is_err());
+    }
+
+    #[test]
+    fn an_id_is_made_from_text_of_any_kind_and_read_as_such() {
+        let job = JobId::new("j-1").unwrap();
+        assert_eq!(job, "j-1".parse().unwrap());
+        assert_eq!(job, "j-1".try_into().unwrap());
+        assert_eq!(job, String::from("j-1").try_into().unwrap());
+        assert_eq!(
+            (job.as_ref(), job.to_string().as_str(), format!("{job:?}").as_str()),
+            ("j-1", "j-1", r#"JobId("j-1")"#)
+        );
+        assert!(job < JobId::new("j-2").unwrap());
     }
 
     #[test]

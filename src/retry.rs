@@ -22,7 +22,7 @@ use crate::random;
 ///
 /// let patient = Retry::default().with_attempts(6).with_max_wait(Duration::from_secs(120));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
     attempts: u32,
     first_wait: Duration,
@@ -42,18 +42,21 @@ impl Retry {
     }
 
     /// How many attempts are made in all; 0 counts as 1. Default 3.
+    #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
     /// The wait after the first attempt; it doubles with each further one. Default 1 s.
+    #[must_use]
     pub fn with_first_wait(mut self, wait: Duration) -> Self {
         self.first_wait = wait;
         self
     }
 
     /// The longest wait between two attempts, and the longest `Retry-After` that is honoured. Default 20 s.
+    #[must_use]
     pub fn with_max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = wait;
         self
@@ -106,7 +109,7 @@ fn wait_or_give_up(retry: &Retry, notify: &dyn Fn(&Event), number: u32, error: E
                 .with_note(&format!("; not repeated, as the server asks to wait {asked}, longer than Retry allows")));
         }
     };
-    notify(&Event::Retrying { attempt: number, wait, reason: one_line(&error) });
+    notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: one_line(&error) });
     std::thread::sleep(wait);
     Ok(())
 }

@@ -1,9 +1,11 @@
-//! What a job can be.
+//! The status of a job.
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// How far a job is (Deploy API v2, "Job Status").
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobStatus {
     /// Waiting for its turn.
@@ -14,7 +16,8 @@ pub enum JobStatus {
     Completed,
     /// Ended without a package.
     Failed,
-    /// A status the specification does not name. It is shown and waited on, never taken for an end.
+    /// A status that the specification does not name, sanitized and cut to 64 characters. It is shown and waited on, never
+    /// taken for an end. A later version may give it a variant of its own.
     Other(String),
 }
 
@@ -38,8 +41,27 @@ impl JobStatus {
     }
 }
 
+impl Serialize for JobStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl fmt::Display for JobStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_a_plain_string_in_json_and_in_text() {
+        for (status, text) in [(JobStatus::Completed, "Completed"), (JobStatus::Other("Paused".into()), "Paused")] {
+            assert_eq!(serde_json::to_value(&status).unwrap(), text);
+            assert_eq!(status.to_string(), text);
+        }
     }
 }

@@ -40,13 +40,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5 * 60);
 ///
 /// let upload = Upload::default().with_name("calc_1.0.0.45.mda");
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     name: Name,
     size_limit: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
     OfTheFile,
     Given(String),
@@ -62,18 +62,21 @@ impl Default for Upload {
 impl Upload {
     /// Names the package; any text of 1 to 2048 bytes. A unique name is worth having: it is how an upload whose
     /// outcome is not known can be found.
+    #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Name::Given(name.into());
         self
     }
 
     /// Leaves the name out; the server then says `default.mda`.
+    #[must_use]
     pub fn without_name(mut self) -> Self {
         self.name = Name::ByTheServer;
         self
     }
 
     /// Refuses files of more than so many bytes. Default 1 GiB (1,073,741,824 bytes); Mendix Cloud documents 1 GB.
+    #[must_use]
     pub fn with_size_limit(mut self, bytes: u64) -> Self {
         self.size_limit = bytes;
         self

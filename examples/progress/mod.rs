@@ -22,7 +22,7 @@ pub(crate) fn display() -> impl Fn(&Event) + Send + Sync + 'static {
             other => other.to_string(),
         };
         let repeated = last.as_ref().is_some_and(|(earlier, _)| *earlier == news);
-        let complete = matches!(event, Event::Uploading { sent, total } if sent == total);
+        let complete = matches!(event, Event::Uploading { sent, total, .. } if sent == total);
         let mut out = stderr().lock();
         // A progress display is no reason to fail, so a closed stderr is ignored.
         let _ = match (is_terminal, repeated) {
@@ -43,7 +43,7 @@ pub(crate) fn display() -> impl Fn(&Event) + Send + Sync + 'static {
 
 fn bar(event: &Event) -> String {
     match event {
-        Event::Uploading { sent, total } => {
+        Event::Uploading { sent, total, .. } => {
             let filled = usize::try_from(sent.saturating_mul(24) / (*total).max(1)).unwrap_or(0);
             format!("[{:<24}] ", "#".repeat(filled))
         }

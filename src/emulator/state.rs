@@ -28,7 +28,7 @@ pub(super) struct State {
 }
 
 /// An upload that was accepted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
     /// The app it was uploaded to.

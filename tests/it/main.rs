@@ -3,6 +3,7 @@
 // A test that cannot go on had better stop where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod api;
 mod dependency;
 mod emulator;
 mod examples;

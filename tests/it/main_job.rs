@@ -158,7 +158,7 @@ fn what_was_not_accepted_is_tried_again_and_shown() {
     let lines = lines.lock().unwrap();
     let retries: Vec<_> = lines.iter().filter(|line| line.starts_with("attempt")).collect();
     assert_eq!(retries.len(), 2);
-    assert!(retries[0].starts_with("attempt 1 failed, next one in 0.0 s: ") && retries[0].contains("503"));
+    assert!(retries[0].starts_with("attempt 1 of 3 failed, next one in 0.0 s: ") && retries[0].contains("503"));
 }
 
 #[test]
@@ -242,8 +242,8 @@ fn the_events_can_be_matched_on() {
     let seen = Arc::new(Mutex::new((None, None)));
     let into = seen.clone();
     let client = emulator.client().on_event(move |event| match event {
-        Event::Uploading { sent, total } => into.lock().unwrap().0 = Some((*sent, *total)),
-        Event::Accepted { package_id, job_id } => {
+        Event::Uploading { sent, total, .. } => into.lock().unwrap().0 = Some((*sent, *total)),
+        Event::Accepted { package_id, job_id, .. } => {
             into.lock().unwrap().1 = Some((package_id.clone(), job_id.clone()));
         }
         Event::Polled { next_poll: None, status: JobStatus::Completed, .. } => {}

@@ -87,7 +87,7 @@ fn the_ids_are_told_before_the_first_poll() {
     let outcome = Caller::of(&server).upload_and_wait(Package::small(), &often());
     let kinds = |event: &Event| match event {
         Event::Uploading { .. } => 'u',
-        Event::Accepted { package_id, job_id } if package_id.as_str() == "p-1" && job_id.as_str() == "j-1" => 'a',
+        Event::Accepted { package_id, job_id, .. } if (package_id.as_str(), job_id.as_str()) == ("p-1", "j-1") => 'a',
         Event::Polled { .. } => 'p',
         other => panic!("{other:?}"),
     };

@@ -163,7 +163,7 @@ fn a_slow_but_steady_server_takes_as_long_as_it_needs() {
 fn a_panic_of_the_observer_comes_through_and_nothing_hangs() {
     let package = Package::sparse(8 * MIB);
     let is_first = |event: &Event| matches!(event, Event::Uploading { sent: 0, .. });
-    let is_last = |event: &Event| matches!(event, Event::Uploading { sent, total } if sent == total);
+    let is_last = |event: &Event| matches!(event, Event::Uploading { sent, total, .. } if sent == total);
     let is_accepted = |event: &Event| matches!(event, Event::Accepted { .. });
     let moments: [fn(&Event) -> bool; 3] = [is_first, is_last, is_accepted];
     for moment in moments {
@@ -182,7 +182,7 @@ fn progress_begins_at_nothing_and_ends_at_everything_on_every_attempt() {
     let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset], accepted()]);
     let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
     let sent = |event: &Event| match event {
-        Event::Uploading { sent, total } => Some((*sent, *total)),
+        Event::Uploading { sent, total, .. } => Some((*sent, *total)),
         _ => None,
     };
     let progress: Vec<_> = outcome.events.iter().filter_map(sent).collect();
