@@ -1,4 +1,4 @@
-//! An answer in words: what the server said, read leniently, in bounded space and sanitized, and what it means.
+//! Describes a response in words: what the server said, read leniently and sanitized, and what it usually means.
 
 use serde_json::Value;
 
@@ -9,33 +9,33 @@ use crate::http::{Failure, Reply, Stage};
 use crate::json::{self, without_bom};
 use crate::text;
 
-/// Server text in a message is cut after so many bytes.
-pub(crate) const SHOWN_MAX: usize = 2 * 1024;
-const UNREADABLE: &str = "the rest of the answer could not be read";
+/// The maximum length of server text in a message, in bytes.
+pub(crate) const SANITIZED_MAX: usize = 2 * 1024;
+const UNREADABLE: &str = "the rest of the response could not be read";
 
-/// What can be told from the body of a refusal.
+/// The body of a refusal, as far as it could be read.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Refusal {
-    /// `errorCode`, or the `code` of the newer API versions.
+    /// `errorCode`, or `code` in newer versions of the API.
     pub(crate) code: Option<String>,
-    /// `errorMessage` and `details`; for a body that is not the API's JSON, its beginning. Empty if there is none.
+    /// `errorMessage` and `details`; the beginning of a body that is not the API's JSON; empty without a body.
     pub(crate) text: String,
 }
 
-/// A request, as the errors that it may end in describe it.
+/// A request, as its errors describe it.
 pub(crate) struct Asked<'a> {
     pub(crate) key: &'a ApiKey,
     /// For example "the upload of calc.mda to app calc".
     pub(crate) what: &'a str,
-    /// What may be wrong if the server knows no such thing.
+    /// A hint for a 404.
     pub(crate) not_found: &'a str,
-    /// Whether the server may have carried it out although it says "later".
+    /// Whether the server may have carried it out even if the response says "later".
     pub(crate) may_be_done: bool,
 }
 
 impl Asked<'_> {
-    /// The error that it has ended in. `open` makes that of an end which is neither a success nor a refusal, from what the
-    /// server said, if it said anything.
+    /// The error for a request that ended without a usable success. Unless it is a refusal or a failure to connect,
+    /// `open` makes it from what the server said, if it said anything.
     pub(crate) fn error(&self, end: Result<Reply, Failure>, open: impl FnOnce(Option<&str>) -> Error) -> Error {
         let reply = match end {
             Ok(reply) => reply,
@@ -59,9 +59,7 @@ impl Asked<'_> {
         };
         let error = error.with_status(reply.status).with_retry_after(reply.retry_after);
         match reply.cut_short {
-            Some(cause) => {
-                error.with_source(anyhow::Error::new(cause).context("the answer could not be read to its end"))
-            }
+            Some(cause) => error.with_source(anyhow::Error::new(cause).context("the response is incomplete")),
             None => error,
         }
     }
@@ -70,15 +68,14 @@ impl Asked<'_> {
     fn meaning(&self, reply: &Reply) -> String {
         let meaning = match (reply.status, reply.retry_after) {
             (300..=399, _) => {
-                let target = reply.target.as_deref().map_or(String::new(), |to| format!(" to {}", shown(to, self.key)));
+                let target =
+                    reply.target.as_deref().map_or(String::new(), |to| format!(" to {}", sanitized(to, self.key)));
                 format!("redirects{target} are not followed, to keep the API key from other hosts; check the base URL")
             }
-            (401, _) => "the user name or the API key is wrong".into(),
-            (403, _) => "the user lacks API Rights for this app; they are given on the Permissions tab of its \
-                         Environments page"
-                .into(),
+            (401, _) => "check the user name and the API key".into(),
+            (403, _) => "the user needs API Rights for this app (Permissions tab of its Environments page)".into(),
             (404, _) => self.not_found.to_owned(),
-            (413, _) => "it is over the server's limit; Mendix Cloud takes packages of up to 1 GB".into(),
+            (413, _) => "the package is larger than the server accepts; Mendix Cloud takes up to 1 GB".into(),
             (status, Some(wait)) if is_retryable_status(status) => {
                 format!("the server asks to try again in {}", Seconds(wait))
             }
@@ -89,20 +86,20 @@ impl Asked<'_> {
     }
 }
 
-/// Whether a status is the API's own no: a redirect, or a client error that is registered with IANA (RFC 9110 §16.2;
-/// 418 is registered as unused). 408 is none: gateways say it, like 499, of the time that they or their client had, which
-/// tells nothing of what the server behind them did.
+/// Whether a status is a definite refusal: a redirect, or a client error registered with IANA (RFC 9110 §16.2; 418 is
+/// registered as unused). 408 is not: gateways send it, like 499, when they or their client ran out of time, which says
+/// nothing about what the server behind them did.
 fn is_refusal(status: u16) -> bool {
     matches!(status, 300..=407 | 409..=417 | 421..=426 | 428 | 429 | 431 | 451)
 }
 
-/// Answers that mean "later". If the request was not sent as a whole, nothing was accepted, and it may do another time.
+/// Statuses that mean "later".
 fn is_retryable_status(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 503)
 }
 
 impl Refusal {
-    /// The server's words, to be put behind the status of its answer.
+    /// The server's words, to follow the status in a message.
     fn after_the_status(&self) -> String {
         let mut said = String::new();
         for part in [self.code.as_deref().unwrap_or_default(), &self.text] {
@@ -114,12 +111,12 @@ impl Refusal {
         said
     }
 
-    /// The whole answer in words, for one that is neither a success nor a refusal.
+    /// The whole response in words.
     pub(crate) fn as_answer(&self, status: u16) -> String {
         format!("the server answered {status}{}", self.after_the_status())
     }
 
-    /// What an answer tells, or that it could not be read.
+    /// The body of a response, or a note that it could not be read.
     pub(crate) fn of_reply(reply: &Reply, key: &ApiKey) -> Refusal {
         match &reply.cut_short {
             Some(_) if reply.body.is_empty() => Refusal { code: None, text: UNREADABLE.to_owned() },
@@ -127,31 +124,33 @@ impl Refusal {
         }
     }
 
-    /// The API's two shapes of an error body, or whatever a gateway in front of it said instead.
+    /// Reads the API's two shapes of an error body, or whatever a gateway sent instead.
     pub(crate) fn of(body: &[u8], key: &ApiKey) -> Refusal {
         let inner = json::field(body, "error").filter(Value::is_object).map(|error| error.to_string());
         let object = inner.as_ref().map_or(body, String::as_bytes);
         let field = |name: &str, newer: &str| {
             let value = json::field(object, name).or_else(|| json::field(object, newer))?;
-            let text = shown(&plain(&value)?, key);
+            let text = sanitized(&plain(&value)?, key);
             (!text.is_empty()).then_some(text)
         };
         let code = field("errorCode", "code");
         let text = match (field("errorMessage", "message"), field("details", "detail")) {
             (Some(message), Some(details)) => format!("{message} ({details})"),
             (Some(text), None) | (None, Some(text)) => text,
-            (None, None) => decoded(body).map_or_else(|| excerpt(body, key), |object| shown(&object.to_string(), key)),
+            (None, None) => {
+                decoded(body).map_or_else(|| excerpt(body, key), |object| sanitized(&object.to_string(), key))
+            }
         };
         Refusal { code, text }
     }
 }
 
-/// JSON without the escapes that it need not have, in which a key could hide.
+/// JSON without unnecessary escapes, in which the key could hide.
 fn decoded(body: &[u8]) -> Option<Value> {
     std::str::from_utf8(without_bom(body)).ok()?.parse().ok()
 }
 
-/// A JSON value as somebody would write it: a string without its quotes, nothing for `null`.
+/// A JSON value as text: a string without quotes, nothing for `null`.
 fn plain(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -160,7 +159,7 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// What to say of an answer that looks like success and is of no use.
+/// Describes a success that is of no use.
 fn no_use(reply: &Reply, key: &ApiKey) -> String {
     match excerpt(&reply.body, key) {
         text if text.is_empty() && reply.cut_short.is_some() => {
@@ -171,18 +170,18 @@ fn no_use(reply: &Reply, key: &ApiKey) -> String {
     }
 }
 
-/// The beginning of a body of any kind, as text that can be shown.
+/// The beginning of a body of any kind, sanitized.
 pub(crate) fn excerpt(body: &[u8], key: &ApiKey) -> String {
-    shown(&String::from_utf8_lossy(without_bom(body)), key)
+    sanitized(&String::from_utf8_lossy(without_bom(body)), key)
 }
 
-/// Sanitized server text: no key, no control characters or escapes, white space folded, at most 2 KiB.
-pub(crate) fn shown(text: &str, key: &ApiKey) -> String {
-    // The key goes before the cut, or the cut could leave a part of it.
+/// Sanitizes server text: no key, no control characters or escapes, whitespace folded, at most 2 KiB.
+pub(crate) fn sanitized(text: &str, key: &ApiKey) -> String {
+    // The key is redacted before the cut, which could leave a part of it.
     let mut text = key.redact(&text::sanitize(text));
-    if text.len() > SHOWN_MAX {
+    if text.len() > SANITIZED_MAX {
         let ellipsis = '…';
-        let end = (0..=SHOWN_MAX - ellipsis.len_utf8()).rev().find(|end| text.is_char_boundary(*end));
+        let end = (0..=SANITIZED_MAX - ellipsis.len_utf8()).rev().find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or(0));
         text.push(ellipsis);
     }
@@ -248,17 +247,17 @@ mod tests {
 
     #[test]
     fn server_text_is_stripped_redacted_and_cut() {
-        assert_eq!(shown("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d", &key()), "a [31mred b c d");
-        assert_eq!(shown("it was 26587896-1cef, or \"26587896-1CEF\"", &key()), "it was [key], or \"[key]\"");
+        assert_eq!(sanitized("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d", &key()), "a [31mred b c d");
+        assert_eq!(sanitized("it was 26587896-1cef, or \"26587896-1CEF\"", &key()), "it was [key], or \"[key]\"");
         // A key that is spelled with escapes in JSON is plain once decoded.
         let body = br#"{"errorCode":"X","errorMessage":"\u0032\u0036587896-1cef"}"#;
         assert_eq!(Refusal::of(body, &key()).text, "[key]");
-        let long = shown(&"é".repeat(4000), &key());
+        let long = sanitized(&"é".repeat(4000), &key());
         assert!((2000..=2048).contains(&long.len()) && long.ends_with("é…"), "{}", long.len());
-        let at_the_cut = format!("{}26587896-1cef", "x".repeat(SHOWN_MAX - 8));
-        assert!(!shown(&at_the_cut, &key()).contains("2658"));
-        let exact = "x".repeat(SHOWN_MAX);
-        assert_eq!(shown(&exact, &key()), exact);
+        let at_the_cut = format!("{}26587896-1cef", "x".repeat(SANITIZED_MAX - 8));
+        assert!(!sanitized(&at_the_cut, &key()).contains("2658"));
+        let exact = "x".repeat(SANITIZED_MAX);
+        assert_eq!(sanitized(&exact, &key()), exact);
     }
 
     /// Something between the API's JSON and noise: pieces of answers, cut, repeated and with bytes flipped.
@@ -287,9 +286,9 @@ mod tests {
             let body = noise();
             let case = String::from_utf8_lossy(&body);
             let said = Refusal::of(&body, &key);
-            for text in [said.text, said.code.unwrap_or_default(), excerpt(&body, &key), shown(&case, &key)] {
+            for text in [said.text, said.code.unwrap_or_default(), excerpt(&body, &key), sanitized(&case, &key)] {
                 // A message and its details are two texts.
-                assert!(text.len() <= 2 * SHOWN_MAX + 3, "{case}");
+                assert!(text.len() <= 2 * SANITIZED_MAX + 3, "{case}");
                 assert!(!text.to_ascii_lowercase().contains("s3cret-key"), "{case}");
                 assert!(!text.chars().any(char::is_control), "{case}");
             }

@@ -1,4 +1,4 @@
-//! Where the API is: the base URL, taken apart and checked without a crate for it.
+//! Parses and validates the base URL.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,19 +9,19 @@ use crate::text;
 /// The host that serves Mendix Cloud.
 pub(crate) const MENDIX_CLOUD: &str = "https://deploy.mendix.com";
 
-/// `scheme://host[:port][/prefix]`, without user info, query or fragment; https, unless the host is this machine.
+/// `scheme://host[:port][/prefix]`, without user info, query or fragment; https unless the host is loopback.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
     /// Without trailing slashes.
     text: String,
-    /// `host` or `host:port`, as it stands in the URL.
+    /// `host` or `host:port`, as in the URL.
     authority: String,
 }
 
 impl BaseUrl {
     pub(crate) fn parse(url: &str) -> Result<Self> {
         if url.bytes().any(|b| !b.is_ascii_graphic()) {
-            return Err(refused("it holds white space, control or non-ASCII characters"));
+            return Err(refused("it contains whitespace, control or non-ASCII characters"));
         }
         let (scheme, rest) = split_before(url, &[':']);
         let Some(rest) = rest.strip_prefix("://") else {
@@ -30,7 +30,7 @@ impl BaseUrl {
         let scheme = scheme.to_ascii_lowercase();
         let (authority, prefix) = split_before(rest, &['/', '?', '#']);
         if rest.contains('@') {
-            return Err(refused("it holds a user name or password, or a stray @"));
+            return Err(refused("it contains a user name or password, or a stray @"));
         }
         let Some(host) = host_of(authority) else {
             return Err(refused("its host or port is missing or malformed"));
@@ -41,21 +41,21 @@ impl BaseUrl {
         }
         let prefix = prefix.trim_end_matches('/');
         if !is_plain_path(prefix) {
-            return Err(refused("its path holds dot segments, empty segments or unusual characters"));
+            return Err(refused("its path contains dot segments, empty segments or unusual characters"));
         }
         if prefix.ends_with("/api/v2") {
-            return Err(refused("it ends in /api/v2 already"));
+            return Err(refused("it already ends in /api/v2"));
         }
         match scheme.as_str() {
             "https" => {}
             "http" if is_loopback(host) => {}
-            "http" => return Err(refused("plain http would show the API key to the network, use https")),
+            "http" => return Err(refused("plain http would expose the API key; use https")),
             _ => return Err(refused("its scheme is neither https nor http")),
         }
         Ok(BaseUrl { text: format!("{scheme}://{authority}{prefix}"), authority: authority.to_owned() })
     }
 
-    /// Whether it is plain http, and so on this machine.
+    /// Whether the scheme is plain http, which implies a loopback host.
     pub(crate) fn is_plain(&self) -> bool {
         self.text.starts_with("http:")
     }
@@ -72,10 +72,10 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// The refused text is not repeated: it may hold a password.
+/// The message does not repeat the URL, which may contain a password.
 fn refused(problem: &str) -> Error {
     Error::config(format!(
-        "the base URL is refused: {problem}; it must look like https://host[:port][/prefix], and /api/v2 is added to it"
+        "invalid base URL: {problem}; expected https://host[:port][/prefix], to which /api/v2 is appended"
     ))
 }
 
@@ -106,7 +106,7 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Empty, or segments of characters that no proxy on the way reads in a way of its own.
+/// Empty, or segments of characters that no proxy rewrites.
 fn is_plain_path(path: &str) -> bool {
     match path.strip_prefix('/') {
         Some(path) => path.as_bytes().split(|b| *b == b'/').all(|segment| {
@@ -119,7 +119,7 @@ fn is_plain_path(path: &str) -> bool {
     }
 }
 
-/// The text up to the first of these marks, and the rest.
+/// Splits before the first of these marks.
 fn split_before<'a>(text: &'a str, marks: &[char]) -> (&'a str, &'a str) {
     text.split_at(text.find(marks).unwrap_or(text.len()))
 }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_leak_or_mislead_is_refused_without_being_repeated() {
+    fn ambiguous_or_leaky_urls_are_refused_without_being_repeated() {
         for bad in [
             "", "deploy.mendix.com", "https://", "https:///x", "ftp://h", "://h", "https://me:secret@h",
             "https://secret@h", "https://h/secret@x", "https://h?secret", "https://h/?secret", "https://h#secret",

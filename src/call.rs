@@ -1,4 +1,4 @@
-//! A call that only reads: a GET, harmless to repeat. What all of them share.
+//! A call that only reads: a GET, harmless to repeat.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ pub(crate) struct Call<'a> {
     pub(crate) path: String,
     /// What is asked for, as errors name it: "the status of job 66046953 of app calc".
     pub(crate) what: String,
-    /// What may be wrong if the server knows no such thing.
+    /// A hint for a 404.
     pub(crate) not_found: &'static str,
 }
 
 impl Call<'_> {
-    /// Asks once. `read` finds what is asked for in an answer that means success.
+    /// Makes one request. `read` extracts what was asked for from a success.
     pub(crate) fn once<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
         let client = self.client;
-        let answer_limit = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
-        let end = http::send(&client.endpoint, Request { path: &self.path, body: None, answer_limit });
+        let response_timeout = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
+        let end = http::send(&client.endpoint, Request { path: &self.path, body: None, response_timeout });
         if let Some(found) = end.as_ref().ok().filter(|reply| reply.is_success()).and_then(read) {
             return Ok(found);
         }
@@ -35,7 +35,7 @@ impl Call<'_> {
         }))
     }
 
-    /// Asks until there is an answer, as often as the client's [`Retry`](crate::Retry) allows.
+    /// Makes the request, and retries it as the client's [`Retry`](crate::Retry) allows.
     pub(crate) fn with_retry<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
         repeat(&self.client.retry, &|event| self.client.notify(event), || self.once(&read))
     }

@@ -1,4 +1,4 @@
-//! `Client`: where the API is, who calls, and how patiently. Checked once, no I/O.
+//! `Client`: connection settings and credentials, validated once, without network I/O.
 
 use std::fmt;
 use std::path::Path;
@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base_url::{BaseUrl, MENDIX_CLOUD};
-use crate::credentials::{ApiKey, check_visible};
+use crate::credentials::{ApiKey, validate_header_value};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::http::{Endpoint, RootCertificates};
 use crate::retry::Retry;
 use crate::text;
 
-/// Where the API is, as whom it is called, and how patiently.
+/// Connection settings and credentials for the Deploy API.
 ///
-/// Time limits of less than a millisecond count as one.
+/// Timeouts below one millisecond count as one millisecond.
 ///
-/// Cheap to clone, and shared freely between threads: it is settings and holds no connection. Making one does no
+/// Cheap to clone and safe to share between threads: it holds settings, not a connection, and creating one does no
 /// network I/O. `Debug` shows the base URL and the user name, never the key.
 ///
-/// The HTTP library logs through the `log` crate. At `DEBUG` it hides the key; at `TRACE` its hex dump of the bytes
-/// sent (target `ureq_proto::util`) does not, so leave `TRACE` off where logs are kept.
+/// ureq logs through the `log` crate. At `DEBUG` it redacts the key; at `TRACE` it dumps the bytes it sends, key
+/// included (target `ureq_proto::util`), so leave `TRACE` off where logs are kept.
 ///
 /// ```
 /// use mendix_deploy::Client;
@@ -35,26 +35,26 @@ use crate::text;
 #[derive(Clone)]
 pub struct Client {
     pub(crate) endpoint: Endpoint,
-    /// `None`: the default, which differs between an upload and a poll.
+    /// `None` is the default, which differs between uploads and polls.
     pub(crate) response_timeout: Option<Duration>,
     pub(crate) retry: Retry,
-    watch: Option<Watch>,
+    observer: Option<Observer>,
 }
 
-/// What [`Client::on_event`] was given.
-type Watch = Arc<dyn Fn(&Event) + Send + Sync>;
+/// See [`Client::on_event`].
+type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl Client {
-    /// A client of Mendix Cloud (`https://deploy.mendix.com`).
+    /// Creates a client for Mendix Cloud (`https://deploy.mendix.com`).
     ///
-    /// `username` is the login name and `api_key` a key of that user (Deploy API v2, "Using Authentication
+    /// `username` is a login name and `api_key` an API key of that user (Deploy API v2, "Using Authentication
     /// Headers").
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) if one of them is empty or holds anything but visible ASCII: a line
-    /// break at the end of a secret's file is the usual cause. The value is never in the text.
+    /// [`Config`](crate::ErrorKind::Config) if either is empty or contains anything but visible ASCII; a trailing
+    /// newline from a secret file is the usual cause. The message never contains the value.
     pub fn new(username: &str, api_key: &str) -> Result<Client> {
-        check_visible("the user name", username)?;
+        validate_header_value("the user name", username)?;
         Ok(Client {
             endpoint: Endpoint {
                 base_url: BaseUrl::parse(MENDIX_CLOUD)?,
@@ -66,14 +66,14 @@ impl Client {
             },
             response_timeout: None,
             retry: Retry::default(),
-            watch: None,
+            observer: None,
         })
     }
 
-    /// A client from the environment: `MENDIX_USERNAME` and `MENDIX_API_KEY`; optionally `MENDIX_DEPLOY_URL`, a
-    /// base URL as for [`with_base_url`](Self::with_base_url), and `SSL_CERT_FILE`, a file of PEM certificates as
-    /// for [`with_root_certificates`](Self::with_root_certificates). An optional variable that is empty counts as
-    /// not set, as CI systems have it. Reads that one file; no other I/O.
+    /// Creates a client from the environment: `MENDIX_USERNAME` and `MENDIX_API_KEY`; optionally `MENDIX_DEPLOY_URL`, a
+    /// base URL as for [`with_base_url`](Self::with_base_url), and `SSL_CERT_FILE`, the path of a PEM file as for
+    /// [`with_root_certificates`](Self::with_root_certificates). An optional variable that is empty counts as unset,
+    /// because CI systems often define variables that way. Reads that one file; no other I/O.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming the variable that is missing or unusable.
@@ -104,70 +104,70 @@ impl Client {
         Ok(client)
     }
 
-    /// Another host, for a dedicated cloud or an emulator: `scheme://host[:port][/prefix]`; `/api/v2` is appended.
+    /// Sets the base URL, for a dedicated cloud or an emulator: `scheme://host[:port][/prefix]`. `/api/v2` is appended.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) if it is malformed, holds user info, a query or a fragment, or is plain
-    /// `http` to anything but this machine (`localhost`, 127.0.0.0/8, `[::1]`).
+    /// [`Config`](crate::ErrorKind::Config) if the URL is malformed, contains user info, a query or a fragment, or is
+    /// plain `http` to any host but this machine (`localhost`, 127.0.0.0/8, `[::1]`).
     pub fn with_base_url(mut self, url: &str) -> Result<Client> {
         self.endpoint.base_url = BaseUrl::parse(url)?;
         Ok(self)
     }
 
-    /// Trusts the certificates in `pem` **in place of** the bundled or the system's ones: for a private CA, or a
-    /// proxy that inspects TLS.
+    /// Trusts the certificates in `pem` **instead of** the bundled or the system's roots: for a private CA or a
+    /// TLS-inspecting proxy.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) if `pem` is not well-formed or holds no certificate.
+    /// [`Config`](crate::ErrorKind::Config) if `pem` is malformed or contains no certificate.
     pub fn with_root_certificates(mut self, pem: &[u8]) -> Result<Client> {
         self.endpoint.roots = Some(RootCertificates::from_pem(pem)?);
         Ok(self)
     }
 
-    /// How long the name lookup may take, and after it how long connecting may take, with TLS and a proxy's
-    /// `CONNECT` included. Default 30 s each.
+    /// Connect timeout: limits the name lookup, and then connecting, including a proxy's `CONNECT` and the TLS
+    /// handshake. Default 30 s for each of the two.
     #[must_use]
-    pub fn with_connect_timeout(mut self, limit: Duration) -> Client {
-        self.endpoint.connect_timeout = limit;
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Client {
+        self.endpoint.connect_timeout = timeout;
         self
     }
 
-    /// How long not a single byte of the request may move before it is given up. Default 60 s. It never limits an
-    /// upload that is slow but steady, and does not count while the answer is awaited.
+    /// Stall timeout: fails if no request byte can be sent for this long. Default 60 s. A slow upload that keeps making
+    /// progress is unaffected, and waiting for the response does not count.
     #[must_use]
-    pub fn with_stall_timeout(mut self, limit: Duration) -> Client {
-        self.endpoint.stall_timeout = limit;
+    pub fn with_stall_timeout(mut self, timeout: Duration) -> Client {
+        self.endpoint.stall_timeout = timeout;
         self
     }
 
-    /// How long the answer may take, head and body together, once the whole request is out. Default 5 min for an
-    /// upload, 60 s for a poll; this sets both.
+    /// Response timeout: limits the response, head and body together, once the whole request has been sent. Default 5
+    /// min for an upload and 60 s for a poll; this sets both.
     #[must_use]
-    pub fn with_response_timeout(mut self, limit: Duration) -> Client {
-        self.response_timeout = Some(limit);
+    pub fn with_response_timeout(mut self, timeout: Duration) -> Client {
+        self.response_timeout = Some(timeout);
         self
     }
 
-    /// How often and how patiently a call that was not accepted is repeated. Default: [`Retry::default`].
+    /// Sets the retry policy. Default: [`Retry::default`].
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Client {
         self.retry = retry;
         self
     }
 
-    /// Calls `watch` with everything worth showing, on the calling thread. Replaces an earlier watch. An upload
-    /// stands still while `watch` runs, so it had better be quick; a panic in it comes through.
+    /// Sets the observer, called on the calling thread with every [`Event`]. The upload blocks while it runs, so keep
+    /// it fast. Panics propagate. Replaces an earlier observer.
     ///
-    /// `.on_event(|event| eprintln!("{event}"))` is a whole progress display.
+    /// `.on_event(|event| eprintln!("{event}"))` is a complete progress display.
     #[must_use]
-    pub fn on_event(mut self, watch: impl Fn(&Event) + Send + Sync + 'static) -> Client {
-        self.watch = Some(Arc::new(watch));
+    pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Client {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
     pub(crate) fn notify(&self, event: &Event) {
-        if let Some(watch) = &self.watch {
-            watch(event);
+        if let Some(observer) = &self.observer {
+            observer(event);
         }
     }
 }
@@ -198,7 +198,7 @@ mod tests {
             }
         }
         let newline = Client::new("me", "key\n").unwrap_err().to_string();
-        assert!(newline.contains("line break"), "{newline}");
+        assert!(newline.contains("newline"), "{newline}");
     }
 
     #[test]

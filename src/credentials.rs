@@ -1,16 +1,16 @@
-//! User name and API key: checked, never shown, redacted from text.
+//! User name and API key: validated, never shown, redacted from text.
 
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
-/// The API key. It has no `Debug` and no `Display`, so it cannot be printed by accident.
+/// The API key, without `Debug` and `Display`, so that it cannot be printed by accident.
 #[derive(Clone)]
 pub(crate) struct ApiKey(Arc<str>);
 
 impl ApiKey {
     pub(crate) fn new(key: &str) -> Result<Self> {
-        check_visible("the API key", key)?;
+        validate_header_value("the API key", key)?;
         Ok(ApiKey(key.into()))
     }
 
@@ -19,7 +19,7 @@ impl ApiKey {
         &self.0
     }
 
-    /// `text` with every occurrence of the key replaced, in whatever case.
+    /// Replaces every occurrence of the key in `text`, ignoring case.
     pub(crate) fn redact(&self, text: &str) -> String {
         let (lower, key) = (text.to_ascii_lowercase(), self.0.to_ascii_lowercase());
         let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
@@ -31,21 +31,21 @@ impl ApiKey {
         clean + text.get(end..).unwrap_or_default()
     }
 
-    /// Whether `text` repeats the key: a short one, as tests have it, only if it is the whole text.
+    /// Whether `text` contains the key; a short key, as in tests, only counts if it is the whole text.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         text.eq_ignore_ascii_case(&self.0)
             || (self.0.len() >= 8 && text.to_ascii_lowercase().contains(&self.0.to_ascii_lowercase()))
     }
 }
 
-/// A header's value that no server can read in two ways: visible ASCII, nothing around it.
-pub(crate) fn check_visible(what: &str, value: &str) -> Result<()> {
+/// Refuses a header value that servers could read differently: only visible ASCII is allowed.
+pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     let problem = if value.is_empty() {
         "is empty"
     } else if value.trim() != value {
-        "has white space or a line break around it: was it read from a file that ends in a line break?"
+        "has leading or trailing whitespace; was it read from a file that ends in a newline?"
     } else if !value.bytes().all(|b| b.is_ascii_graphic()) {
-        "holds a character that is not visible ASCII"
+        "contains a character that is not visible ASCII"
     } else {
         return Ok(());
     };

@@ -1,12 +1,12 @@
-//! A Deploy API v2 on a loopback port, so that an upload can be tried and tested without an account.
+//! A Deploy API v2 server on a loopback port, to try and test uploads without an account.
 //!
-//! It takes uploads as strictly as the real service is known to: the exact paths, both headers, one part that is
-//! named `file`, an exact `Content-Length`. It answers as the real one does, in `PascalCase` on success and with
-//! `errorCode` and `errorMessage` otherwise, and moves a job through `Queued`, `Running` and `Completed`. A body
-//! is streamed: a package of 1 GiB costs no more memory than a small one.
+//! It is as strict as the real service is known to be: exact paths, both headers, one part named `file`, an exact
+//! `Content-Length`. It responds like the real service, in `PascalCase` on success and with `errorCode` and
+//! `errorMessage` otherwise, and moves a job through `Queued`, `Running` and `Completed`. Bodies are streamed: a
+//! package of 1 GiB takes no more memory than a small one.
 //!
-//! What it does not imitate: nothing is packaged or kept after it is dropped, every well-formed `AppId` exists, a
-//! package may hold any bytes, and it speaks plain HTTP.
+//! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content, and speaks plain HTTP.
+//! Nothing is kept after it is dropped.
 //!
 //! ```
 //! use mendix_deploy::emulator::Emulator;
@@ -28,8 +28,8 @@
 //! # }
 //! ```
 //!
-//! A tool that reads its settings from the environment is tested with `MENDIX_DEPLOY_URL` set to
-//! [`Emulator::url`], `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to [`Emulator::API_KEY`].
+//! To test a tool that reads its settings from the environment, set `MENDIX_DEPLOY_URL` to [`Emulator::url`],
+//! `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to [`Emulator::API_KEY`].
 
 mod api;
 mod fault;
@@ -52,9 +52,9 @@ pub use fault::Fault;
 pub use jobs::JobEnd;
 pub use state::Received;
 
-/// A running Deploy API; see the [module](self). It stops, and closes its connections, when it is dropped.
+/// A running Deploy API server; see the [module](self). Dropping it stops the server and closes its connections.
 ///
-/// Every setting can be changed while it runs.
+/// All settings can be changed while it runs.
 pub struct Emulator {
     url: String,
     client: Client,
@@ -63,15 +63,15 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// The only user name that is accepted.
+    /// The only accepted user name.
     pub const USERNAME: &'static str = api::USERNAME;
-    /// The only API key that is accepted.
+    /// The only accepted API key.
     pub const API_KEY: &'static str = api::API_KEY;
 
-    /// Starts on a free port of 127.0.0.1.
+    /// Starts a server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When the port cannot be opened or the thread cannot be started.
+    /// If the port cannot be opened or the thread cannot be started.
     pub fn start() -> io::Result<Emulator> {
         let state = Arc::default();
         let server = Server::start(&state)?;
@@ -82,34 +82,34 @@ impl Emulator {
         Ok(Emulator { url, client, state, _server: server })
     }
 
-    /// The base URL, `http://127.0.0.1:54321`, for `with_base_url` or `MENDIX_DEPLOY_URL`.
+    /// The base URL, such as `http://127.0.0.1:54321`, for `with_base_url` or `MENDIX_DEPLOY_URL`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A client for it with the right credentials.
+    /// A client for this server, with the right credentials.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// Lets jobs end at their `polls`-th poll: `Queued` at the first, `Running` until then. The default is 3; with
-    /// 0 or 1 a job has ended at its first poll. Holds for all jobs that have not ended.
+    /// Makes jobs end at their `polls`-th poll: `Queued` at the first, then `Running`. Default 3; with 0 or 1 a job has
+    /// ended at its first poll. Applies to all jobs that have not ended.
     pub fn complete_after_polls(&self, polls: u32) {
         lock(&self.state).pace = Pace::Polls(polls);
     }
 
-    /// Lets jobs end a fixed time after their upload: `Queued` for a tenth of it, then `Running`. Holds for all jobs that
-    /// have not ended.
+    /// Makes jobs end a fixed time after their upload: `Queued` for a tenth of it, then `Running`. Applies to all jobs
+    /// that have not ended.
     pub fn complete_after(&self, time: Duration) {
         lock(&self.state).pace = Pace::Time(time);
     }
 
-    /// How jobs end. The default is [`JobEnd::Completed`]. Holds for all jobs that have not ended.
+    /// Sets how jobs end. Default [`JobEnd::Completed`]. Applies to all jobs that have not ended.
     pub fn jobs_end(&self, end: JobEnd) {
         lock(&self.state).end = end;
     }
 
-    /// Lets the next `times` uploads go wrong, whatever their credentials, after the faults that were asked for before.
+    /// Makes the next `times` uploads fail, whatever their credentials. Faults queue up.
     ///
     /// ```
     /// use mendix_deploy::emulator::{Emulator, Fault};
@@ -132,34 +132,34 @@ impl Emulator {
         lock(&self.state).upload_faults.push(times, fault);
     }
 
-    /// Lets the next `times` polls go wrong, whatever their credentials, after the faults that were asked for before.
+    /// Makes the next `times` polls fail, whatever their credentials. Faults queue up.
     pub fn fail_polls(&self, times: u32, fault: Fault) {
         lock(&self.state).poll_faults.push(times, fault);
     }
 
-    /// Answers 401 from now on, whatever the credentials.
+    /// Responds with 401 from now on, whatever the credentials.
     pub fn refuse_credentials(&self) {
         lock(&self.state).refuses_credentials = true;
     }
 
-    /// Reads requests no faster than so many bytes per second, each connection for itself; 0, the default, is no limit.
-    /// The first few MiB are always fast, since the system takes them from the client and keeps them.
+    /// Limits how fast requests are read, in bytes per second and connection; 0, the default, is no limit. The first
+    /// few MiB are always fast, because the operating system buffers them.
     pub fn set_bandwidth(&self, bytes_per_second: u64) {
         lock(&self.state).bandwidth = bytes_per_second;
     }
 
-    /// Keeps the content of files of up to `bytes` bytes; of larger ones only the size. The default is
-    /// 1 MiB. Holds for uploads that begin afterwards.
+    /// Sets up to which size the content of files is kept, in bytes; of larger files only the size is. Default 1 MiB.
+    /// Applies to uploads that start afterwards.
     pub fn keep_up_to(&self, bytes: u64) {
         lock(&self.state).keep = bytes;
     }
 
-    /// What was accepted so far, in order.
+    /// The uploads accepted so far, in order.
     pub fn uploads(&self) -> Vec<Received> {
         lock(&self.state).uploads.clone()
     }
 
-    /// How many requests were read so far, of any kind: refused and malformed ones too.
+    /// The number of requests read so far, including refused and malformed ones.
     pub fn requests(&self) -> usize {
         lock(&self.state).requests
     }

@@ -1,4 +1,4 @@
-//! The one error type: what happened, to which object, whether a package may exist, and what to do.
+//! The error type: what happened, to which object, whether a package may exist, and what to do about it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,37 +9,36 @@ use crate::id::{JobId, PackageId};
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of thing went wrong. [`Error::kind`] returns it; the table "Does my package exist?" in the crate's
-/// documentation says what each kind means for an upload.
+/// The kind of an [`Error`]; the table "Does my package exist?" in the crate's documentation says what each kind means
+/// for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A user name, API key, base URL, certificate, id or setting was invalid: refused before any socket was opened.
+    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened.
     Config,
-    /// The local file was missing, a directory, a FIFO, empty, too large or unreadable, or changed while it was sent.
+    /// The local file is missing, a directory, a FIFO, empty, too large or unreadable, or changed while it was sent.
     File,
-    /// No byte of the request got out: name lookup, refused connection, TLS, proxy, connect timeout.
+    /// No byte of the request was sent: name lookup, refused connection, TLS, proxy, connect timeout.
     Connect,
-    /// The server said no: a redirect or a 4xx that is registered with IANA; before the whole body was sent, and for a
-    /// call that only reads, also 408 and 503.
+    /// The server refused: a redirect or an IANA-registered 4xx; before the whole body was sent, and for a call that
+    /// only reads, also 408 and 503.
     Rejected,
-    /// The connection broke while the body was being sent; the server cannot have the whole package.
+    /// The connection broke while the body was being sent, so the server cannot have the whole package.
     Interrupted,
-    /// The whole upload was sent and no usable answer came: the package may exist. Never retried.
+    /// The whole upload was sent but no usable response came: the package may exist. Never retried.
     OutcomeUnknown,
-    /// A poll, or another call that only reads, brought no usable answer. Harmless to repeat.
+    /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,
-    /// The job ended as `Failed`.
+    /// The job ended with status `Failed`.
     JobFailed,
-    /// The timeout of the wait expired; the job goes on.
+    /// The wait timed out; the job goes on.
     StillRunning,
 }
 
 /// Why a call failed.
 ///
-/// `Display` is one line for a log; `Debug` is that line and its causes, so that
-/// `fn main() -> Result<(), mendix_deploy::Error>` reads well. Neither ever holds the API key, and text that came
-/// from the server is capped, stripped of control characters and searched for the key first.
+/// `Display` is one line for a log; `Debug` adds the causes, so that `fn main() -> Result<(), mendix_deploy::Error>`
+/// reads well. Neither contains the API key, and server text is capped and sanitized first.
 ///
 /// ```
 /// use mendix_deploy::{Client, ErrorKind};
@@ -63,56 +62,56 @@ struct Inner {
 }
 
 impl Error {
-    /// What kind of thing went wrong.
+    /// The kind of error, for a program to match on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The HTTP status of the server's answer, if there was one.
+    /// The HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The server's own `errorCode`, an opaque string such as `UNAUTHORIZED` or `NOT ALLOWED`.
+    /// The server's `errorCode`, an opaque string such as `UNAUTHORIZED` or `NOT ALLOWED`.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// The package that the upload created, once the server has named it.
+    /// The package, once the server has named it.
     pub fn package_id(&self) -> Option<&PackageId> {
         self.0.package_id.as_ref()
     }
 
-    /// The job in question, once it is known: hand it to [`wait_for_job`](crate::wait_for_job) to go on waiting.
+    /// The job, once it is known. Pass it to [`wait_for_job`](crate::wait_for_job) to resume waiting.
     pub fn job_id(&self) -> Option<&JobId> {
         self.0.job_id.as_ref()
     }
 
-    /// Whether a package may exist that a second upload would make twice.
+    /// Whether uploading again could create a duplicate package.
     ///
-    /// `true` after an upload whose outcome is not known, and whenever a package or a job is already known.
-    /// `false` means that uploading again cannot create a duplicate.
+    /// `true` if the outcome of an upload is unknown, and whenever a package or a job is known. `false` means that
+    /// uploading again cannot create a duplicate.
     pub fn may_have_been_accepted(&self) -> bool {
         self.kind() == ErrorKind::OutcomeUnknown || self.0.package_id.is_some() || self.0.job_id.is_some()
     }
 
-    /// Whether the same call, simply made again later, may succeed without doing harm.
+    /// Whether repeating the same call later is harmless and may succeed.
     ///
-    /// Always `false` after an upload that may have been accepted, and so for every error of the waiting half of
-    /// [`upload_and_wait`](crate::upload_and_wait): go on with [`wait_for_job`](crate::wait_for_job) instead.
+    /// Always `false` after an upload that may have been accepted, and so for every error from the waiting half of
+    /// [`upload_and_wait`](crate::upload_and_wait); call [`wait_for_job`](crate::wait_for_job) instead.
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
 
-    /// How long the server asked to be left alone (`Retry-After`, RFC 9110 §10.2.3).
+    /// How long the server asked the client to wait (`Retry-After`, RFC 9110 §10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 }
 
-// Private: facts that only some errors have are added to the kind and the message.
+// Private. What only some errors have is added to the kind and the message.
 impl Error {
-    /// An error that is transient if its kind alone says so.
+    /// Transient if the kind alone implies it.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         use ErrorKind::{Interrupted, NoAnswer, StillRunning};
         Error(Box::new(Inner {
@@ -132,7 +131,7 @@ impl Error {
         Self::new(ErrorKind::Config, message)
     }
 
-    /// For the kinds that may or may not be: `Connect` and `Rejected`.
+    /// For `Connect` and `Rejected`, whose kind alone does not tell.
     pub(crate) fn with_transient(mut self, transient: bool) -> Self {
         self.0.transient = transient;
         self
@@ -153,7 +152,7 @@ impl Error {
         self
     }
 
-    /// The upload was accepted, so the call that failed must not simply be made again.
+    /// The upload was accepted, so the failed call must not be repeated.
     pub(crate) fn with_package(mut self, package: &PackageId) -> Self {
         self.0.package_id = Some(package.clone());
         self.0.transient = false;
@@ -170,13 +169,13 @@ impl Error {
         self
     }
 
-    /// Starts the message with where the bad input came from.
+    /// Prepends where the bad input came from.
     pub(crate) fn prefixed_with(mut self, origin: &str) -> Self {
         self.0.message.insert_str(0, &format!("{origin}: "));
         self
     }
 
-    /// Ends the message with a note, such as how many attempts were made.
+    /// Appends a note, such as the number of attempts.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.message.push_str(note);
         self
@@ -191,7 +190,7 @@ pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
-        // An id that is known must never be missing, whatever the sentence above says.
+        // A known id must never be missing, whatever the message says.
         let unsaid = |id: &str| !self.0.message.contains(id);
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;

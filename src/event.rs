@@ -1,4 +1,4 @@
-//! What a caller can watch while a call blocks.
+//! Events: what an observer sees while a call blocks.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,21 +6,22 @@ use std::time::Duration;
 use crate::id::{JobId, PackageId};
 use crate::status::JobStatus;
 
-/// Something worth showing; see [`Client::on_event`](crate::Client::on_event). `Display` is one line.
+/// A step in an upload or a wait, passed to the observer set by [`Client::on_event`](crate::Client::on_event).
+/// `Display` is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A part of the package was handed to the network: at the start, then at most once a second and once a
-    /// percent, and at the end. Bytes of the package; a retried upload begins again at 0.
+    /// Upload progress: sent at the start, then at most once a second and once per percent, and at the end. A retried
+    /// upload starts again at 0.
     #[non_exhaustive]
     Uploading {
-        /// Bytes handed over so far.
+        /// Bytes of the package that the operating system has accepted for sending.
         sent: u64,
-        /// Bytes of the package.
+        /// Size of the package in bytes.
         total: u64,
     },
-    /// The server took the package. It comes before the first pause, so that the log of a build that is killed
-    /// later has the ids.
+    /// The server accepted the package. Sent before the first poll, so that the log has the ids even if the build is
+    /// killed later.
     #[non_exhaustive]
     Accepted {
         /// The package that the job will create.
@@ -28,36 +29,36 @@ pub enum Event {
         /// The job to wait for.
         job_id: JobId,
     },
-    /// A poll brought a status.
+    /// A poll returned a status.
     #[non_exhaustive]
     Polled {
-        /// The job asked for.
+        /// The job that was polled.
         job_id: JobId,
-        /// What the server said.
+        /// Its status.
         status: JobStatus,
         /// Time since the wait began.
         elapsed: Duration,
         /// The pause until the next poll; `None` if this was the last one.
         next_poll: Option<Duration>,
     },
-    /// A poll brought no status, and the wait goes on.
+    /// A poll failed, and the wait goes on.
     #[non_exhaustive]
     PollFailed {
-        /// The job asked for.
+        /// The job that was polled.
         job_id: JobId,
-        /// How long no poll has brought a status.
+        /// How long there has been no status.
         outage: Duration,
         /// The pause until the next poll.
         next_poll: Duration,
         /// What went wrong, in one line.
         reason: String,
     },
-    /// An attempt failed in a way that allows another one.
+    /// An attempt failed and will be retried.
     #[non_exhaustive]
     Retrying {
         /// The number of the attempt that failed, from 1.
         attempt: u32,
-        /// How many attempts there are in all.
+        /// The maximum number of attempts.
         of: u32,
         /// The pause before the next attempt.
         wait: Duration,
@@ -90,7 +91,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// A size as people read it.
+/// A size in bytes, formatted for people.
 pub(crate) struct Bytes(pub(crate) u64);
 
 impl fmt::Display for Bytes {
@@ -112,7 +113,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// A time as people read it: tenths below ten seconds, minutes from two minutes on.
+/// A duration, formatted for people: tenths below ten seconds, minutes from two minutes on.
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {

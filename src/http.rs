@@ -1,5 +1,4 @@
-//! One request over HTTP: out goes a request, back comes a reply or a failure. With its folder the only code that names
-//! ureq.
+//! Sends one request over HTTP and returns a reply or a failure. Only this file and its folder use ureq.
 
 mod body;
 mod connecting;
@@ -16,7 +15,7 @@ use std::time::Duration;
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody};
 
-use body::{BodyReader, read_body};
+use body::{CountingReader, read_body};
 use early_answer::{Exchange, LONGEST, State};
 use failure::{BodyError, plain_cause};
 
@@ -24,18 +23,18 @@ pub(crate) use failure::{Failure, Handed, Stage};
 pub(crate) use request::{Body, Endpoint, Request};
 pub(crate) use tls::RootCertificates;
 
-/// No more of an answer's body is kept.
+/// The maximum length of a response body that is kept, in bytes.
 const BODY_MAX: usize = 64 * 1024;
-/// How long the words of a refusal may take once its head is there: its status is known by then.
-const REFUSAL_LIMIT: Duration = Duration::from_secs(3);
-/// How long more may follow some words of a refusal if its head does not say where they end, as they may have no end.
-const MORE_WORDS_LIMIT: Duration = Duration::from_millis(300);
-/// How much of a body is handed on at a time. TLS allocates as much for each piece, and from 128 KiB on, ureq's default,
+/// How long the body of a refusal may take once its head has arrived.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
+/// The same once some of the body has arrived, if the head does not say where it ends: it may never end.
+const REFUSAL_TAIL_TIMEOUT: Duration = Duration::from_millis(300);
+/// How much of a body is sent at a time. TLS allocates as much for each block, and from 128 KiB on, ureq's default,
 /// glibc asks the system for it every time, which costs half as much again.
 const OUTPUT_BUFFER: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
-/// The server's answer.
+/// The server's response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -44,10 +43,10 @@ pub(crate) struct Reply {
     pub(crate) target: Option<String>,
     /// At most 64 KiB.
     pub(crate) body: Vec<u8>,
-    /// Why the answer could not be read to its end, if it could not. For a refusal, only if not even its head could: how
-    /// long its words may take is a limit of ours.
+    /// Why the response is incomplete, if it is. For a refusal, only an incomplete head counts: how long its body may
+    /// take is our own choice.
     pub(crate) cut_short: Option<io::Error>,
-    /// How much of the request's body the kernel had taken before the answer came.
+    /// How much of the request's body the kernel had accepted before the response came.
     pub(crate) handed: Handed,
 }
 
@@ -57,8 +56,8 @@ impl Reply {
     }
 }
 
-/// Sends one request on a connection of its own and reads the answer. Blocks for at most the connect limit twice,
-/// the body as long as it keeps moving, and the answer limit.
+/// Sends one request on a connection of its own and reads the response. Blocks for at most twice the connect timeout,
+/// as long as the body makes progress, and the response timeout.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Exchange::default();
     let proxy = connecting::proxy(&endpoint.base_url)?;
@@ -80,11 +79,11 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     };
     let mut body = response.into_body().into_reader();
     if reply.status >= 300 {
-        exchange.lock().limit_answer(REFUSAL_LIMIT);
+        exchange.lock().limit_answer(REFUSAL_TIMEOUT);
         if !has_an_end {
-            // If this fails, the next read will as well.
+            // If this fails, so will the next read.
             let _ = read_body(&mut body, 1, &mut reply.body);
-            exchange.lock().limit_answer(MORE_WORDS_LIMIT);
+            exchange.lock().limit_answer(REFUSAL_TAIL_TIMEOUT);
         }
     }
     let read = read_body(&mut body, BODY_MAX, &mut reply.body);
@@ -94,7 +93,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     Ok(reply)
 }
 
-/// A status that came makes an answer, even if the rest of its head never came or is none that ureq can parse.
+/// A status makes a reply, even if the rest of its head never came or ureq cannot parse it.
 fn with_status_alone(failure: Failure, state: &State) -> Result<Reply, Failure> {
     if state.status < 200 || matches!(failure.stage, Stage::ReadingBody) {
         return Err(failure);
@@ -106,7 +105,7 @@ fn handed(state: &State) -> Handed {
     Handed { bytes: state.body_sent, total: state.body_length }
 }
 
-/// A reply of which nothing is known yet but its status and how long to wait.
+/// A reply with only its status and `Retry-After`.
 fn reply(status: u16, state: &State) -> Reply {
     Reply {
         status,
@@ -119,27 +118,27 @@ fn reply(status: u16, state: &State) -> Reply {
 }
 
 fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Exchange) -> Agent {
-    let connect_limit = Some(in_range(endpoint.connect_timeout));
-    let answer_limit = Some(in_range(request.answer_limit));
+    let connect_timeout = Some(in_range(endpoint.connect_timeout));
+    let response_timeout = Some(in_range(request.response_timeout));
     let config = Agent::config_builder()
         .http_status_as_error(false)
-        // A redirect would carry the key to another host, and turn a POST into a GET whose 200 means nothing.
+        // A redirect would send the key to another host, and turn a POST into a GET whose 200 means nothing.
         .max_redirects(0)
         .proxy(proxy)
         .tls_config(tls::config(endpoint.roots.as_ref()))
         .user_agent(USER_AGENT)
         .output_buffer_size(OUTPUT_BUFFER)
-        .timeout_resolve(connect_limit)
-        .timeout_connect(connect_limit)
-        .timeout_recv_response(answer_limit)
-        .timeout_recv_body(answer_limit)
+        .timeout_resolve(connect_timeout)
+        .timeout_connect(connect_timeout)
+        .timeout_recv_response(response_timeout)
+        .timeout_recv_body(response_timeout)
         .build();
     early_answer::agent(config, exchange, in_range(endpoint.stall_timeout))
 }
 
-/// A limit that can be set on a socket and added to a point in time.
-fn in_range(limit: Duration) -> Duration {
-    limit.clamp(Duration::from_millis(1), LONGEST)
+/// A timeout that can be set on a socket and added to an instant.
+fn in_range(timeout: Duration) -> Duration {
+    timeout.clamp(Duration::from_millis(1), LONGEST)
 }
 
 fn call(
@@ -164,11 +163,11 @@ fn call(
     if body.expect_continue {
         post = post.header("Expect", "100-continue");
     }
-    let mut reader = BodyReader { source: body.source, left: body.length, exchange };
+    let mut reader = CountingReader { source: body.source, left: body.length, exchange };
     post.send(SendBody::from_reader(&mut reader))
 }
 
-/// What a call that failed has come to.
+/// Classifies the failure of a call.
 fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: &State) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
         Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, handed: handed(state), cause },
@@ -189,13 +188,13 @@ fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: 
     }
 }
 
-/// The usual phrase for a status.
+/// The standard reason phrase of a status.
 #[cfg(feature = "emulator")]
 pub(crate) fn reason(status: u16) -> &'static str {
     ureq::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Other")
 }
 
-/// Scheme and host of an absolute URL: enough to name where a redirect points, and nothing that may be secret.
+/// Scheme and host of an absolute URL: enough to say where a redirect points, and nothing that may be secret.
 fn origin(location: &str) -> Option<String> {
     let uri = location.parse::<Uri>().ok()?;
     let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();

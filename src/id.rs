@@ -1,4 +1,4 @@
-//! Identifiers: checked when they are made, so that none of them can change the path it is put into.
+//! Identifiers, validated on construction so that none of them can alter the path of a request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::{Error, Result};
 use crate::text;
 
-/// The longest `AppId`: the longest label that DNS allows (RFC 1035 §2.3.4), since it is a subdomain.
+/// An `AppId` is a subdomain, so this is the longest DNS label (RFC 1035 §2.3.4).
 const APP_ID_MAX: usize = 63;
-/// The longest `PackageId` and `JobId`. The API's own are UUIDs; they are treated as opaque.
+/// The API's own ids are UUIDs, but they are treated as opaque.
 const OPAQUE_ID_MAX: usize = 128;
 
 macro_rules! id {
@@ -23,7 +23,7 @@ macro_rules! id {
             /// Validates an id.
             ///
             /// # Errors
-            /// [`Config`](crate::ErrorKind::Config) if it is none; the text says what one looks like.
+            /// [`Config`](crate::ErrorKind::Config) if it is invalid; the message says what is expected.
             pub fn new(id: &str) -> Result<Self> {
                 id.to_owned().try_into()
             }
@@ -68,7 +68,7 @@ macro_rules! id {
             }
         }
 
-        // By hand, as in uploaded.rs: `derive` would make five more crates for every user to compile.
+        // By hand, as in uploaded.rs: serde's derive would add five crates to every user's build.
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.0)
@@ -90,11 +90,11 @@ macro_rules! id {
 }
 
 id! {
-    /// Which app: the subdomain of its URL, `calc` for `https://calc.mendixcloud.com`. Neither its UUID nor its
-    /// display name (Deploy API v2, "Request Parameters").
+    /// An app, identified by the subdomain of its URL: `calc` for `https://calc.mendixcloud.com`. Neither its UUID nor
+    /// its display name (Deploy API v2, "Request Parameters").
     ///
-    /// A letter or digit, then up to 62 letters, digits or hyphens. Anything else is an error of kind
-    /// [`Config`](crate::ErrorKind::Config), before any socket is opened.
+    /// A letter or digit, then up to 62 letters, digits or hyphens. Anything else is refused as
+    /// [`Config`](crate::ErrorKind::Config).
     ///
     /// ```
     /// use mendix_deploy::AppId;
@@ -110,12 +110,12 @@ id! {
 }
 
 id! {
-    /// The package that an upload creates. Opaque; 1 to 128 letters, digits, `-` or `_`.
+    /// The id of a package. Opaque; 1 to 128 letters, digits, `-` or `_`.
     PackageId, "a PackageId", is_opaque_id, "has 1 to 128 letters, digits, hyphens or underscores"
 }
 
 id! {
-    /// The job that turns an upload into a package. Opaque; 1 to 128 letters, digits, `-` or `_`.
+    /// The id of the job that turns an upload into a package. Opaque; 1 to 128 letters, digits, `-` or `_`.
     ///
     /// ```
     /// let job = mendix_deploy::JobId::new("66046953-ecf7-4550-a889-4b7e9f1e1705")?;
@@ -134,7 +134,7 @@ fn is_opaque_id(id: &str) -> bool {
     (1..=OPAQUE_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// The refused text is quoted and escaped, and short enough for a line of a log.
+/// Quotes and escapes the refused text, and keeps it short enough for a log line.
 fn refused(text: &str, what: &str) -> Error {
     let head = text::beginning(text, 64);
     let more = if head.len() < text.len() { "…" } else { "" };

@@ -1,4 +1,4 @@
-//! Deploy API v2, "Job Status": asks how far a job is, once or until it has ended.
+//! Deploy API v2, "Job Status": polls a job, once or until it has ended.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::poll::{self, Poll, Polled, Subject, WallClock};
 use crate::status::JobStatus;
 use crate::text;
 
-/// How many characters of a status that this crate does not know are kept.
+/// An unknown status is cut to so many characters.
 const OTHER_MAX: usize = 64;
 
-/// Returns the status of a job. A job that failed is a status here, not an error.
+/// Returns the status of a job. A failed job is a status here, not an error.
 ///
-/// Makes one request, and repeats it as [`Retry`](crate::Retry) says if its error is transient. Each attempt blocks for at
-/// most the connect timeout twice and the response timeout (60 s by default).
+/// Makes one request and retries transient errors as configured by [`Retry`](crate::Retry). Each attempt blocks for at
+/// most twice the connect timeout plus the response timeout (60 s by default).
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind): `Connect`, `Rejected` (401, 403, 404 and the like), or `NoAnswer` if no usable
-/// answer came. Each holds the job's id.
+/// By [`ErrorKind`](crate::ErrorKind): `Connect`, `Rejected` (such as 401, 403 or 404), or `NoAnswer` without a usable
+/// response. Each has the job's id.
 ///
 /// ```no_run
 /// # let client = mendix_deploy::Client::from_env()?;
@@ -39,17 +39,17 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
     Ok(polled.status)
 }
 
-/// Waits until the job has completed: `Ok` means that it has, and nothing else.
+/// Waits until the job has completed. `Ok` means that it has, and nothing else.
 ///
-/// Temporary failures of the API do not end the wait: transport failures, 408, 425, 429, 5xx and a 4xx that is not
-/// registered with IANA are polled over, as long as a status comes at least once in 5 min
-/// ([`Poll::with_max_outage`]). A 404 in the first 30 s means that the job is not visible yet. Blocks for at most the
-/// timeout of `poll` and one request.
+/// Temporary failures of the API do not end the wait: after a transport failure, 408, 425, 429, 5xx or a 4xx that is
+/// not registered with IANA it polls again, unless there has been no status for 5 min ([`Poll::with_max_outage`]). In
+/// the first 30 s, a 404 is taken to mean that the job is not visible yet. Blocks for at most the timeout of `poll`
+/// plus one request.
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` when the timeout expires (call
-/// again to go on waiting); `Rejected` for any other refusal, such as 401 or 403, at once; `Connect`, `Rejected` or
-/// `NoAnswer` after too long an outage, with the last failure as its source.
+/// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` on timeout (call again to
+/// resume waiting); `Rejected` at once for a refusal such as 401 or 403; `Connect`, `Rejected` or `NoAnswer` after an
+/// outage, with the last failure as its source.
 ///
 /// ```no_run
 /// use mendix_deploy::{ErrorKind, Poll, wait_for_job};
@@ -75,8 +75,8 @@ fn failed(app: &AppId, job: &JobId) -> Error {
     Error::new(
         ErrorKind::JobFailed,
         format!(
-            "job {job} failed, so there is no package to deploy; the API gives no reason: look at the Environments page \
-             of app {app}, and whether the package is over 1 GB or 64,000 files when unpacked"
+            "job {job} failed, so there is no package to deploy; the API gives no reason; check the Environments page of \
+             app {app}, and whether the package has more than 1 GB or 64,000 files when unpacked"
         ),
     )
     .with_job(job)
@@ -105,10 +105,10 @@ impl<'a> Job<'a> {
     }
 }
 
-/// An unknown status comes from the server, so it is sanitized and cut.
+/// An unknown status is server text, so it is sanitized and cut.
 fn read_status(said: &str, key: &ApiKey) -> JobStatus {
     JobStatus::known(said)
-        .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::shown(said, key), OTHER_MAX).to_owned()))
+        .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::sanitized(said, key), OTHER_MAX).to_owned()))
 }
 
 impl Subject for Job<'_> {

@@ -1,17 +1,17 @@
-//! JSON that came from a server, read leniently: whatever nobody asks for decides nothing.
+//! Reads JSON from a server leniently: fields that nobody asks for may hold anything.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The value of a field of a JSON object, without regard to the case of its name if no field is spelled like it: the
-/// specification itself has both `JobId` and `JobID`. The object may be cut short behind the field.
+/// The value of a field of a JSON object. If no name matches exactly, case is ignored: the specification itself has
+/// both `JobId` and `JobID`. The object may be truncated after the field.
 pub(crate) fn field(body: &[u8], name: &str) -> Option<Value> {
     let body = readable(body);
     let (name, mut found) = (name.as_bytes(), None);
     for is_wanted in [&|key: &[u8]| key == name, &|key: &[u8]| key.eq_ignore_ascii_case(name)] as [Wanted<'_>; 2] {
-        // An error means that the field is no JSON, or that what comes behind it is none.
+        // An error means that the field, or what follows it, is not JSON.
         let _ = serde_json::Deserializer::from_slice(&body).deserialize_map(Find { is_wanted, found: &mut found });
         if found.is_some() {
             break;
@@ -20,12 +20,12 @@ pub(crate) fn field(body: &[u8], name: &str) -> Option<Value> {
     found
 }
 
-/// The same for a field that is a text, without white space around it.
+/// The same for a string field, trimmed.
 pub(crate) fn text(body: &[u8], name: &str) -> Option<String> {
     Some(field(body, name)?.as_str()?.trim().to_owned())
 }
 
-/// Whether `body` is a complete JSON object already, so that nothing of interest can follow.
+/// Whether `body` is already a complete JSON object, so that nothing of interest can follow.
 pub(crate) fn is_whole_object(body: &[u8]) -> bool {
     let trimmed = body.trim_ascii();
     trimmed.ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(&readable(trimmed)).is_ok()
@@ -35,14 +35,14 @@ pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// Without a byte order mark, and with blanks for the control characters: within a text JSON allows none.
+/// Drops a byte order mark and replaces control characters, which JSON strings must not contain, by spaces.
 fn readable(body: &[u8]) -> Vec<u8> {
     without_bom(body).iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect()
 }
 
 type Wanted<'a> = &'a dyn Fn(&[u8]) -> bool;
 
-/// Keeps the value of the last field that is wanted, and skips the others whatever they hold.
+/// Keeps the value of the last field that is wanted and skips all others unread.
 struct Find<'a> {
     is_wanted: Wanted<'a>,
     found: &'a mut Option<Value>,
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for Find<'_> {
     }
 }
 
-/// Whether a name is wanted. Read as bytes, since it may hold half an emoji.
+/// Whether a name is wanted. Read as bytes, because it may contain half a surrogate pair.
 struct Key<'a>(Wanted<'a>);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {

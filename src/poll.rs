@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Seconds;
 
-/// No pause is shorter, whatever is set: a wait must never become a busy loop.
+/// The shortest pause, whatever is set, so that a wait never becomes a busy loop.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// A longer `Retry-After` is cut to this: what is waited for may have ended long before.
+/// A longer `Retry-After` is cut to this, because the job may end long before.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
-/// How long a 404 may mean "not visible yet" for what no poll has seen.
+/// How long a 404 is taken to mean "not visible yet".
 const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
 
 /// How often to poll a job, and for how long.
 ///
-/// The first poll comes at once. Each pause after it is a tenth of the time waited so far, at least the interval (default
-/// 1 s) and at most the maximum interval (default 15 s): a finished job is noticed within a tenth of its own duration, and
-/// half an hour takes about 150 requests. A `Retry-After` of the server's makes a pause longer, up to 5 min. The last pause
-/// is cut to the time that is left, and one last poll is made when the timeout (default 30 min) expires.
+/// The first poll is made at once. Each pause after it is a tenth of the time elapsed, at least the interval (default 1
+/// s) and at most the maximum interval (default 15 s): the end of a job is noticed within a tenth of its duration, and
+/// half an hour takes about 150 requests. The server's `Retry-After` extends a pause, up to 5 min. The last pause is
+/// cut to the time left, and one last poll is made when the timeout (default 30 min) expires.
 ///
 /// ```
 /// use mendix_deploy::Poll;
@@ -60,8 +60,8 @@ impl Poll {
         self
     }
 
-    /// How long to wait for the job to end. Default 30 min. The call blocks for at most this time and one request; zero
-    /// makes one poll.
+    /// How long to wait for the job to end. Default 30 min. The call blocks for at most this time plus one request;
+    /// zero makes one poll.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -75,8 +75,8 @@ impl Poll {
         self
     }
 
-    /// How long polls may bring no status before the wait is given up. Default 5 min. One failed poll never ends a wait,
-    /// however long ago the last status is.
+    /// How long the wait may go on without a status before it gives up. Default 5 min. A single failed poll never ends
+    /// a wait, however long ago the last status was.
     #[must_use]
     pub fn with_max_outage(mut self, outage: Duration) -> Self {
         self.max_outage = outage;
@@ -96,7 +96,7 @@ impl Poll {
 pub(crate) trait Subject {
     type Status: fmt::Display;
 
-    /// What goes on with a wait that has ended early, as messages name it.
+    /// How to resume a wait that ended early, for messages.
     const RESUME: &'static str;
 
     /// Its name in messages, such as "job 66046953 of app calc".
@@ -104,10 +104,10 @@ pub(crate) trait Subject {
 
     fn has_ended(&self, status: &Self::Status) -> bool;
 
-    /// Is told of every status; `next_poll` is `None` after the last one.
+    /// Called with every status; `next_poll` is `None` after the last one.
     fn polled(&self, status: &Self::Status, elapsed: Duration, next_poll: Option<Duration>);
 
-    /// Is told of every poll that failed and is followed by another; `outage` is how long there has been no status.
+    /// Called after every failed poll but the last; `outage` is how long there has been no status.
     fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration);
 }
 
@@ -117,9 +117,9 @@ pub(crate) struct Polled<S> {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// The time of a wait. Tests have one of their own, so that they take none.
+/// The clock of a wait. Tests have their own, so that they take no time.
 pub(crate) trait Clock {
-    /// Since the wait began.
+    /// The time since the wait began.
     fn elapsed(&self) -> Duration;
     fn sleep(&mut self, pause: Duration);
 }
@@ -142,7 +142,7 @@ impl Clock for WallClock {
     }
 }
 
-/// Asks until the subject has ended, and returns the status that it ended with.
+/// Polls with `ask` until the subject has ended, and returns its last status.
 pub(crate) fn until<S: Subject>(
     poll: &Poll,
     clock: &mut dyn Clock,
@@ -150,7 +150,7 @@ pub(crate) fn until<S: Subject>(
     mut ask: impl FnMut() -> Result<Polled<S::Status>>,
 ) -> Result<S::Status> {
     let mut last_status = None;
-    // When a poll last did not fail, and how many have failed since.
+    // The time of the last poll that did not fail, and the number of failures since.
     let (mut outage_since, mut failures) = (Duration::ZERO, 0_u32);
     loop {
         let answer = ask();
@@ -194,7 +194,7 @@ pub(crate) fn until<S: Subject>(
     }
 }
 
-/// An error of the kind of the last one, which is its source. To wait again is harmless, whatever ended this wait.
+/// Has the kind of the last error, which is its source. Waiting again is harmless, whatever ended this wait.
 fn gave_up<S: Subject>(subject: &S, outage: Duration, last: Error) -> Error {
     let message = format!(
         "gave up waiting for {}: no poll has brought a status for {}; {} to go on waiting",

@@ -1,5 +1,5 @@
-//! Random numbers without a crate for them: the standard library seeds every `RandomState` from the operating system, which
-//! is all the randomness that a boundary or a jitter needs.
+//! Random numbers without a crate: the standard library seeds every `RandomState` from the operating system, which is
+//! random enough for a boundary and for jitter.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -19,7 +19,7 @@ pub(crate) fn below(limit: usize) -> usize {
     usize::try_from(bits() % limit as u64).unwrap()
 }
 
-/// Anything from nothing to the longest duration there is, with the extremes often enough.
+/// Any duration, with the extremes often enough.
 #[cfg(test)]
 pub(crate) fn duration() -> std::time::Duration {
     use std::time::Duration;

@@ -1,4 +1,4 @@
-//! When to try a call again: the settings, the pure decision, and the loop that carries it out.
+//! When to retry a call: the settings, the pure decision, and the loop that follows it.
 
 use std::time::Duration;
 
@@ -6,15 +6,14 @@ use crate::error::{Error, Result, one_line};
 use crate::event::{Event, Seconds};
 use crate::random;
 
-/// How often and how patiently a call that was **not accepted** is repeated.
+/// Retry policy for calls that were **not accepted**.
 ///
-/// The default makes 3 attempts, waiting about 1 s, then 2 s, doubling up to 20 s. Each wait is shortened by a
-/// random amount of up to half (jitter), so that many builds that failed together do not come back together. A
-/// `Retry-After` of the server's is a lower bound; if it asks for more than the longest wait, the call gives up
-/// and names it.
+/// By default, 3 attempts with exponential backoff: about 1 s, then 2 s, doubling up to 20 s. Jitter shortens each wait
+/// by up to half, so that builds that failed together do not retry together. The server's `Retry-After` is a lower
+/// bound; if it exceeds the maximum wait, the call gives up and says so.
 ///
-/// What may have been accepted is never repeated, whatever is set here. Polls of
-/// [`wait_for_job`](crate::wait_for_job) are governed by [`Poll`](crate::Poll) instead.
+/// An upload that may have been accepted is never retried, whatever is set here. The polls of
+/// [`wait_for_job`](crate::wait_for_job) follow [`Poll`](crate::Poll) instead.
 ///
 /// ```
 /// use mendix_deploy::Retry;
@@ -36,54 +35,54 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// One attempt, no second one.
+    /// Never retries: one attempt.
     pub fn never() -> Self {
         Retry::default().with_attempts(1)
     }
 
-    /// How many attempts are made in all; 0 counts as 1. Default 3.
+    /// The maximum number of attempts; 0 counts as 1. Default 3.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
-    /// The wait after the first attempt; it doubles with each further one. Default 1 s.
+    /// The backoff after the first attempt; it doubles after each further one. Default 1 s.
     #[must_use]
     pub fn with_first_wait(mut self, wait: Duration) -> Self {
         self.first_wait = wait;
         self
     }
 
-    /// The longest wait between two attempts, and the longest `Retry-After` that is honoured. Default 20 s.
+    /// The maximum wait between two attempts, and the longest `Retry-After` that is honoured. Default 20 s.
     #[must_use]
     pub fn with_max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = wait;
         self
     }
 
-    /// What to do after attempt number `attempt` (from 1) ended in `error`. `jitter` is between 0 and 1.
+    /// What to do after attempt `attempt` (from 1) failed with `error`. `jitter` is between 0 and 1.
     pub(crate) fn decide(&self, attempt: u32, error: &Error, jitter: f64) -> Decision {
         // An upload that may have been accepted is never transient.
         if !error.is_transient() {
-            return Decision::GiveUp(Reason::NotRepeatable);
+            return Decision::GiveUp(Reason::NotRetryable);
         }
         let asked = error.retry_after().unwrap_or_default();
         if asked > self.max_wait {
-            return Decision::GiveUp(Reason::AskedTooMuch);
+            return Decision::GiveUp(Reason::RetryAfterTooLong);
         }
         if attempt >= self.attempts {
             return Decision::GiveUp(Reason::Attempts(attempt));
         }
         let doublings = attempt.saturating_sub(1).min(31);
         let wait = self.first_wait.saturating_mul(1 << doublings).min(self.max_wait);
-        // Halved first: the longest duration there is, as a float, is rounded up and no duration any more.
+        // Halved first, because `Duration::MAX` as a float rounds up beyond the range.
         let wait = wait.saturating_sub((wait / 2).mul_f64(jitter.clamp(0.0, 1.0)));
         Decision::Wait(wait.max(asked))
     }
 }
 
-/// Calls `attempt` until it succeeds, its error allows no repetition, or the client's patience is over.
+/// Calls `attempt` until it succeeds or `retry` gives up.
 pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let mut number = 1_u32;
     loop {
@@ -95,18 +94,19 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
     }
 }
 
-/// After attempt `number` ended in `error`: sleeps until the next, or returns the error if there is to be none.
+/// Sleeps until the next attempt, or returns the error of attempt `number` if it is the last.
 fn wait_or_give_up(retry: &Retry, notify: &dyn Fn(&Event), number: u32, error: Error) -> Result<()> {
     let wait = match retry.decide(number, &error, random::fraction()) {
         Decision::Wait(wait) => wait,
-        Decision::GiveUp(Reason::NotRepeatable | Reason::Attempts(1)) => return Err(error),
+        Decision::GiveUp(Reason::NotRetryable | Reason::Attempts(1)) => return Err(error),
         Decision::GiveUp(Reason::Attempts(attempts)) => {
             return Err(error.with_note(&format!(" (after {attempts} attempts)")));
         }
-        Decision::GiveUp(Reason::AskedTooMuch) => {
+        Decision::GiveUp(Reason::RetryAfterTooLong) => {
             let asked = Seconds(error.retry_after().unwrap_or_default());
-            return Err(error
-                .with_note(&format!("; not repeated, as the server asks to wait {asked}, longer than Retry allows")));
+            return Err(error.with_note(&format!(
+                "; not retried, as the server asks to wait {asked}, longer than Retry::with_max_wait allows"
+            )));
         }
     };
     notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: one_line(&error) });
@@ -114,19 +114,19 @@ fn wait_or_give_up(retry: &Retry, notify: &dyn Fn(&Event), number: u32, error: E
     Ok(())
 }
 
-/// What [`Retry::decide`] says.
+/// The result of [`Retry::decide`].
 #[derive(Debug, PartialEq)]
 pub(crate) enum Decision {
     Wait(Duration),
     GiveUp(Reason),
 }
 
-/// Why no further attempt is made.
+/// Why there is no further attempt.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Reason {
-    NotRepeatable,
+    NotRetryable,
     Attempts(u32),
-    AskedTooMuch,
+    RetryAfterTooLong,
 }
 
 #[cfg(test)]
@@ -158,9 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_accepted_is_never_repeated() {
+    fn an_error_that_is_not_transient_ends_the_attempts() {
         let unknown = Error::new(ErrorKind::OutcomeUnknown, "?");
-        let gave_up = Decision::GiveUp(Reason::NotRepeatable);
+        let gave_up = Decision::GiveUp(Reason::NotRetryable);
         assert_eq!(Retry::default().decide(1, &unknown, 0.0), gave_up);
         let wrong_key = Error::new(ErrorKind::Rejected, "no").with_status(401);
         assert_eq!(Retry::default().decide(1, &wrong_key, 0.0), gave_up);
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(retry.decide(1, &asked(7 * S), 0.9), Decision::Wait(7 * S));
         assert_eq!(retry.decide(1, &asked(Duration::ZERO), 0.0), Decision::Wait(S));
         assert_eq!(retry.decide(1, &asked(20 * S), 0.0), Decision::Wait(20 * S));
-        assert_eq!(retry.decide(1, &asked(21 * S), 0.0), Decision::GiveUp(Reason::AskedTooMuch));
+        assert_eq!(retry.decide(1, &asked(21 * S), 0.0), Decision::GiveUp(Reason::RetryAfterTooLong));
     }
 
     #[test]

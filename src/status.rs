@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// How far a job is (Deploy API v2, "Job Status").
+/// The status of a job (Deploy API v2, "Job Status").
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobStatus {
-    /// Waiting for its turn.
+    /// Waiting to run.
     Queued,
-    /// At work.
+    /// Running.
     Running,
-    /// Done; the package exists.
+    /// Done: the package exists.
     Completed,
     /// Ended without a package.
     Failed,
@@ -22,14 +22,14 @@ pub enum JobStatus {
 }
 
 impl JobStatus {
-    /// The status of that name, compared without case, if it is one of the four.
+    /// The status with that name, ignoring case, if it is one of the four.
     pub(crate) fn known(name: &str) -> Option<Self> {
         [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed]
             .into_iter()
             .find(|status| status.as_str().eq_ignore_ascii_case(name.trim()))
     }
 
-    /// The status as the API spells it.
+    /// The status, spelled as in the API.
     pub fn as_str(&self) -> &str {
         match self {
             JobStatus::Queued => "Queued",

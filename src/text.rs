@@ -1,18 +1,18 @@
-//! Text from elsewhere: searched, cut and made fit for one line.
+//! Foreign text, sanitized and cut to fit one line.
 
 use std::path::Path;
 
-/// Whether it is one of the unreserved characters of RFC 3986 §2.3, which mean themselves everywhere in a URL.
+/// Whether a URL may contain this character anywhere, unescaped (RFC 3986 §2.3).
 pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// The first characters of `text`, at most so many.
+/// The first `characters` characters of `text`.
 pub(crate) fn beginning(text: &str, characters: usize) -> &str {
     text.char_indices().nth(characters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// Without control characters and those that reorder or hide what is around them; whitespace is folded.
+/// Replaces control characters, and those that reorder or hide text, by spaces, and folds whitespace.
 pub(crate) fn sanitize(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for c in text.chars() {
@@ -34,7 +34,7 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// A path in one line, whatever is in its name.
+/// A path on one line, whatever its name contains.
 pub(crate) fn path(path: &Path) -> String {
     match path.to_string_lossy() {
         path if path.is_empty() => "(an empty path)".to_owned(),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_is_folded_and_what_misleads_is_gone() {
+    fn whitespace_is_folded_and_misleading_characters_are_removed() {
         assert_eq!(sanitize("  a\r\n\t b\u{1b}[2Jc\u{202e}d\u{a0}\u{feff} "), "a b [2Jc d");
         assert_eq!((sanitize(" \n"), sanitize("")), (String::new(), String::new()));
     }

@@ -1,4 +1,4 @@
-//! Deploy API v2, "Upload Package": open the file once, send it, read the answer.
+//! Deploy API v2, "Upload Package": opens the file once, sends it, reads the response.
 
 mod multipart;
 mod outcome;
@@ -27,13 +27,13 @@ use crate::text;
 
 pub use uploaded::UploadedPackage;
 
-/// The documented limit is "1 GB"; read as the larger of the two usual meanings, so that the server decides.
+/// The documented limit is "1 GB". This is the larger of the two usual meanings, so that the server decides.
 const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
-/// Percent-encoded, it still fits the URLs that common servers take.
+/// Percent-encoded, such a name still fits the URLs that common servers accept.
 const NAME_MAX: usize = 2048;
-const ANSWER_LIMIT: Duration = Duration::from_secs(5 * 60);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// How a package is uploaded. The default names it after its file and refuses files over 1 GiB.
+/// Settings of an upload. By default, the package is named after its file, and files over 1 GiB are refused.
 ///
 /// ```
 /// use mendix_deploy::Upload;
@@ -60,22 +60,22 @@ impl Default for Upload {
 }
 
 impl Upload {
-    /// Names the package; any text of 1 to 2048 bytes. A unique name is worth having: it is how an upload whose
-    /// outcome is not known can be found.
+    /// Sets the name of the package, 1 to 2048 bytes. Make it unique: if the outcome of an upload is unknown, the name
+    /// is how you find the package.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Name::Given(name.into());
         self
     }
 
-    /// Leaves the name out; the server then says `default.mda`.
+    /// Sends no name; the server then uses `default.mda`.
     #[must_use]
     pub fn without_name(mut self) -> Self {
         self.name = Name::ByTheServer;
         self
     }
 
-    /// Refuses files of more than so many bytes. Default 1 GiB (1,073,741,824 bytes); Mendix Cloud documents 1 GB.
+    /// Sets the maximum size of the file in bytes. Default 1 GiB (1,073,741,824 bytes); Mendix Cloud documents 1 GB.
     #[must_use]
     pub fn with_size_limit(mut self, bytes: u64) -> Self {
         self.size_limit = bytes;
@@ -83,19 +83,19 @@ impl Upload {
     }
 }
 
-/// Uploads the package in `file` to the app and returns its ids; the package exists once the job has completed.
+/// Uploads a package and returns its ids. The package exists once the job has completed.
 ///
-/// The file is streamed: memory use does not depend on its size. What the server has not accepted is tried again
-/// as [`Retry`](crate::Retry) says, **what it may have accepted never is**. Should the server refuse the upload
-/// while the body is still being sent, the rest is not sent.
+/// The file is streamed, so memory use does not depend on its size. An upload that was not accepted is retried as
+/// configured by [`Retry`](crate::Retry); **one that may have been accepted never is**. If the server refuses the
+/// upload while the body is being sent, the rest is not sent.
 ///
-/// Blocks for as long as the body keeps moving; a standstill ends after the stall limit, a missing answer after
-/// the response limit (see [`Client`]), for each attempt, with the waits of `Retry` in between.
+/// Blocks for as long as the upload makes progress. Each attempt ends after the stall timeout without progress, or
+/// after the response timeout without a response (see [`Client`]); `Retry` waits between attempts.
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened (`File` also if the
-/// file changes while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made;
-/// `OutcomeUnknown` if one may have been made: then [`may_have_been_accepted`](Error::may_have_been_accepted) is true.
+/// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened (`File` also if the file changes
+/// while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made; `OutcomeUnknown` if one may have
+/// been made, in which case [`may_have_been_accepted`](Error::may_have_been_accepted) is true.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Upload, upload_package};
@@ -114,10 +114,10 @@ pub fn upload_package(
     upload_path(client, app, file.as_ref(), upload)
 }
 
-/// [`upload_package`], then [`wait_for_job`](crate::wait_for_job).
+/// Uploads a package and waits for its job: [`upload_package`], then [`wait_for_job`](crate::wait_for_job).
 ///
-/// Blocks for as long as the two together. Once the server has named the package and its job, every error names
-/// them: [`Error::job_id`] is what `wait_for_job` needs to go on where this left off.
+/// Blocks for as long as the two together. Once the server has named the package and its job, every error has their
+/// ids: pass [`Error::job_id`] to `wait_for_job` to resume waiting.
 ///
 /// # Errors
 /// Those of the two functions.
@@ -135,7 +135,7 @@ pub fn upload_and_wait(
 
 fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {
     if matches!(&upload.name, Name::Given(name) if name.is_empty() || name.len() > NAME_MAX) {
-        return Err(Error::config(format!("the package name is refused: it must have 1 to {NAME_MAX} bytes")));
+        return Err(Error::config(format!("invalid package name: it must have 1 to {NAME_MAX} bytes")));
     }
     let package = PackageFile::open(path, upload.size_limit)?;
     let name = match &upload.name {
@@ -154,13 +154,13 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
     Ok(uploaded)
 }
 
-/// One upload, as often as it is attempted.
+/// One upload and all its attempts.
 struct Post<'a> {
     attempt: Attempt<'a>,
     package: PackageFile,
     url_path: String,
-    /// Until a server has refused the `Expect` header. However small the body, it is asked for first: a server that says
-    /// no before it is sent has not got it, and so nothing was accepted.
+    /// Whether to send `Expect: 100-continue`; true until a server has refused it. Used for bodies of any size: a
+    /// server that refuses before the body is sent cannot have accepted it.
     expect_continue: bool,
 }
 
@@ -191,14 +191,14 @@ impl Post<'_> {
             &client.endpoint,
             Request {
                 path: &self.url_path,
-                answer_limit: client.response_timeout.unwrap_or(ANSWER_LIMIT),
+                response_timeout: client.response_timeout.unwrap_or(RESPONSE_TIMEOUT),
                 body: Some(Body { content_type: boundary.content_type(), length, source: &mut body, expect_continue }),
             },
         )
     }
 }
 
-/// Everything but the unreserved characters.
+/// Percent-encodes all but the unreserved characters.
 fn percent_encoded(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     for byte in name.bytes() {

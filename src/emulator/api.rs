@@ -1,4 +1,4 @@
-//! The two calls of the Deploy API v2: what a request asks for, and the answer.
+//! The two calls of the Deploy API v2: routing, handling, and responses.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Mutex;
@@ -14,14 +14,14 @@ use crate::id::{AppId, JobId};
 
 pub(super) const USERNAME: &str = "richard.ford51@example.com";
 pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
-/// The longest body: the documented 1 GB for the file, read as GiB, and room for what is around it.
+/// The maximum length of a body: 1 GiB for the file (documented as 1 GB), plus the multipart envelope.
 const MAX_BODY: u64 = (1 << 30) + (1 << 20);
-/// No more lies in the buffers of the systems on both ends.
+/// The buffers of both systems hold no more than this.
 const BUFFERED: u64 = 64 << 20;
-/// A recorded answer of the real service, byte for byte.
+/// A recorded response of the real service, byte for byte.
 const UNAUTHORIZED: &str = r#"{"errorMessage":"UNAUTHORIZED:Please provide valid credentials or set up a Mendix user session","errorCode":"UNAUTHORIZED"}"#;
 
-/// Carries out one request. `client` is told to go on if it waits for that.
+/// Handles one request. Sends `100 Continue` to `client` if it waits for that.
 pub(super) fn answer(
     head: &Head,
     body: &mut impl BufRead,
@@ -74,7 +74,7 @@ fn told_to_answer(status: u16) -> Stop {
     refused(status, "the emulator was told to answer so")
 }
 
-/// Nothing is answered.
+/// No response.
 fn hang_up() -> Stop {
     Stop::Broken(io::ErrorKind::ConnectionAborted.into())
 }
@@ -105,12 +105,12 @@ fn upload(
     Ok(json!({ "PackageId": package, "JobId": job }))
 }
 
-/// A client that has gone before its last byte has sent nothing that counts.
+/// An incomplete body does not count.
 fn check_end(body: &io::Take<impl BufRead>) -> io::Result<()> {
     if body.limit() > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-/// Asks for the body, if the client waits for that.
+/// Sends `100 Continue` if the client waits for it.
 fn invite(head: &Head, client: &mut impl Write) -> io::Result<()> {
     match head.only("Expect") {
         Some(_) => client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"),
@@ -118,7 +118,7 @@ fn invite(head: &Head, client: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// What there is. Everything else, a trailing slash included, is not found.
+/// The known paths. Everything else, including a trailing slash, is not found.
 enum Route {
     Upload(AppId),
     Job(AppId, JobId),
@@ -149,7 +149,7 @@ impl Route {
     }
 }
 
-/// The only query parameter there is, or what the service says without it.
+/// The only query parameter, or the service's default.
 fn package_name(query: &str) -> Result<String, Stop> {
     if query.is_empty() {
         return Ok("default.mda".to_owned());
@@ -162,13 +162,13 @@ fn package_name(query: &str) -> Result<String, Stop> {
     name.ok_or_else(|| refused(400, "the query must be name=, percent-encoded UTF-8"))
 }
 
-/// RFC 3986 §2.1: a `+` is a plus.
+/// As in RFC 3986 §2.1: a `+` is a plus.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut pieces = text.split('%');
     let mut bytes = pieces.next()?.as_bytes().to_vec();
     for piece in pieces {
         let (digits, rest) = piece.split_at_checked(2)?;
-        // A sign is a number to `from_str_radix`.
+        // `from_str_radix` would accept a sign.
         if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
@@ -188,7 +188,7 @@ pub(super) fn error_body(status: u16, message: &str) -> String {
 pub(super) fn render(status: u16, body: &str) -> String {
     let head = format!("HTTP/1.1 {status} {}\r\nConnection: close\r\n", reason(status));
     match status {
-        // These two end with their head (RFC 9112 §6.3).
+        // These two have no body (RFC 9112 §6.3).
         204 | 304 => head + "\r\n",
         _ => format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
     }

@@ -1,27 +1,27 @@
-//! What can go wrong with a call, if a test wants it to.
+//! Faults that a test can ask for.
 
 use std::collections::VecDeque;
 
-/// What happens to a call instead of what should; see [`Emulator::fail_uploads`](super::Emulator::fail_uploads) and
+/// How a call fails; see [`Emulator::fail_uploads`](super::Emulator::fail_uploads) and
 /// [`Emulator::fail_polls`](super::Emulator::fail_polls).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Answered with this status, an `errorCode` and an `errorMessage`, after the whole request was read. An upload is
-    /// not recorded, but the client cannot know that: a 500 or a 503 leaves its outcome open. A status that cannot end a
-    /// call (not 200 to 599) is taken for 500.
+    /// Responds with this status, an `errorCode` and an `errorMessage` after the whole request has been read. An upload
+    /// is not recorded, but the client cannot know that: after a 500 or 503 its outcome is unknown. A status outside
+    /// 200 to 599 counts as 500.
     Status(u16),
-    /// The same, but as soon as the head of the request was read: of an upload nothing is sent.
+    /// The same as soon as the head of the request has been read: nothing of an upload is sent.
     StatusAtOnce(u16),
-    /// Carried out, so that an upload is recorded and its job created, but the connection ends without an answer.
+    /// Carries the call out, recording an upload and creating its job, but closes the connection without a response.
     NoAnswer,
-    /// Closed after so many bytes of the request's body were read, without an answer. If the body is longer, the upload
-    /// is interrupted; if not, its outcome is open. Where less than 64 MiB would be left, a client that waits to be asked
-    /// for its body is not asked: the systems on both ends have buffers, and would send the rest for it.
+    /// Closes the connection without a response after this many bytes of the request's body. If the body is longer, the
+    /// upload is interrupted; if not, its outcome is unknown. If less than 64 MiB would be left, the client gets no
+    /// `100 Continue`, because the buffers of both systems could hold the rest.
     DisconnectAfter(u64),
 }
 
-/// The faults that were asked for and did not happen yet, in order.
+/// The faults still to come, in order.
 #[derive(Default)]
 pub(super) struct Faults(VecDeque<(u32, Fault)>);
 

@@ -1,30 +1,30 @@
-//! The body of an upload: multipart/form-data with the one part `file`, checked while it streams.
+//! The body of an upload: multipart/form-data with exactly one part, `file`, checked while it is streamed.
 
 use std::io::{BufRead, Read};
 
 use super::request::{Stop, owned, read_lines, refused};
 
-/// The longest head of a part. Real ones are below 1 KiB.
+/// The maximum length of a part's head. Real ones are below 1 KiB.
 const MAX_PART_HEAD: u64 = 16 << 10;
 const ONE_PART: &str = "there must be one part, then the closing boundary, and nothing after it";
 
-/// The part, once the whole body was read.
+/// The part, once the whole body has been read.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) file_name: String,
     pub(super) size: u64,
-    /// Unless it is larger than was to be kept.
+    /// `None` if the file is too large to be kept.
     pub(super) content: Option<Vec<u8>>,
 }
 
-/// The boundary that a `Content-Type` announces (RFC 2046 §5.1.1).
+/// The boundary in a `Content-Type` (RFC 2046 §5.1.1).
 pub(super) fn boundary(content_type: Option<&str>) -> Option<&str> {
     let (kind, rest) = split_value(content_type?);
     let value = only(&parameters(rest)?, "boundary")?;
     (kind.eq_ignore_ascii_case("multipart/form-data") && (1..=70).contains(&value.len())).then_some(value)
 }
 
-/// Reads the whole body. Keeps the content if it has at most `keep` bytes.
+/// Reads the whole body, and keeps the content if it has at most `keep` bytes.
 pub(super) fn receive(body: &mut impl BufRead, boundary: &str, keep: u64) -> Result<Part, Stop> {
     let (expected, mut opening) = (format!("--{boundary}\r\n"), Vec::new());
     body.take(expected.len() as u64).read_to_end(&mut opening)?;
@@ -40,7 +40,7 @@ pub(super) fn receive(body: &mut impl BufRead, boundary: &str, keep: u64) -> Res
     let file_name = file_name(&headers).map_err(|problem| refused(400, problem))?;
     let mut part = Part { file_name, size: 0, content: Some(Vec::new()) };
     let delimiter = format!("\r\n--{boundary}");
-    // What may be the beginning of the delimiter stays pending until more has come.
+    // Bytes that may be the start of the delimiter stay pending until there are more.
     let mut pending = Vec::new();
     loop {
         let arrived = body.fill_buf()?;
@@ -52,7 +52,7 @@ pub(super) fn receive(body: &mut impl BufRead, boundary: &str, keep: u64) -> Res
         body.consume(length);
         if let Some(at) = find(&pending, delimiter.as_bytes()) {
             let mut end = pending.split_off(at + delimiter.len());
-            // One byte more than may come.
+            // One byte more than is allowed.
             body.take(5).read_to_end(&mut end)?;
             pending.truncate(at);
             part.add(&pending, keep);
@@ -76,7 +76,7 @@ impl Part {
     }
 }
 
-/// Where `delimiter` begins. `skip_until` is the fast search for a byte that std has.
+/// Where `delimiter` starts. `skip_until` is std's fast search for a byte.
 fn find(bytes: &[u8], delimiter: &[u8]) -> Option<usize> {
     let (first, mut rest) = (*delimiter.first()?, bytes);
     while rest.skip_until(first).ok()? > 0 {
@@ -88,7 +88,7 @@ fn find(bytes: &[u8], delimiter: &[u8]) -> Option<usize> {
     None
 }
 
-/// The file name in a part's headers, if it is the part that the service looks for (RFC 7578 §4.2).
+/// The file name in the headers of the part that the service expects (RFC 7578 §4.2).
 fn file_name(headers: &[(String, String)]) -> Result<String, &'static str> {
     let mut dispositions = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Content-Disposition"));
     let (Some((_, disposition)), None) = (dispositions.next(), dispositions.next()) else {
@@ -112,7 +112,7 @@ fn split_value(header: &str) -> (&str, &str) {
     (value.trim(), rest)
 }
 
-/// Parses `; name=value; name="value"`. A backslash is itself, as browsers and curl send it.
+/// Parses `; name=value; name="value"`. A backslash is literal, as browsers and curl send it.
 fn parameters(mut rest: &str) -> Option<Vec<(&str, &str)>> {
     let mut found = Vec::new();
     loop {
@@ -130,7 +130,7 @@ fn parameters(mut rest: &str) -> Option<Vec<(&str, &str)>> {
     }
 }
 
-/// The value of a parameter that is there exactly once.
+/// The value of a parameter that occurs exactly once.
 fn only<'a>(parameters: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     let mut values = parameters.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
     values.next().filter(|_| values.next().is_none())

@@ -8,11 +8,11 @@ use crate::id::AppId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobEnd {
-    /// The package is made.
+    /// The package has been made.
     Completed,
     /// The package could not be made.
     Failed,
-    /// Not at all: the job stays `Running`.
+    /// Never: the job stays `Running`.
     Never,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Job {
     pub(super) app: AppId,
     created: Instant,
     polls: u32,
-    /// What it ended as. It stays so, whatever is set afterwards.
+    /// The status it ended with, which is final.
     ended: Option<&'static str>,
 }
 
@@ -36,7 +36,7 @@ impl Job {
         Job { app, created, polls: 0, ended: None }
     }
 
-    /// The status at one more poll.
+    /// Counts a poll and returns the status.
     pub(super) fn poll(&mut self, pace: Pace, end: JobEnd, now: Instant) -> &'static str {
         self.polls = self.polls.saturating_add(1);
         let elapsed = now.saturating_duration_since(self.created);

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-/// The longest head. Real ones are below 1 KiB.
+/// The maximum length of a head. Real ones are below 1 KiB.
 const MAX_HEAD: u64 = 64 << 10;
 const MAX_HEADERS: usize = 100;
 
@@ -14,14 +14,14 @@ pub(super) struct Head {
     headers: Vec<(String, String)>,
 }
 
-/// Why a request is not carried out.
+/// Why a request is not handled.
 #[derive(Debug)]
 pub(super) enum Stop {
     Refused {
         status: u16,
         message: String,
     },
-    /// There is nobody to answer.
+    /// There is nobody to respond to.
     Broken(io::Error),
 }
 
@@ -36,25 +36,25 @@ pub(super) fn refused(status: u16, message: impl Into<String>) -> Stop {
 }
 
 impl Head {
-    /// The value of a header that was sent exactly once.
+    /// The value of a header that occurs exactly once.
     pub(super) fn only(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         let (_, first) = values.next()?;
         values.next().is_none().then_some(first)
     }
 
-    /// Unless the request is refused, a number or absent.
+    /// A number or absent, or the request is refused.
     pub(super) fn content_length(&self) -> Option<u64> {
         self.only("Content-Length")?.parse().ok()
     }
 
-    /// Whether there is no doubt where the body ends (RFC 9112 §6.3).
+    /// Refuses a request whose body has no clear end (RFC 9112 §6.3).
     fn check_framing(&self) -> Result<(), Stop> {
         let has = |name: &str| self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
         if has("Transfer-Encoding") {
             return Err(refused(411, "a body needs a Content-Length, and no Transfer-Encoding"));
         }
-        // A sign is a number to `parse`.
+        // `parse` would accept a sign.
         let is_length = |value: &str| value.bytes().all(|b| b.is_ascii_digit()) && value.parse::<u64>().is_ok();
         if has("Content-Length") && !self.only("Content-Length").is_some_and(is_length) {
             return Err(refused(400, "the Content-Length must be one number"));
@@ -80,7 +80,7 @@ pub(super) fn read(input: &mut impl BufRead) -> Result<Head, Stop> {
     Ok(head)
 }
 
-/// Everything up to and including the first empty line; longer ones than `limit` are refused with `status`.
+/// Reads up to and including the first empty line; heads longer than `limit` are refused with `status`.
 pub(super) fn read_lines(input: &mut impl BufRead, limit: u64, status: u16) -> Result<Vec<u8>, Stop> {
     let (mut lines, mut input) = (Vec::new(), input.take(limit));
     while !lines.ends_with(b"\r\n\r\n") {

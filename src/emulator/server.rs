@@ -11,23 +11,23 @@ use super::api;
 use super::request::{self, Stop};
 use super::state::{State, lock};
 
-/// A client that sends nothing for this long is gone.
+/// A client that sends nothing for this long has gone.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// An answer fits the socket's buffer, unless the client never reads.
+/// A response fits the socket's buffer, unless the client never reads.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a refused client that is still sending may take to notice.
+/// How long a refused client may go on sending before it notices.
 const LINGER: Duration = Duration::from_secs(1);
-/// The pause after a failed accept; too many open files, for example.
+/// The pause after a failed accept, for example with too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Serves until it is dropped.
+/// Accepts connections; joins them on drop.
 pub(super) struct Server {
     address: SocketAddr,
     connections: Arc<Connections>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// The open connections, so that a drop can end their reads.
+/// The open connections, so that dropping the server can end their reads.
 #[derive(Default)]
 struct Connections {
     stopped: AtomicBool,
@@ -55,7 +55,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.connections.stopped.store(true, Ordering::SeqCst);
         self.connections.shut_down();
-        // Only a connection wakes a thread that waits in accept. If there is none to be had, it is left behind.
+        // Only a connection wakes a thread that blocks in accept. If that fails, the thread is left behind.
         let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
         if let Some(thread) = self.thread.take().filter(|_| woken) {
             let _ = thread.join();
@@ -89,7 +89,7 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
                 return connections.shut_down();
             }
             match stream {
-                // Without a thread there is nobody to answer; the connection is closed.
+                // Without a thread nobody can respond, so the connection is closed.
                 Ok(stream) => drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, state))),
                 Err(_) => thread::sleep(ACCEPT_PAUSE),
             }
@@ -113,14 +113,14 @@ fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
     };
     stream.write_all(api::render(status, &body).as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
-    // To close a socket with unread input resets it, and the reset can overtake the answer (RFC 9112 §9.6).
+    // Closing a socket with unread input resets it, and the reset can overtake the response (RFC 9112 §9.6).
     stream.set_read_timeout(Some(LINGER))?;
     let (started, mut block) = (Instant::now(), [0; 16 << 10]);
     while started.elapsed() < LINGER && stream.read(&mut block)? > 0 {}
     Ok(())
 }
 
-/// The way to the emulator: what arrives is read as fast as the bandwidth allows.
+/// A connection that is read as fast as the bandwidth allows.
 struct Link<'a> {
     stream: &'a TcpStream,
     state: &'a Mutex<State>,
@@ -132,7 +132,7 @@ impl Read for Link<'_> {
         if bandwidth == 0 {
             return self.stream.read(buf);
         }
-        // As much as comes in a tenth of a second, so that it comes steadily.
+        // As much as arrives in a tenth of a second, so that it arrives steadily.
         let most = usize::try_from(bandwidth / 10).unwrap_or(usize::MAX).max(1).min(buf.len());
         let n = self.stream.read(buf.get_mut(..most).unwrap_or_default())?;
         thread::sleep(Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / bandwidth));

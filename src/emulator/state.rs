@@ -1,4 +1,4 @@
-//! What all connections share: the settings, what was uploaded, and the jobs.
+//! State shared by all connections: the settings, the uploads, and the jobs.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,30 +20,30 @@ pub(super) struct State {
     pub(super) poll_faults: Faults,
     /// Bytes per second; 0 is no limit.
     pub(super) bandwidth: u64,
-    /// Files of up to so many bytes are kept.
+    /// The content of files of up to this many bytes is kept.
     pub(super) keep: u64,
     pub(super) requests: usize,
     pub(super) uploads: Vec<Received>,
     jobs: HashMap<JobId, Job>,
 }
 
-/// An upload that was accepted.
+/// An accepted upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
-    /// The app it was uploaded to.
+    /// The app that it was uploaded to.
     pub app_id: AppId,
-    /// The name of the package: `?name=`, decoded, or `default.mda` without it (Deploy API v2, "Request Parameters").
+    /// The name of the package: the decoded `?name=`, or `default.mda` (Deploy API v2, "Request Parameters").
     pub name: String,
-    /// The `filename` of the part, with `%22`, `%0D` and `%0A` decoded, as forms encode them.
+    /// The `filename` of the part, with `%22`, `%0D` and `%0A` decoded.
     pub file_name: String,
-    /// The length of the file in bytes.
+    /// The size of the file in bytes.
     pub size: u64,
-    /// The file itself, unless it is larger than [`Emulator::keep_up_to`](super::Emulator::keep_up_to) allows.
+    /// The content of the file, unless it is larger than [`Emulator::keep_up_to`](super::Emulator::keep_up_to) allows.
     pub content: Option<Vec<u8>>,
-    /// The id that was answered for the package.
+    /// The id of the package in the response.
     pub package_id: PackageId,
-    /// The id that was answered for the job.
+    /// The id of the job in the response.
     pub job_id: JobId,
 }
 
@@ -65,7 +65,7 @@ impl Default for State {
 }
 
 impl State {
-    /// Keeps an upload and creates its job.
+    /// Records an upload and creates its job.
     pub(super) fn record(&mut self, app: AppId, name: String, part: Part) -> Result<(PackageId, JobId)> {
         let (package_id, job_id): (PackageId, JobId) = (uuid().parse()?, uuid().parse()?);
         self.jobs.insert(job_id.clone(), Job::new(app.clone(), Instant::now()));
@@ -75,7 +75,7 @@ impl State {
         Ok(ids)
     }
 
-    /// One poll of a job. There is none under another app than its own.
+    /// Polls a job, which exists only under its own app.
     pub(super) fn poll(&mut self, app: &AppId, job: &JobId) -> Option<&'static str> {
         let job = self.jobs.get_mut(job).filter(|job| job.app == *app)?;
         Some(job.poll(self.pace, self.end, Instant::now()))
@@ -95,7 +95,7 @@ fn uuid() -> String {
     )
 }
 
-/// A thread that panicked with the lock held left every value whole: each is set in one step.
+/// A thread that panicked with the lock held left the state consistent, because each value is set in one step.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The two bodies: that of the request as ureq reads it, and that of the answer as it is read from ureq.
+//! The body of a request as ureq reads it, and the body of a response as it is read from ureq.
 
 use std::io::{self, Read};
 
@@ -8,15 +8,15 @@ use super::early_answer::Exchange;
 use super::failure::{BodyError, plain_cause};
 use crate::json;
 
-/// Counts what ureq takes of a body. Once the server has answered, the rest is padded with whatever the buffer holds:
-/// none of it is sent, and ureq gets to the answer without another read of the disk.
-pub(super) struct BodyReader<'a> {
+/// Counts the bytes that ureq reads. Once the server has answered, the rest is padded with arbitrary buffer contents:
+/// none of it is sent, and ureq reaches the response without reading the file any further.
+pub(super) struct CountingReader<'a> {
     pub(super) source: &'a mut dyn Read,
     pub(super) left: u64,
     pub(super) exchange: &'a Exchange,
 }
 
-impl Read for BodyReader<'_> {
+impl Read for CountingReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = if self.exchange.lock().is_answered {
             usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len())
@@ -30,8 +30,8 @@ impl Read for BodyReader<'_> {
     }
 }
 
-/// Reads until there is this much, and not beyond a whole JSON object: some servers neither end nor close what they
-/// sent.
+/// Reads up to `enough` bytes, but not beyond a complete JSON object: some servers neither delimit their response nor
+/// close the connection.
 pub(super) fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), io::Error> {
     let mut block = [0; 4096];
     while body.len() < enough && !json::is_whole_object(body) {

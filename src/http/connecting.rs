@@ -1,4 +1,4 @@
-//! Getting to the server: which proxy to go through, and a socket to one of its addresses.
+//! Chooses the proxy and connects a socket to one of the server's addresses.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -10,19 +10,19 @@ use ureq::{Error as UreqError, Proxy, Timeout};
 use super::failure::{Failure, Handed, Stage};
 use crate::base_url::BaseUrl;
 
-/// Where ureq looks for a proxy, in this order.
+/// The variables in which ureq looks for a proxy, in order.
 const PROXY_VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
 
-/// The proxy of the environment, unless the host is exempt. A proxy that ureq cannot use it would go around, which is
-/// not what whoever set it wants.
+/// The proxy from the environment, unless the host is exempt. An unusable one is an error: ureq would bypass it, which
+/// is not what whoever set it wants.
 pub(super) fn proxy(base_url: &BaseUrl) -> Result<Option<Proxy>, Failure> {
-    // Plain http is for servers on this machine, which no proxy can reach, and would show it the key.
+    // Plain http is for this machine, which no proxy can reach, and it would show the proxy the key.
     if base_url.is_plain() {
         return Ok(None);
     }
     let refuse = |problem: String| {
         let target = base_url.authority().to_owned();
-        let hint = "; what is needed is HTTPS_PROXY=http://[user:password@]host:port";
+        let hint = "; expected HTTPS_PROXY=http://[user:password@]host:port";
         let reason = "the proxy of the environment cannot be used";
         Err(Failure {
             stage: Stage::Connecting { target, reason, hint, transient: false },
@@ -31,7 +31,7 @@ pub(super) fn proxy(base_url: &BaseUrl) -> Result<Option<Proxy>, Failure> {
         })
     };
     let Some(proxy) = Proxy::try_from_env() else {
-        // Without its value: it may hold a password.
+        // Without its value, which may contain a password.
         let is_set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         return match PROXY_VARIABLES.iter().find(is_set) {
             Some(name) => refuse(format!("the value of {name} is not the URL of a proxy")),
@@ -49,7 +49,7 @@ pub(super) fn proxy(base_url: &BaseUrl) -> Result<Option<Proxy>, Failure> {
     Ok(Some(proxy))
 }
 
-/// Tries the addresses in turn, each with an equal share of the time that is left.
+/// Tries the addresses in turn, each for an equal share of the time left.
 pub(super) fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, UreqError> {
     let mut failure = UreqError::ConnectionFailed;
     for (tried, address) in addresses.iter().enumerate() {

@@ -1,27 +1,27 @@
-//! What the bytes of an answer begin with, as far as it has to be known before ureq parses them.
+//! Reads the head of a response, as far as necessary before ureq parses it.
 
 use std::io::BufRead;
 
-/// Where the body ends; a parser must read these as strictly as it can, so they are handed on as they are.
+/// These say where the body ends. They are passed on unchanged, because ureq reads them strictly.
 const FRAMING: [&str; 2] = ["Content-Length", "Transfer-Encoding"];
-/// Of use, but never needed. The first one counts.
+/// Useful, but not essential. The first of each counts.
 const OTHERS: [&str; 2] = ["Content-Encoding", "Location"];
-/// More than ureq has room for, so that it refuses what has more.
+/// More than ureq has room for, so that it refuses a head with more.
 const FIELDS_MAX: usize = 200;
 const VALUE_MAX: usize = 4096;
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// What the input begins with.
+/// What the input starts with.
 #[derive(Debug, PartialEq)]
 pub(super) enum Head {
-    /// Too little to tell, or an interim answer that is not whole yet.
+    /// Too little to tell, or an incomplete interim response.
     Incomplete,
-    /// A whole interim answer of so many bytes, or stray line breaks with the status 0 (RFC 9112 §2.2).
+    /// A complete interim response of `length` bytes, or stray line breaks with status 0 (RFC 9112 §2.2).
     Interim {
         status: u16,
         length: usize,
     },
-    /// The status line of the answer itself.
+    /// The status line of the final response.
     Final(u16),
     NotHttp,
 }
@@ -39,12 +39,12 @@ impl Head {
         match input.get(12..) {
             None | Some([] | [b'\r']) => return Head::Incomplete,
             Some([b' ' | b'\t' | b'\n', ..] | [b'\r', b'\n', ..]) => {}
-            // A fourth digit, for one: that is no status (RFC 9112 §4).
+            // A fourth digit, for example, which makes it no status (RFC 9112 §4).
             Some(_) => return Head::NotHttp,
         }
         let digits = input.get(9..12).unwrap_or_default();
         let status = digits.iter().fold(0, |status, digit| status * 10 + u16::from(*digit - b'0'));
-        // 101 would be the end of HTTP on this connection, so it is no interim answer here.
+        // 101 would end HTTP on this connection, so it is not an interim response here.
         if !(100..200).contains(&status) || status == 101 {
             return Head::Final(status);
         }
@@ -55,8 +55,8 @@ impl Head {
     }
 }
 
-/// A head that every parser takes, in place of one as lenient clients read it: control characters, folded lines, blanks
-/// before a colon, lines that are no fields, any number of fields. Only what matters is kept.
+/// Rewrites a head that only lenient clients accept into one that every parser does: control characters, folded lines,
+/// spaces before a colon, lines that are no fields, any number of fields. Only what matters is kept.
 pub(super) fn canonical(head: &[u8]) -> String {
     let version = if head.starts_with(b"HTTP/1.0") { "HTTP/1.0" } else { "HTTP/1.1" };
     let status = head.get(9..12).map(String::from_utf8_lossy).unwrap_or_default();
@@ -75,13 +75,13 @@ pub(super) fn canonical(head: &[u8]) -> String {
     format!("{version} {status}\r\n{lines}\r\n")
 }
 
-/// The value of a field of a head, as far as the head has arrived; of a line that is not whole, nothing is known.
+/// The value of a field in the complete lines of a head that may not have arrived completely.
 pub(super) fn field(head: &[u8], name: &str) -> Option<String> {
     fields(head).into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// Names and values in the whole lines between the first and the empty one. A line that begins with a blank goes on with the one before it
-/// (RFC 9112 §5.2).
+/// Names and values from the complete lines between the status line and the empty line. A line that starts with
+/// whitespace continues the one before it (RFC 9112 §5.2).
 fn fields(head: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(head);
     let mut fields: Vec<(String, String)> = Vec::new();
@@ -102,7 +102,7 @@ fn fields(head: &[u8]) -> Vec<(String, String)> {
     fields
 }
 
-/// Where the empty line ends; a bare line feed ends a line as well (RFC 9112 §2.2).
+/// Where the empty line ends. A bare line feed ends a line, too (RFC 9112 §2.2).
 pub(super) fn end_of_head(input: &[u8]) -> Option<usize> {
     let mut rest = input;
     while rest.skip_until(b'\n').is_ok_and(|skipped| skipped > 0) {

@@ -1,4 +1,4 @@
-//! What is asked, of whom, and as whom.
+//! A request, and the endpoint that it is sent to.
 
 use std::io::Read;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::tls::RootCertificates;
 use crate::base_url::BaseUrl;
 use crate::credentials::ApiKey;
 
-/// Where the API is, as whom it is called, and how long to wait for it.
+/// Where the API is, who calls it, and the timeouts.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) base_url: BaseUrl,
@@ -18,20 +18,20 @@ pub(crate) struct Endpoint {
     pub(crate) stall_timeout: Duration,
 }
 
-/// A GET, or with a body a POST.
+/// A GET, or a POST if there is a body.
 pub(crate) struct Request<'a> {
-    /// With its query; appended to the base URL and `/api/v2`.
+    /// Includes the query; appended to the base URL and `/api/v2`.
     pub(crate) path: &'a str,
     pub(crate) body: Option<Body<'a>>,
-    /// How long the answer may take once the request is out.
-    pub(crate) answer_limit: Duration,
+    /// The limit for the response once the request has been sent.
+    pub(crate) response_timeout: Duration,
 }
 
 pub(crate) struct Body<'a> {
     pub(crate) content_type: String,
-    /// `source` must yield exactly so many bytes or an error.
+    /// `source` must yield exactly this many bytes or an error.
     pub(crate) length: u64,
     pub(crate) source: &'a mut dyn Read,
-    /// Asks the server before the body is sent (RFC 9110 §10.1.1).
+    /// Sends `Expect: 100-continue` (RFC 9110 §10.1.1).
     pub(crate) expect_continue: bool,
 }

@@ -1,17 +1,17 @@
-//! The field `Retry-After` of an answer (RFC 9110 §10.2.3).
+//! The `Retry-After` field of a response (RFC 9110 §10.2.3).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/// The seconds of a year, on average.
+/// The average length of a year in seconds.
 const YEAR: u64 = 31_556_952;
 
-/// Reads seconds, or a date, which is measured against the answer's own `Date`, as the clocks of the server and of this
-/// machine may differ. A date in the past means at once; anything else is as if the field were absent.
+/// Reads seconds or a date, which is relative to the response's own `Date`, because the clocks of the server and this
+/// machine may differ. A date in the past means zero; anything invalid counts as absent.
 pub(super) fn parse(retry_after: Option<&str>, date: Option<&str>) -> Option<Duration> {
     let value = retry_after?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit is still a number: longer than any wait that is allowed.
+        // A number with too many digits is still longer than any wait that is allowed.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -24,7 +24,7 @@ fn http_date(text: &str, now: u64) -> Option<u64> {
     let words: Vec<_> = text.split([' ', '-']).filter(|word| !word.is_empty()).collect();
     match words[..] {
         [_, day, month, year, time, "GMT"] => {
-            // Two digits are a year of the last hundred that is not over fifty years ahead.
+            // A two-digit year is never more than 50 years ahead.
             let year = match (number(year, 4), number(year, 2)) {
                 (Some(year), _) => year,
                 (None, Some(year)) => {
@@ -49,14 +49,14 @@ fn seconds(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
     if !(1..=31).contains(&day) || year < 1970 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    // Days since 1970 by counting years from March, so that the leap day comes last.
+    // Years are counted from March, so that the leap day comes last.
     let (y, m) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
     let since_1970 = days.checked_sub(719_468)?;
     Some(since_1970 * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
-/// A number of exactly so many digits.
+/// A number with exactly this many digits.
 fn number(text: &str, digits: usize) -> Option<u64> {
     let is_one = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
     if is_one { text.parse().ok() } else { None }

@@ -1,10 +1,10 @@
-//! Which certificates are trusted, and which library provides TLS.
+//! TLS settings: the trusted certificates, and the library.
 
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::error::{Error, Result};
 
-/// Certificates to trust in place of the default ones.
+/// Certificates to trust instead of the default ones.
 #[derive(Clone)]
 pub(crate) struct RootCertificates(RootCerts);
 
@@ -19,14 +19,14 @@ impl RootCertificates {
             }
         }
         if certificates.is_empty() {
-            return Err(Error::config("the root certificates hold no PEM block named CERTIFICATE"));
+            return Err(Error::config("the root certificates contain no PEM block named CERTIFICATE"));
         }
         Ok(RootCertificates(RootCerts::new_with_certs(&certificates)))
     }
 }
 
 pub(super) fn config(roots: Option<&RootCertificates>) -> TlsConfig {
-    // With both in the build, `native-tls` was asked for and `rustls` is merely the default.
+    // If both are enabled, `native-tls` was asked for, and `rustls` is only the default.
     let provider = if cfg!(feature = "native-tls") { TlsProvider::NativeTls } else { TlsProvider::Rustls };
     let system_roots = cfg!(any(feature = "native-tls", feature = "platform-verifier"));
     let roots = match roots {

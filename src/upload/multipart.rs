@@ -1,9 +1,9 @@
 //! The multipart/form-data encoder: one part, one file, streamed.
 //!
-//! Hand-written on purpose, and small: the head and the tail of the body are rendered once, their lengths are read
-//! off them, and the file goes straight into the buffer that the HTTP client sends from. RFC 7578 says what a form
-//! body is, RFC 2046 §5.1 how it is delimited, and the WHATWG HTML standard ("multipart/form-data encoding
-//! algorithm") how a name is escaped.
+//! Hand-written on purpose, and small: the head and the tail of the body are rendered once, which gives their lengths,
+//! and the file is read straight into the buffer that the HTTP client sends from. The format follows RFC 7578, the
+//! delimiters RFC 2046 §5.1, and the escaping of names the WHATWG HTML standard ("multipart/form-data encoding
+//! algorithm").
 
 use std::io::{Cursor, Read};
 
@@ -24,8 +24,8 @@ impl Boundary {
     }
 }
 
-/// The request body and its exact length: one part `name`, holding `content`, which must yield exactly `length` bytes
-/// or an error. A body that ended early would make ureq read it for ever.
+/// The request body and its exact length: one part called `name` with `content`, which must yield exactly `length`
+/// bytes or an error. If a body ended early, ureq would read it for ever.
 pub(crate) fn encode<R: Read>(
     boundary: &Boundary,
     name: &str,
@@ -47,7 +47,7 @@ pub(crate) fn encode<R: Read>(
     (Cursor::new(head).chain(content).chain(Cursor::new(tail)), total)
 }
 
-/// The three characters that would end the quoted string, and nothing else: browsers and curl do the same.
+/// Escapes the three characters that would end the quoted string and nothing else, as browsers and curl do.
 fn escaped(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for c in name.chars() {

@@ -1,4 +1,4 @@
-//! What the end of an upload means: whether a package was made, may have been made, or cannot have been.
+//! What the end of an upload means: a package was made, may have been made, or cannot have been made.
 
 use std::path::Path;
 
@@ -15,13 +15,13 @@ pub(super) struct Attempt<'a> {
     pub(super) client: &'a Client,
     pub(super) app: &'a AppId,
     pub(super) path: &'a Path,
-    /// What the package is called on the server.
+    /// The name of the package on the server.
     pub(super) name: &'a str,
 }
 
 impl Attempt<'_> {
-    /// A success with both ids, or an error: the server said no, or it cannot have the whole body (its announced length is
-    /// exact, so nothing that is cut short is accepted), or the outcome is unknown.
+    /// Returns both ids, or an error that says which it is: refused, cut short (which cannot have been accepted,
+    /// because the announced length is exact), or unknown.
     pub(super) fn outcome(&self, end: Result<Reply, Failure>) -> Result<UploadedPackage> {
         let what = format!("the upload of {} to app {}", text::path(self.path), self.app);
         let key = &self.client.endpoint.api_key;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_means_this_before_and_after_the_whole_body() {
+    fn a_failure_means_this_before_and_after_the_whole_body() {
         let connecting =
             |transient| Stage::Connecting { target: "h:1".into(), reason: "why", hint: "; how", transient };
         for (stage, handed, expected) in [

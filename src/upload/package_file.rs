@@ -1,4 +1,4 @@
-//! The local file: opened once for all attempts, and watched for change until its last byte was sent.
+//! The local file: opened once for all attempts, and checked for changes until its last byte has been sent.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text;
 
-/// A file that is a plausible package: regular, readable, not empty, not over the limit.
+/// A plausible package: a regular, readable file, neither empty nor too large.
 #[derive(Debug)]
 pub(crate) struct PackageFile {
     file: File,
@@ -22,7 +22,7 @@ impl PackageFile {
     pub(crate) fn open(path: &Path, size_limit: u64) -> Result<Self> {
         let refuse =
             |problem: &str| Error::new(ErrorKind::File, format!("cannot upload {}: {problem}", text::path(path)));
-        // Looked at before it is opened, because opening a FIFO would block until somebody writes to it.
+        // Checked before it is opened, because opening a FIFO would block until somebody writes to it.
         let metadata = std::fs::metadata(path).map_err(|e| refuse("it cannot be found").with_source(e))?;
         if metadata.is_dir() {
             return Err(refuse("it is a directory"));
@@ -31,18 +31,18 @@ impl PackageFile {
             return Err(refuse("it is not a regular file"));
         }
         let file = File::open(path).map_err(|e| refuse("it cannot be opened").with_source(e))?;
-        let stamp = Stamp::of(&file).map_err(|e| refuse("it cannot be measured").with_source(e))?;
+        let stamp = Stamp::of(&file).map_err(|e| refuse("its metadata cannot be read").with_source(e))?;
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(refuse("its name is not UTF-8, and the form's part must be named after it"));
+            return Err(refuse("its name is not UTF-8, but the upload needs one that is"));
         };
-        // A line break and a quote are escaped in the form's part; other control characters have no way to be written.
+        // Quotes and line breaks are escaped in the part's header; other control characters cannot be written there.
         if file_name.chars().any(|c| c.is_ascii_control() && !matches!(c, '\t' | '\r' | '\n')) {
-            return Err(refuse("its name holds a control character"));
+            return Err(refuse("its name contains a control character"));
         }
         match stamp.size {
             0 => Err(refuse("it is empty")),
             size if size > size_limit => Err(refuse(&format!(
-                "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes packages of up to 1 GB)"
+                "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes up to 1 GB)"
             ))),
             _ => Ok(PackageFile { file_name: file_name.to_owned(), file, stamp }),
         }
@@ -58,8 +58,8 @@ impl PackageFile {
         self.stamp.size
     }
 
-    /// A reader of exactly [`size`](Self::size) bytes from the first byte on. It ends in an error if the file is not what
-    /// it was when it was opened. Whether its path still leads to it does not matter: the open file is all that is read.
+    /// A reader of exactly [`size`](Self::size) bytes from the start. It ends in an error if the file has changed since
+    /// it was opened. Whether the path still leads to the file does not matter.
     pub(crate) fn read_from_start(&mut self) -> io::Result<impl Read + '_> {
         self.stamp.check(&self.file)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -68,7 +68,7 @@ impl PackageFile {
     }
 }
 
-/// So many bytes of a source and then its end, or an error.
+/// Exactly `left` bytes of a source that ends there, or an error.
 struct Exactly<R> {
     source: R,
     left: u64,
@@ -79,12 +79,12 @@ impl<R: Read> Read for Exactly<R> {
         if buf.is_empty() {
             return Ok(0);
         }
-        // At the end it looks one byte further: the size may be known late, over a network for example.
+        // At the end it tries one byte more: over a network, for example, the size may be known late.
         let mut beyond = [0];
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
         let into = if wanted == 0 { &mut beyond[..] } else { buf.get_mut(..wanted).unwrap_or_default() };
         let n = loop {
-            // A signal is no reason to abandon an upload; ureq would.
+            // A signal must not end an upload; ureq would let it.
             match self.source.read(into) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?,
@@ -102,7 +102,7 @@ impl<R: Read> Read for Exactly<R> {
     }
 }
 
-/// No bytes, or an error if the file has changed.
+/// Yields no bytes, or an error if the file has changed.
 struct Unchanged<'a> {
     package: &'a PackageFile,
 }
@@ -119,7 +119,8 @@ impl Read for Unchanged<'_> {
 struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
-    /// When its content, name, owner or permissions changed last, which nobody can set back, and how many names it has.
+    /// The time of the last change to content, name, owner or permissions, which cannot be set back, and the number of
+    /// links.
     #[cfg(unix)]
     changed: (i64, i64, u64),
 }
@@ -149,7 +150,7 @@ impl Stamp {
         Err(io::Error::new(io::ErrorKind::InvalidData, how))
     }
 
-    /// A name that was removed, replaced or added is a change as well, but none of the content.
+    /// Removing, replacing or adding a name also changes this, but not the content.
     #[cfg(unix)]
     fn is_changed(&self, now: &Stamp) -> bool {
         let ((.., names), (.., names_now)) = (self.changed, now.changed);

@@ -1,4 +1,4 @@
-//! Shows how far an upload is.
+//! Reports the progress of an upload.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use crate::client::Client;
 use crate::event::Event;
 
-/// Tells the client's watch how much of the file the kernel has taken: at the start and the end, and in between at most
-/// once a second and a percent, so that neither a log nor the upload suffers.
+/// Notifies the client's observer how much of the file the kernel has accepted: at the start and the end, and in
+/// between at most once a second and once per percent, so that neither a log nor the upload suffers.
 pub(crate) struct Progress<'a, R> {
     file: R,
     client: &'a Client,
-    /// What was read before. A piece is read only once the one before it was sent, so the kernel has all of it.
+    /// Bytes read before. A block is read only after the one before it was sent, so the kernel has all of them.
     sent: u64,
     total: u64,
-    /// When and at how many bytes it was told last.
+    /// The time and the bytes of the last notification.
     shown: Option<(Instant, u64)>,
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_is_told_when_the_next_piece_is_wanted() {
+    fn a_block_counts_as_sent_when_the_next_one_is_read() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let into = told.clone();
         let client =

@@ -1,4 +1,4 @@
-//! What an upload brings, read from the answer, and written as JSON.
+//! `UploadedPackage`, and how it is read and written.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,7 @@ use crate::error::Error;
 use crate::id::{JobId, PackageId};
 use crate::json;
 
-/// What an upload brings: the package that is being made, and the job that makes it. In JSON it is spelled as the
-/// API spells it: `{"PackageId":"…","JobId":"…"}`.
+/// The result of a successful upload. In JSON it is spelled as in the API: `{"PackageId":"…","JobId":"…"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct UploadedPackage {
@@ -21,7 +20,8 @@ pub struct UploadedPackage {
     pub job_id: JobId,
 }
 
-/// The ids of a success body, each on its own. A server that gives the key back as an id is not one whose ids can be shown.
+/// The ids in the body of a success, each read on its own. An id that contains the key is not used, as it would be
+/// shown.
 pub(super) fn ids(body: &[u8], key: &ApiKey) -> (Option<PackageId>, Option<JobId>) {
     let id = |name| json::text(body, name).filter(|id| !key.is_in(id));
     (id("PackageId").and_then(|id| id.try_into().ok()), id("JobId").and_then(|id| id.try_into().ok()))

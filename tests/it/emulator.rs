@@ -63,7 +63,7 @@ fn the_next_calls_fail_as_told_in_order_and_then_go_as_usual() {
 }
 
 #[test]
-fn a_bandwidth_is_what_a_link_has() {
+fn a_bandwidth_makes_an_upload_slow() {
     let emulator = Emulator::start().unwrap();
     emulator.set_bandwidth(10_000);
     let begun = Instant::now();
@@ -88,7 +88,7 @@ fn a_body_that_ends_early_is_not_recorded() {
 }
 
 #[test]
-fn what_is_not_http_is_refused_and_counted() {
+fn bytes_that_are_not_http_get_400_and_are_counted() {
     let emulator = Emulator::start().unwrap();
     assert_eq!(ask(&emulator, "\u{16}\u{3}\u{1}\r\n\r\n").status, 400);
     assert_eq!(ask(&emulator, &"x".repeat(80 << 10)).status, 431);

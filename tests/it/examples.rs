@@ -69,14 +69,14 @@ fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
 }
 
 #[test]
-fn upload_fails_with_words_and_a_status_when_it_does() {
+fn upload_explains_a_failure_and_exits_with_1() {
     let emulator = Emulator::start().unwrap();
     emulator.refuse_credentials();
     let file = Package::named("x.mda", b"PK");
     let output = example("upload", &emulator).arg("calc").arg(file.as_ref()).output().unwrap();
     let (out, err) = text(&output);
     assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
-    assert!(err.contains("no package was made") && err.contains("the user name or the API key is wrong"), "{err}");
+    assert!(err.contains("no package was made") && err.contains("check the user name and the API key"), "{err}");
 
     let unset =
         example("upload", &emulator).env_remove("MENDIX_API_KEY").arg("calc").arg(file.as_ref()).output().unwrap();
@@ -86,7 +86,7 @@ fn upload_fails_with_words_and_a_status_when_it_does() {
 }
 
 #[test]
-fn wait_takes_up_a_job_where_upload_left_it() {
+fn wait_resumes_where_upload_timed_out() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
     let file = Package::named("x.mda", b"PK");

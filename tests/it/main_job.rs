@@ -100,7 +100,7 @@ fn every_size_around_a_buffer_arrives_whole() {
 }
 
 #[test]
-fn a_wait_that_ran_out_is_resumed_with_the_job_of_its_error() {
+fn a_wait_that_timed_out_is_resumed_with_the_job_of_its_error() {
     let emulator = Emulator::start().unwrap();
     let file = Package::named("x.mda", b"PK");
     let at_once = quick().with_timeout(Duration::ZERO);
@@ -115,7 +115,7 @@ fn a_wait_that_ran_out_is_resumed_with_the_job_of_its_error() {
 }
 
 #[test]
-fn a_failed_job_is_an_error_of_the_wait_and_a_status_of_a_look() {
+fn a_failed_job_is_an_error_of_a_wait_and_a_status_of_a_poll() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
     emulator.jobs_end(JobEnd::Failed);
@@ -128,10 +128,12 @@ fn a_failed_job_is_an_error_of_the_wait_and_a_status_of_a_look() {
 }
 
 #[test]
-fn refusals_say_what_they_usually_mean() {
+fn a_refusal_says_what_its_status_usually_means() {
     let emulator = Emulator::start().unwrap();
     let file = Package::named("x.mda", b"PK");
-    for (status, means) in [(401, "API key is wrong"), (403, "API Rights"), (404, "subdomain"), (413, "1 GB")] {
+    for (status, means) in
+        [(401, "check the user name and the API key"), (403, "API Rights"), (404, "subdomain"), (413, "1 GB")]
+    {
         emulator.fail_uploads(1, Fault::Status(status));
         let error = upload_package(&emulator.client(), &app(), &file, &Upload::default()).unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(status)));
@@ -148,7 +150,7 @@ fn refusals_say_what_they_usually_mean() {
 }
 
 #[test]
-fn what_was_not_accepted_is_tried_again_and_shown() {
+fn a_503_at_once_is_retried_and_shown() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(2, Fault::StatusAtOnce(503));
     let file = Package::named("x.mda", b"PK");
@@ -162,7 +164,7 @@ fn what_was_not_accepted_is_tried_again_and_shown() {
 }
 
 #[test]
-fn a_look_at_a_job_is_repeated_when_the_server_is_busy() {
+fn job_status_is_retried_when_the_server_is_busy() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
     let file = Package::named("x.mda", b"PK");
@@ -223,7 +225,7 @@ fn a_wait_for_a_job_that_never_shows_does_not_say_that_it_goes_on() {
 }
 
 #[test]
-fn an_unknown_outcome_is_not_tried_again() {
+fn an_unknown_outcome_is_not_retried() {
     let emulator = Emulator::start().unwrap();
     let file = Package::named("x.mda", b"PK");
     emulator.fail_uploads(1, Fault::Status(500));

@@ -29,7 +29,7 @@ fn no_redirect_takes_the_key_or_the_package_to_another_host() {
 }
 
 #[test]
-fn a_redirect_to_nowhere_is_an_error_all_the_same() {
+fn a_redirect_without_a_target_is_rejected() {
     let echo = format!("https://{KEY}.example.com/");
     for location in ["", "/login", "//other.example.com/x", "javascript:alert(1)", "http://[", echo.as_str()] {
         let server = Server::answering(&format!("302 Found\nLocation: {location}"), "");

@@ -54,7 +54,7 @@ fn a_certificate_for_another_name_is_refused_once() {
 }
 
 #[test]
-fn root_certificates_that_are_none_are_a_mistake_of_the_caller() {
+fn invalid_root_certificates_are_a_config_error() {
     let key = include_bytes!("../certs/leaf-key.pem");
     let torn = &CA[..CA.len() / 2];
     for pem in [&b""[..], b"not PEM", key, torn, b"\xff\xfe"] {
@@ -74,7 +74,7 @@ fn plain_text_on_the_tls_port_is_refused_once() {
 }
 
 #[test]
-fn a_tls_hello_that_is_never_answered_ends_in_the_connect_limit() {
+fn an_unanswered_tls_hello_hits_the_connect_timeout() {
     for script in [vec![Step::Hold], vec![write([22, 3, 3, 0]), Step::Hold]] {
         let server = Server::start([script]);
         let caller = Caller::at(&server.url().replace("http:", "https:")).with(|client| {
@@ -82,7 +82,7 @@ fn a_tls_hello_that_is_never_answered_ends_in_the_connect_limit() {
         });
         let outcome = caller.upload(Package::small());
         let error = outcome.error(ErrorKind::Connect);
-        assert!(format!("{error:?}").contains("connect limit"), "{error:?}");
+        assert!(format!("{error:?}").contains("connect timeout"), "{error:?}");
         assert!(error.is_transient() && !error.may_have_been_accepted());
         assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
         assert_eq!((server.stop().connections, outcome.retries()), (2, 1));

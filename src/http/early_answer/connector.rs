@@ -1,4 +1,4 @@
-//! Connects to the server: a proxy's tunnel or a socket of our own, TLS by ureq, and the watch on top.
+//! Connects to the server: a proxy's tunnel or our own socket, TLS by ureq, and the watch on top.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub(crate) fn agent(config: Config, exchange: &Exchange, stall_timeout: Duration
     Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
-/// Opens a socket of our own, unless there is a tunnel already.
+/// Opens our own socket, unless there is already a tunnel.
 #[derive(Debug)]
 struct SocketConnector {
     exchange: Exchange,
@@ -39,7 +39,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
         if let Some(tunnel) = tunnel {
             return Ok(Some(Box::new(tunnel)));
         }
-        // For TLS and a proxy's consent as well: ureq gives each read all of the limit.
+        // Also covers TLS and a proxy's response: ureq would allow each read the whole timeout.
         let deadline = Instant::now() + (*details.timeout.after).min(LONGEST);
         let stream = connecting::connect(&details.addrs, deadline)?;
         self.exchange.lock().connect(stream, self.stall_timeout, deadline)?;
@@ -59,8 +59,8 @@ impl<In: Transport> Connector<In> for WatchConnector {
 
     fn connect(&self, details: &ConnectionDetails, transport: Option<In>) -> Result<Option<Self::Out>, Error> {
         let Some(transport) = transport else { return Ok(None) };
-        // For a tunnel ureq runs the whole chain to get to the proxy, with settings that name no proxy any more. Only
-        // the connection to the API, which goes through the tunnel, is watched.
+        // For a tunnel, ureq runs the whole chain to connect to the proxy, with settings that no longer name one. Only
+        // the connection to the API, through the tunnel, is watched.
         if self.is_proxied && details.config.proxy().is_none() {
             return Ok(Some(Box::new(transport)));
         }

@@ -1,4 +1,4 @@
-//! One exchange: its TCP connection, which never blocks, and what is known of the request and the answer.
+//! One exchange: its TCP connection, which never blocks, and the state of the request and the response.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,64 +9,64 @@ use std::time::{Duration, Instant};
 
 use ureq::{Error, Timeout};
 
-/// "For ever", in a form that can be added to a point in time.
+/// "For ever", but short enough to be added to an instant.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);
-/// About as much is taken in before somebody reads it. Between two times lies a pause, so that a peer that never ends is
-/// not followed faster than this.
+/// The approximate size of unread input at which reading stops. There is a pause between reads, so this also bounds how
+/// fast a peer that floods us is read.
 const UNREAD_MAX: usize = 16 * 1024;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 
-/// What the request's body, the transports and the caller share. All of them run in the caller's thread; the lock is
-/// there because ureq wants transports that are `Send` and `Sync`.
+/// Shared by the request's body, the transports and the caller. All run in the caller's thread; the lock is there
+/// because ureq requires transports to be `Send` and `Sync`.
 #[derive(Clone, Default)]
 pub(crate) struct Exchange(Arc<Mutex<State>>);
 
-/// Nothing here blocks in the kernel, and no timeout is set on the socket. So it is the same on every platform, and no
-/// signal can prolong anything.
+/// Nothing here blocks in the kernel, and no timeout is set on the socket, so it works alike on every platform, and no
+/// signal can prolong a wait.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // facts that do not depend on each other
 pub(crate) struct State {
-    /// Whether the connection stands, with TLS.
+    /// Whether the connection is established, including TLS.
     pub(crate) is_connected: bool,
-    /// Bytes of the request's body: all of them, those read from their source, and those that the kernel took, as of the
-    /// last time that nothing was left in the queue.
+    /// Bytes of the request's body: in total, read from their source, and accepted by the kernel as of the last time
+    /// the queue was empty.
     pub(crate) body_length: u64,
     pub(crate) body_read: u64,
     pub(crate) body_sent: u64,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) is_answered: bool,
-    /// The status of the answer, 0 until it is known, its `Retry-After` and its `Date`: they count even if the rest of its
-    /// head is of no use or never comes.
+    /// The response's status, 0 until it is known, its `Retry-After` and its `Date`. They count even if the rest of the
+    /// head is useless or never comes.
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
     pub(crate) date: Option<String>,
     stream: Option<TcpStream>,
     pub(super) stall_timeout: Duration,
-    /// What is to be sent. It grows by what TLS makes of one piece of the body, and is sent before the next.
+    /// Bytes to send: what TLS makes of one block of the body, all sent before the next.
     pub(super) queue: Vec<u8>,
-    /// What has arrived and was not read yet, at most [`UNREAD_MAX`].
+    /// Unread input, at most about [`UNREAD_MAX`].
     pub(super) received: Vec<u8>,
-    /// Whether anything has arrived since this was last set to false.
+    /// Whether input has arrived since this was last reset.
     pub(super) has_news: bool,
-    /// Whether the peer has ended its side.
+    /// Whether the peer has closed its side.
     pub(super) is_ended: bool,
-    /// Since when the peer has taken nothing of what is in the queue.
+    /// Since when the kernel has accepted nothing from the queue.
     blocked_since: Option<Instant>,
-    /// When any read ends, whatever its own limit.
+    /// When every read ends, whatever its own timeout.
     pub(super) deadline: Option<Instant>,
-    /// Whether what had arrived by the deadline was taken in.
+    /// Whether there was a last read at the deadline.
     is_over: bool,
 }
 
 impl Exchange {
-    /// A panic in the caller's observer may poison the lock; what it guards is whole all the same.
+    /// A panic in the caller's observer may poison the lock, but the state is consistent all the same.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Without what is in the buffers: over plain HTTP that is the key as well.
+/// Without the buffers, which over plain HTTP contain the key.
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange").finish_non_exhaustive()
@@ -74,9 +74,9 @@ impl fmt::Debug for Exchange {
 }
 
 impl State {
-    /// All of the handshakes must be over by the deadline.
+    /// All handshakes must be over by the deadline.
     pub(super) fn connect(&mut self, stream: TcpStream, stall_timeout: Duration, deadline: Instant) -> io::Result<()> {
-        // Not worth an error: macOS refuses every option once the peer has closed, which may have left an answer.
+        // Not worth an error: macOS refuses every option once the peer has closed, and there may be a response to read.
         let _ = stream.set_nodelay(true);
         stream.set_nonblocking(true)?;
         (self.stream, self.stall_timeout) = (Some(stream), stall_timeout);
@@ -88,19 +88,19 @@ impl State {
         (self.deadline, self.is_over) = (deadline, false);
     }
 
-    /// Allows the rest of the answer no more than `limit` from now, or less if less was left.
+    /// Allows the rest of the response at most `limit` from now, or less if the deadline is sooner.
     pub(crate) fn limit_answer(&mut self, limit: Duration) {
         let until = Instant::now() + limit.min(LONGEST);
         self.set_deadline(Some(self.deadline.map_or(until, |earlier| earlier.min(until))));
     }
 
-    /// The server has answered: what is queued is not sent any more, nor is anything else.
+    /// The server has answered: nothing more is sent, not even what is queued.
     pub(super) fn stop_sending(&mut self) {
         self.is_answered = true;
         self.queue.clear();
     }
 
-    /// Takes in what has arrived.
+    /// Reads what has arrived.
     pub(super) fn take_in(&mut self) -> io::Result<()> {
         let Some(mut stream) = self.stream.as_ref() else { return Err(ErrorKind::NotConnected.into()) };
         let mut block = [0; 4096];
@@ -118,7 +118,7 @@ impl State {
         Ok(())
     }
 
-    /// Takes in what has arrived, then sends what the peer takes. In this order, as Windows discards what was not read
+    /// Reads what has arrived, then sends what the kernel accepts. In this order, because Windows discards unread input
     /// when a send fails.
     fn advance(&mut self) -> io::Result<()> {
         self.take_in()?;
@@ -137,8 +137,8 @@ impl State {
         Ok(())
     }
 
-    /// [`advance`](Self::advance) for a read, but only once after the deadline: what has arrived by then counts, and more
-    /// may come without end.
+    /// [`advance`](Self::advance) for a read, but only once after the deadline: what has arrived by then counts, but a
+    /// flood may never end.
     pub(super) fn advance_in_time(&mut self, now: Instant) -> io::Result<()> {
         if self.is_over {
             return Ok(());
@@ -147,9 +147,9 @@ impl State {
         self.advance()
     }
 
-    /// [`advance`](Self::advance) for a write: an error if the peer has taken nothing for the stall timeout.
+    /// [`advance`](Self::advance) for a write: fails if the kernel has accepted nothing for the stall timeout.
     pub(super) fn advance_or_stall(&mut self) -> Result<(), Error> {
-        // Noted before the try, so that one more is made after a pause in which the process was stopped.
+        // Noted before the attempt, so that a process that was suspended makes one more.
         let is_stalled = self.blocked_since.is_some_and(|since| since.elapsed() >= self.stall_timeout);
         self.advance()?;
         if is_stalled && self.blocked_since.is_some() {
@@ -162,12 +162,12 @@ impl State {
     }
 }
 
-/// Waits before the next try, at most for so long: 2 ms at first, then 4, then 8.
+/// Sleeps before the next attempt, at most `at_most`: 2 ms at first, then 4, then 8.
 pub(super) fn pause(waiting_since: Instant, at_most: Duration) {
     thread::sleep((waiting_since.elapsed() * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE).min(at_most));
 }
 
-/// Whether the same call may do better after a pause.
+/// Whether the call may succeed after a pause.
 fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
@@ -217,7 +217,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn no_more_than_a_bounded_amount_is_taken_in() {
+    fn unread_input_is_bounded() {
         let (exchange, mut peer) = connected(STALL);
         peer.write_all(&vec![0; UNREAD_MAX * 2]).unwrap();
         let mut state = exchange.lock();

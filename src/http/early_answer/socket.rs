@@ -1,5 +1,5 @@
-//! The TCP connection under TLS. It only queues what it is given to send, so that TLS never sees a write that failed
-//! or fell short; a read sends the queue on while it waits.
+//! The TCP connection below TLS. It only queues output, so that TLS never sees a failed or partial write; a read sends
+//! the queue while it waits.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,8 +10,8 @@ use ureq::{Error, Timeout, config::Config};
 
 use super::exchange::{Exchange, LONGEST, pause};
 
-/// The [`Timeout`] that marks a look. Nobody else here uses it.
-pub(super) const LOOK: Timeout = Timeout::PerRead;
+/// The [`Timeout`] that marks a probe. Nothing else here uses it.
+pub(super) const PROBE: Timeout = Timeout::PerRead;
 
 pub(super) struct Socket {
     exchange: Exchange,
@@ -24,7 +24,7 @@ impl Socket {
         Socket { exchange, buffers }
     }
 
-    /// Moves what was received to the buffer of whoever reads, as far as it has room.
+    /// Moves received bytes to the reader's buffer, as far as there is room.
     fn hand_over(&mut self) -> Result<bool, Error> {
         let received = &mut self.exchange.lock().received;
         let n = received.as_slice().read(self.buffers.input_append_buf())?;
@@ -33,9 +33,9 @@ impl Socket {
         Ok(n > 0)
     }
 
-    /// A read of what was received, which neither waits nor sends. If there is nothing it ends in `WouldBlock`, which TLS
-    /// libraries retry; a timeout is fatal to some.
-    fn look(&mut self) -> Result<bool, Error> {
+    /// Reads what was received, without waiting or sending. A probe that finds nothing returns `WouldBlock`, which TLS
+    /// libraries retry; some treat a timeout as fatal.
+    fn probe(&mut self) -> Result<bool, Error> {
         if self.hand_over()? { Ok(true) } else { Err(io::Error::from(io::ErrorKind::WouldBlock).into()) }
     }
 }
@@ -47,7 +47,7 @@ impl Transport for Socket {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let mut state = self.exchange.lock();
-        // After an early answer nothing is sent, not even what TLS has to say.
+        // After an early response nothing is sent, not even by TLS.
         if !state.is_answered {
             state.queue.extend_from_slice(self.buffers.output().get(..amount).unwrap_or_default());
         }
@@ -55,17 +55,17 @@ impl Transport for Socket {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        if timeout.reason == LOOK {
-            return self.look();
+        if timeout.reason == PROBE {
+            return self.probe();
         }
         let (limit, reason) = match timeout.after {
             Duration::Exact(limit) => (limit.min(LONGEST), timeout.reason),
-            // While a request is sent, ureq knows no limit. TLS may have to read in the middle of a write.
+            // While sending, ureq sets no timeout, but TLS may have to read during a write.
             Duration::NotHappening => (self.exchange.lock().stall_timeout, Timeout::PerWrite),
         };
         let started = Instant::now();
         loop {
-            // Noted before the try: what arrived while the process was stopped is read.
+            // Noted before the attempt, so that what arrived while the process was suspended is read.
             let now = Instant::now();
             let mut state = self.exchange.lock();
             let until = state.deadline.map_or(started + limit, |deadline| deadline.min(started + limit));
@@ -86,13 +86,13 @@ impl Transport for Socket {
         }
     }
 
-    /// Never to be used again: each exchange has a connection of its own.
+    /// Never reused: each exchange has its own connection.
     fn is_open(&mut self) -> bool {
         false
     }
 }
 
-/// Without what is in the buffers.
+/// Without the buffers.
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").finish_non_exhaustive()
@@ -115,24 +115,24 @@ mod tests {
     }
 
     #[test]
-    fn a_look_neither_waits_nor_sends_nor_reads_the_network() {
-        let look = NextTimeout { reason: LOOK, ..NextTimeout::default() };
+    fn a_probe_neither_waits_nor_sends_nor_reads_the_network() {
+        let probe = NextTimeout { reason: PROBE, ..NextTimeout::default() };
         let (mut socket, exchange, mut peer) = socket();
         socket.buffers().output()[..4].copy_from_slice(b"ping");
-        socket.transmit_output(4, look).unwrap();
+        socket.transmit_output(4, probe).unwrap();
         peer.write_all(b"pong").unwrap();
         thread::sleep(StdDuration::from_millis(5));
-        let nothing = socket.await_input(look).unwrap_err();
+        let nothing = socket.await_input(probe).unwrap_err();
         assert!(matches!(nothing, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock));
         assert_eq!(exchange.lock().queue, b"ping");
         exchange.lock().take_in().unwrap();
-        assert!(socket.await_input(look).unwrap());
+        assert!(socket.await_input(probe).unwrap());
         assert_eq!(socket.buffers().input(), b"pong");
     }
 
-    /// A library for TLS may read again and again, as records without content are no input to it.
+    /// A TLS library may read again and again, because empty records are no input to it.
     #[test]
-    fn what_comes_after_the_deadline_is_not_read() {
+    fn input_after_the_deadline_is_not_read() {
         let minute =
             NextTimeout { after: Duration::from_secs(60), reason: Timeout::RecvResponse, ..NextTimeout::default() };
         let (mut socket, exchange, mut peer) = socket();

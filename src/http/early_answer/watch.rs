@@ -1,5 +1,5 @@
-//! The watch above TLS: the only sender. It looks for an answer while the body is sent, drops interim answers, and hands on
-//! the head of the answer in a form that ureq can parse.
+//! The watch above TLS: the only sender. It probes for a response while the body is sent, drops interim responses, and
+//! passes the head of the response to ureq in a form that ureq can parse.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -9,22 +9,22 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
 use ureq::{Error, Timeout};
 
 use super::exchange::{Exchange, LONGEST, pause};
-use super::socket::LOOK;
+use super::socket::PROBE;
 use crate::http::head::{self, Head};
 
-/// No more than this is kept of a head, or of what ureq can make nothing of.
+/// The maximum size of a head, and of input that ureq cannot parse.
 const INPUT_MAX: usize = 256 * 1024;
 
 pub(super) struct Watch {
     inner: Box<dyn Transport>,
     exchange: Exchange,
-    /// What has arrived: as it came, until the head is whole.
+    /// Input: raw until the head is complete.
     input: Vec<u8>,
-    /// How much of the input was taken already.
+    /// How much of the input has been consumed.
     taken: usize,
-    /// Whether ureq could do anything with the input the last time.
+    /// Whether ureq consumed any input the last time.
     is_progressing: bool,
-    /// Whether the server has asked for the body.
+    /// Whether the server has sent `100 Continue`.
     is_invited: bool,
 }
 
@@ -44,15 +44,15 @@ impl Watch {
         result
     }
 
-    /// Takes in what has arrived and decides whether it ends the sending. An early 2xx does not, unless sending has
-    /// failed and it is all the answer there will be: a server may say yes before it has read the last byte.
-    fn look(&mut self, has_failed: bool) -> Result<(), Error> {
+    /// Reads what has arrived and decides whether to stop sending. An early 2xx is no reason to stop, because a server
+    /// may accept before it has read the last byte; unless sending has failed, when there will be no other response.
+    fn probe(&mut self, has_failed: bool) -> Result<(), Error> {
         let mut state = self.exchange.lock();
-        // If this fails, the next write will as well.
+        // If this fails, so will the next write.
         let _ = state.take_in();
         state.has_news = false;
         drop(state);
-        let look = NextTimeout { after: time::Duration::from_secs(0), reason: LOOK, ..NextTimeout::default() };
+        let probe = NextTimeout { after: time::Duration::from_secs(0), reason: PROBE, ..NextTimeout::default() };
         loop {
             let ends = match self.next_head() {
                 Head::Final(status) => has_failed || !(200..300).contains(&status),
@@ -65,7 +65,7 @@ impl Watch {
             if ends || self.input().len() >= INPUT_MAX {
                 return Ok(());
             }
-            match self.read(look) {
+            match self.read(probe) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -74,8 +74,8 @@ impl Watch {
         }
     }
 
-    /// Drops every complete interim answer from the input (RFC 9110 §15.2 lets a client ignore them), since ureq takes one
-    /// that bears a header for the end of the exchange; returns what comes after them.
+    /// Drops complete interim responses from the input, as RFC 9110 §15.2 allows, because ureq takes one that has a
+    /// header field for the final response. Returns what follows them.
     fn next_head(&mut self) -> Head {
         loop {
             match Head::of(self.input()) {
@@ -93,7 +93,7 @@ impl Watch {
         }
     }
 
-    /// Reads until there is enough of a head, or as much as is ever read of one.
+    /// Reads until there is enough of a head, or the maximum.
     fn await_head(&mut self, timeout: NextTimeout, is_enough: fn(&Watch, &Head) -> bool) -> Result<Head, Error> {
         let started = Instant::now();
         let mut has_read = false;
@@ -102,7 +102,7 @@ impl Watch {
             if is_enough(self, &head) || self.input().len() >= INPUT_MAX {
                 return Ok(head);
             }
-            // Interim answers may come without end.
+            // Interim responses may never end.
             if has_read {
                 pause(started, LONGEST);
             }
@@ -113,8 +113,8 @@ impl Watch {
         }
     }
 
-    /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, upon which ureq sends the body,
-    /// or after a refusal believes that it does: on its own it would look at half a head again and again.
+    /// Waits for `100 Continue`. Whatever comes is reported as the end of that wait, so that ureq sends the body, or
+    /// believes so after a refusal: on its own, ureq would spin on half a head.
     fn await_continue(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.exchange.lock().set_deadline(Some(Instant::now() + (*timeout.after).min(LONGEST)));
         let waited = self.await_head(timeout, |watch, head| watch.is_invited || *head != Head::Incomplete);
@@ -123,12 +123,12 @@ impl Watch {
             Ok(_) | Err(Error::Timeout(_)) => {}
             Err(error) => return Err(error),
         }
-        // A refusal that came with it: the body must not be sent.
-        self.look(false)?;
+        // A refusal may have come with it, and then the body must not be sent.
+        self.probe(false)?;
         Err(Error::Timeout(Timeout::Await100))
     }
 
-    /// Waits for the whole head of the answer, past the interim ones, and puts one in its place that ureq can parse.
+    /// Waits for the complete head of the final response, and replaces it by one that ureq can parse.
     fn await_answer(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.exchange.lock().limit_answer(*timeout.after);
         let head = self.await_head(timeout, |watch, head| match head {
@@ -141,8 +141,8 @@ impl Watch {
         (state.retry_after, state.date) = (retry_after, date);
         drop(state);
         let problem = match (head?, head::end_of_head(self.input())) {
-            (Head::NotHttp, _) => "what the server sent is no HTTP/1 answer",
-            (_, None) => "the head of the answer is longer than 256 KiB",
+            (Head::NotHttp, _) => "the server did not send an HTTP/1 response",
+            (_, None) => "the head of the response is longer than 256 KiB",
             (_, Some(length)) => {
                 let canonical = head::canonical(self.input());
                 self.input.splice(..self.taken + length, canonical.into_bytes());
@@ -172,15 +172,15 @@ impl Transport for Watch {
         loop {
             let mut state = self.exchange.lock();
             let advanced = state.advance_or_stall();
-            // While the head is sent, nobody has to look.
+            // There is no need to probe while the head is being sent.
             let has_news = state.has_news && state.body_read > 0;
             drop(state);
-            let looked = if has_news || advanced.is_err() { self.look(advanced.is_err()) } else { Ok(()) };
+            let probed = if has_news || advanced.is_err() { self.probe(advanced.is_err()) } else { Ok(()) };
             let state = self.exchange.lock();
             if state.is_answered {
                 return Ok(());
             }
-            advanced.and(looked)?;
+            advanced.and(probed)?;
             if state.queue.is_empty() {
                 return Ok(());
             }
@@ -193,8 +193,8 @@ impl Transport for Watch {
         match timeout.reason {
             Timeout::Await100 => self.await_continue(timeout),
             Timeout::RecvResponse => self.await_answer(timeout),
-            // The length of a chunk that never ends, for one.
-            _ if self.input().len() >= INPUT_MAX => Err(malformed("the body of the answer makes no sense")),
+            // For example, a chunk length that never ends.
+            _ if self.input().len() >= INPUT_MAX => Err(malformed("the body of the response is malformed")),
             _ => self.read(timeout),
         }
     }
@@ -208,7 +208,7 @@ impl Transport for Watch {
     }
 }
 
-/// Output goes straight to the transport below; input is the watch's own.
+/// Output goes straight to the transport below; the input buffer is the watch's own.
 impl Buffers for Watch {
     fn output(&mut self) -> &mut [u8] {
         self.inner.buffers().output()
@@ -223,7 +223,7 @@ impl Buffers for Watch {
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        // Nothing is appended but by the watch.
+        // Only the watch appends input.
         &mut []
     }
 
@@ -260,7 +260,7 @@ mod tests {
 
     const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nX-Folded: a\r\n b\r\nRetry-After : 7\r\n\r\nno";
 
-    /// What TLS is to the watch: records that nobody sees until they are read, one at a time.
+    /// What TLS is to the watch: records that are invisible until they are read, one at a time.
     #[derive(Debug)]
     struct Records(LazyBuffers, VecDeque<Vec<u8>>);
 
@@ -276,7 +276,7 @@ mod tests {
         fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
             let Some(record) = self.1.pop_front() else {
                 let nothing = io::Error::from(ErrorKind::WouldBlock);
-                return Err(if timeout.reason == LOOK { nothing.into() } else { Error::Timeout(timeout.reason) });
+                return Err(if timeout.reason == PROBE { nothing.into() } else { Error::Timeout(timeout.reason) });
             };
             self.0.input_append_buf()[..record.len()].copy_from_slice(&record);
             self.0.input_appended(record.len());
@@ -314,7 +314,7 @@ mod tests {
     fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
         let (mut watch, exchange, _peer) = watched(&["HTTP/1.1 201 Created\r\n\r\n"]);
         for has_failed in [false, true] {
-            watch.look(has_failed).unwrap();
+            watch.probe(has_failed).unwrap();
             let state = exchange.lock();
             assert_eq!((state.is_answered, state.status), (has_failed, 201));
         }
@@ -325,7 +325,7 @@ mod tests {
         let (mut watch, exchange, mut peer) = watched(&[&REFUSAL[..40], &REFUSAL[40..]]);
         exchange.lock().body_read = 1;
         exchange.lock().queue = vec![0; 64 << 20];
-        // The bytes below TLS, whatever they are; the records stand for what TLS makes of them.
+        // Any bytes below TLS will do; the records are what TLS would make of them.
         let sign = thread::spawn(move || {
             thread::sleep(Duration::from_millis(10));
             peer.write_all(b"x").unwrap();
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_make_anything_of_is_bounded() {
+    fn input_that_ureq_cannot_parse_is_bounded() {
         let endless = "0".repeat(64 << 10);
         for reason in [Timeout::RecvResponse, Timeout::RecvBody] {
             let (mut watch, _, _peer) = watched(&[&["HTTP/1.1 200 OK\r\n"][..], &[endless.as_str(); 9]].concat());

@@ -38,25 +38,25 @@ fn a_whole_body_without_an_answer_is_never_sent_again() {
 }
 
 #[test]
-fn silence_after_a_whole_body_ends_in_the_response_limit() {
-    let limit = Duration::from_secs(1);
+fn silence_after_a_whole_body_hits_the_response_timeout() {
+    let timeout = Duration::from_secs(1);
     side_by_side(PLAIN_AND_TLS, |start| {
         for silent in [vec![Step::Request, Step::Hold], vec![Step::Request, Step::Write(b"HTTP".into()), Step::Hold]] {
             let server = start(vec![silent]);
             let caller = Caller::of(&server)
                 .with(super::early_answers::trusting)
-                .with(|client| client.with_response_timeout(limit));
+                .with(|client| client.with_response_timeout(timeout));
             let outcome = caller.upload(Package::sparse(2 * MIB));
-            assert!(outcome.took >= limit && outcome.took < limit * 10, "{outcome:?}");
+            assert!(outcome.took >= timeout && outcome.took < timeout * 10, "{outcome:?}");
             outcome.assert_idle();
             let error = assert_outcome_open(&outcome, server);
-            assert!(format!("{error:?}").contains("response limit"), "{error:?}");
+            assert!(format!("{error:?}").contains("response timeout"), "{error:?}");
         }
     });
 }
 
 #[test]
-fn an_answer_that_drips_ends_in_the_response_limit() {
+fn a_dripping_response_hits_the_response_timeout() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n{";
     let drips = (0..200).flat_map(|_| [Step::Write(b" ".into()), Step::Pause(Duration::from_millis(20))]);
     let script = [Step::Request, Step::Write(head.into())].into_iter().chain(drips).collect();
@@ -68,7 +68,7 @@ fn an_answer_that_drips_ends_in_the_response_limit() {
 }
 
 #[test]
-fn whatever_is_no_refusal_after_a_whole_body_leaves_the_outcome_open() {
+fn anything_but_a_refusal_after_a_whole_body_is_an_unknown_outcome() {
     // 408, 499 and 503 are what gateways say after they gave up on a server that has the whole body by then.
     for status in [408, 418, 419, 427, 430, 440, 444, 460, 499, 500, 502, 503, 504, 507, 520, 599, 600, 999] {
         for field in ["", "\nRetry-After: 0", "\nRetry-After: 5"] {
@@ -83,7 +83,7 @@ fn whatever_is_no_refusal_after_a_whole_body_leaves_the_outcome_open() {
 }
 
 #[test]
-fn the_same_before_the_whole_body_is_repeated() {
+fn anything_but_a_refusal_before_the_whole_body_is_retried() {
     side_by_side([408, 418, 444, 460, 499, 500, 502, 503, 504, 520, 599, 600, 999], |status| {
         for package in [Package::small(), Package::sparse(64 * MIB)] {
             let at_once = vec![Step::Head, answer(&format!("{status} Oops\nRetry-After: 0"), ""), Step::Drain];
@@ -218,7 +218,7 @@ fn a_retry_after_that_is_a_date_is_measured_by_the_servers_own_clock() {
 }
 
 #[test]
-fn any_2xx_with_both_ids_is_a_success() {
+fn a_2xx_with_both_ids_is_a_success_whatever_is_beside_them() {
     for body in [
         IDS,
         r#"{"JobId":"j-1","PackageId":"p-1"}"#,
@@ -238,7 +238,7 @@ fn any_2xx_with_both_ids_is_a_success() {
 }
 
 #[test]
-fn an_id_that_came_alone_is_kept_and_the_text_says_what_it_is_good_for() {
+fn one_id_without_the_other_is_kept_and_the_message_says_how_to_use_it() {
     for none in ["", r#","PackageId":null"#, r#","PackageId":17"#, r#","PackageId":"""#, r#","PackageId":"\ud83d""#] {
         let server = Server::answering("200 OK", &format!(r#"{{"JobId":"j-1"{none}}}"#));
         let outcome = Caller::of(&server).upload(Package::small());

@@ -132,7 +132,7 @@ fn a_refusal_in_the_packet_of_the_100_continue_is_seen_in_a_record_of_its_own() 
 }
 
 #[test]
-fn a_refusal_by_a_server_that_only_shows_signs_of_life_before() {
+fn a_refusal_after_interim_responses() {
     let sign = [write("HTTP/1.1 102 Processing\r\n\r\n"), Step::Pause(Duration::from_millis(15))];
     let signs = sign.iter().cycle().take(60).cloned();
     let then: Vec<_> = [Step::Body(MIB)].into_iter().chain(signs).chain([refusal(), Step::Hold]).collect();
@@ -223,7 +223,7 @@ fn a_413_in_the_middle_of_the_body_is_no_connection_reset() {
 }
 
 #[test]
-fn a_401_without_a_body_or_an_end_of_it_is_told_all_the_same() {
+fn a_401_without_a_body_or_its_end_is_rejected() {
     let answers = [("401 Unauthorized", ""), ("401 Unauthorized\nContent-Length: 500", r#"{"errorCode":"#)];
     side_by_side(answers, |(head, body)| {
         let raw = format!("HTTP/1.1 {}\r\n\r\n{body}", head.replace('\n', "\r\n"));

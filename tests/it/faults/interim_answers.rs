@@ -30,7 +30,7 @@ fn arrives_whole(server: Server, connections: usize) {
 }
 
 #[test]
-fn an_expect_that_is_never_answered_costs_a_moment_only() {
+fn an_unanswered_expect_costs_about_a_second() {
     side_by_side(PLAIN_AND_TLS, |start| arrives_whole(start(vec![after_head(&[])]), 1));
 }
 
@@ -51,7 +51,7 @@ fn a_417_is_followed_by_one_upload_without_expect() {
 }
 
 #[test]
-fn a_100_continue_with_a_header_is_one_all_the_same() {
+fn a_100_continue_with_a_header_asks_for_the_body() {
     let interim = write("HTTP/1.1 100 Continue\r\nServer: edge\r\nX-Request-Id: 7\r\n\r\n");
     arrives_whole(Server::start([after_head(std::slice::from_ref(&interim))]), 1);
     arrives_whole(Server::tls([after_head(&[interim])]), 1);
@@ -94,7 +94,7 @@ fn a_417_after_the_body_was_begun_is_a_refusal_like_any_other() {
 }
 
 #[test]
-fn a_small_package_asks_before_it_is_sent_as_a_large_one_does() {
+fn a_small_package_also_sends_expect() {
     let server = Server::start([accepted()]);
     Caller::of(&server).upload(Package::small()).ok();
     let seen = server.stop();

@@ -28,7 +28,7 @@ fn refused(path: &Path, upload: &Upload, why: &str) {
 }
 
 #[test]
-fn what_is_no_plausible_package_is_refused_without_a_connection() {
+fn an_implausible_package_is_refused_without_a_connection() {
     let upload = Upload::default();
     refused(Package::missing("calc.mda").as_ref(), &upload, "found");
     refused(Package::small().as_ref().parent().unwrap(), &upload, "directory");

@@ -36,7 +36,7 @@ fn unknown_status_after(then: &[Step]) {
 }
 
 #[test]
-fn a_2xx_without_both_ids_leaves_the_outcome_open_and_shows_the_body() {
+fn a_2xx_without_both_ids_is_an_unknown_outcome_and_shows_the_body() {
     let long = "a gateway's long page ".repeat(1000);
     for (body, shown) in [
         ("<html><b>Welcome to the\r\ncaptive portal</b></html>", "captive portal"),
@@ -63,7 +63,7 @@ fn a_2xx_without_both_ids_leaves_the_outcome_open_and_shows_the_body() {
 }
 
 #[test]
-fn json_that_is_cut_short_leaves_the_outcome_open() {
+fn truncated_json_is_an_unknown_outcome() {
     let half = r#"{"PackageId":"p-1","JobId":"j-"#;
     let length = format!("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{half}");
     let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{half}\r\n", half.len());
@@ -92,7 +92,7 @@ fn a_whole_answer_needs_neither_an_end_nor_the_right_length() {
 }
 
 #[test]
-fn an_endless_answer_is_read_no_further_than_makes_sense() {
+fn an_endless_response_is_read_up_to_a_bound() {
     let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
     let floods = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", " ".repeat(1 << 16)),
@@ -117,7 +117,7 @@ fn an_endless_answer_is_read_no_further_than_makes_sense() {
 }
 
 #[test]
-fn endless_interim_answers_end_in_the_response_limit() {
+fn endless_interim_responses_hit_the_response_timeout() {
     unknown_after(&[interim_flood()]);
     unknown_status_after(&[interim_flood()]);
 }

@@ -108,7 +108,7 @@ fn a_refusal_is_seen_through_the_proxy_while_the_body_is_sent() {
 }
 
 #[test]
-fn a_proxy_that_wants_a_password_is_asked_once() {
+fn a_proxy_that_demands_a_password_is_asked_once() {
     if child::is_running() {
         let outcome = upload(3 * MIB, fast_retry());
         let error = outcome.error(ErrorKind::Connect);
@@ -118,12 +118,12 @@ fn a_proxy_that_wants_a_password_is_asked_once() {
         return;
     }
     let head = "407 Proxy Authentication Required\nProxy-Authenticate: Basic realm=\"x\"";
-    let seen = with_answer_to_connect("a_proxy_that_wants_a_password_is_asked_once", &[answer(head, "who are you?")]);
+    let seen = with_answer_to_connect("a_proxy_that_demands_a_password_is_asked_once", &[answer(head, "who are you?")]);
     assert_eq!(seen.connections, 1);
 }
 
 #[test]
-fn a_proxy_that_may_not_connect_is_asked_once() {
+fn a_proxy_that_answers_4xx_is_asked_once() {
     if child::is_running() {
         let outcome = upload(3 * MIB, fast_retry());
         let error = outcome.error(ErrorKind::Connect);
@@ -132,11 +132,11 @@ fn a_proxy_that_may_not_connect_is_asked_once() {
         return;
     }
     let refusal = [answer("403 Forbidden", "not there")];
-    assert_eq!(with_answer_to_connect("a_proxy_that_may_not_connect_is_asked_once", &refusal).connections, 1);
+    assert_eq!(with_answer_to_connect("a_proxy_that_answers_4xx_is_asked_once", &refusal).connections, 1);
 }
 
 #[test]
-fn a_proxy_in_trouble_is_asked_again() {
+fn a_proxy_that_answers_5xx_is_retried() {
     if child::is_running() {
         let error_of = |outcome: Outcome<_>| outcome.result.unwrap_err();
         let error = error_of(upload(3 * MIB, fast_retry()));
@@ -145,30 +145,30 @@ fn a_proxy_in_trouble_is_asked_again() {
         return;
     }
     for trouble in [vec![answer("503 Later", "")], vec![]] {
-        assert_eq!(with_answer_to_connect("a_proxy_in_trouble_is_asked_again", &trouble).connections, 3);
+        assert_eq!(with_answer_to_connect("a_proxy_that_answers_5xx_is_retried", &trouble).connections, 3);
     }
 }
 
 /// What the child does when the proxy does not get on with it.
-fn upload_within(connect_limit: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
+fn upload_within(connect_timeout: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
     let client = Client::from_env().unwrap().with_retry(Retry::never());
-    let outcome = Caller::from(client.with_connect_timeout(connect_limit), |_| {}).upload(Package::small());
+    let outcome = Caller::from(client.with_connect_timeout(connect_timeout), |_| {}).upload(Package::small());
     let error = outcome.error(ErrorKind::Connect);
-    assert!(format!("{error:?}").contains("connect limit"), "{error:?}");
+    assert!(format!("{error:?}").contains("connect timeout"), "{error:?}");
     outcome
 }
 
 #[test]
-fn a_proxy_that_says_nothing_ends_in_the_connect_limit() {
+fn a_silent_proxy_hits_the_connect_timeout() {
     if child::is_running() {
         upload_within(Duration::from_millis(300));
         return;
     }
-    with_answer_to_connect("a_proxy_that_says_nothing_ends_in_the_connect_limit", &[Step::Hold]);
+    with_answer_to_connect("a_silent_proxy_hits_the_connect_timeout", &[Step::Hold]);
 }
 
 #[test]
-fn a_proxy_whose_answer_drips_ends_in_the_connect_limit() {
+fn a_dripping_proxy_hits_the_connect_timeout() {
     if child::is_running() {
         let outcome = upload_within(Duration::from_millis(400));
         assert!(outcome.took < Duration::from_millis(1500), "{outcome:?}");
@@ -176,7 +176,7 @@ fn a_proxy_whose_answer_drips_ends_in_the_connect_limit() {
     }
     let drip = |byte: &u8| [write([*byte]), Step::Pause(Duration::from_millis(50))];
     let steps: Vec<_> = b"HTTP/1.1 200 Connection established".iter().flat_map(drip).collect();
-    with_answer_to_connect("a_proxy_whose_answer_drips_ends_in_the_connect_limit", &steps);
+    with_answer_to_connect("a_dripping_proxy_hits_the_connect_timeout", &steps);
 }
 
 #[test]

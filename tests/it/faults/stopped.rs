@@ -61,22 +61,22 @@ fn a_flood_of_signals_does_not_hide_a_refusal() {
 }
 
 #[test]
-fn an_upload_goes_on_after_a_stop_longer_than_the_stall_timeout() {
+fn an_upload_survives_a_suspension_longer_than_the_stall_timeout() {
     if child::is_running() {
         upload_while(STOP, 64 * MIB, Duration::from_millis(600)).ok();
         return;
     }
     let pause = Step::Pause(Duration::from_millis(400));
     let script = vec![Step::Head, go_ahead(), Step::Body(MIB), pause, Step::RestOfBody, answer("200 OK", IDS)];
-    in_child("an_upload_goes_on_after_a_stop_longer_than_the_stall_timeout", script);
+    in_child("an_upload_survives_a_suspension_longer_than_the_stall_timeout", script);
 }
 
 #[test]
-fn an_answer_that_came_during_a_stop_beyond_the_response_timeout_is_read() {
+fn a_response_that_arrives_while_the_process_is_suspended_is_read() {
     if child::is_running() {
         upload_while(STOP, 100 * KIB, Duration::from_millis(600)).ok();
         return;
     }
     let script = vec![Step::Request, Step::Pause(Duration::from_millis(400)), answer("200 OK", IDS)];
-    in_child("an_answer_that_came_during_a_stop_beyond_the_response_timeout_is_read", script);
+    in_child("a_response_that_arrives_while_the_process_is_suspended_is_read", script);
 }

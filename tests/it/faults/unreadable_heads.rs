@@ -150,13 +150,13 @@ fn of_a_head_that_never_ends_a_retry_after_counts_once_its_line_is_whole() {
         let outcome = once.upload(Package::small());
         let error = outcome.error(ErrorKind::Rejected);
         assert_eq!((error.status(), error.retry_after()), (Some(429), wait));
-        assert!(error.to_string().contains("the rest of the answer could not be read"), "{error}");
-        assert!(format!("{error:?}").contains("caused by: the answer could not be read to its end"), "{error:?}");
+        assert!(error.to_string().contains("the rest of the response could not be read"), "{error}");
+        assert!(format!("{error:?}").contains("caused by: the response is incomplete"), "{error:?}");
     }
 }
 
 #[test]
-fn a_status_of_more_than_three_digits_is_none() {
+fn four_digits_are_not_a_status() {
     for line in ["HTTP/1.1 4135 What", "HTTP/1.1 413_", "HTTP/1.1 2000 OK"] {
         let garbage = [write(format!("{line}\r\nContent-Length: 33\r\n\r\n{IDS}")), Step::Hold];
         let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], &garbage[..]].concat();
@@ -207,7 +207,7 @@ fn the_words_of_a_refusal_may_come_after_its_head() {
 
 /// ureq's input buffer holds 128 KiB, and panics when it shrinks after it had to grow.
 #[test]
-fn more_early_input_than_the_buffer_holds_is_left_alone() {
+fn early_input_beyond_the_buffer_of_ureq_does_not_panic() {
     let large = "x".repeat(300 << 10);
     let acceptance = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{large}", large.len());
     let interim = format!("HTTP/1.1 102 Processing\r\nX-Large: {large}\r\n\r\n");

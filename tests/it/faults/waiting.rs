@@ -26,10 +26,10 @@ fn wait_on(scripts: Vec<Vec<Step>>, poll: &Poll) -> (Outcome<()>, Seen) {
     wait_with(Duration::from_secs(20), scripts, poll)
 }
 
-/// The same with another limit for answers, where one never comes.
-fn wait_with(response_limit: Duration, scripts: Vec<Vec<Step>>, poll: &Poll) -> (Outcome<()>, Seen) {
+/// The same with another timeout for answers, where one never comes.
+fn wait_with(response_timeout: Duration, scripts: Vec<Vec<Step>>, poll: &Poll) -> (Outcome<()>, Seen) {
     let server = Server::start(scripts);
-    let outcome = Caller::of(&server).with(|client| client.with_response_timeout(response_limit)).wait(poll);
+    let outcome = Caller::of(&server).with(|client| client.with_response_timeout(response_timeout)).wait(poll);
     if let Err(error) = &outcome.result {
         assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"), "{error:?}");
     }
@@ -106,7 +106,7 @@ fn a_job_that_is_not_visible_yet_is_waited_for() {
 }
 
 #[test]
-fn every_kind_of_brown_out_is_survived_between_two_good_polls() {
+fn a_wait_survives_every_kind_of_temporary_failure() {
     let scripts = vec![
         status("Queued"),
         answered("500 Oops", ""),
@@ -187,25 +187,25 @@ fn retry_after_makes_a_pause_longer() {
 }
 
 #[test]
-fn time_that_runs_out_leaves_the_job_running() {
-    let limit = Duration::from_millis(350);
-    let (outcome, seen) = wait_on(vec![status("Queued"), status("Running")], &often().with_timeout(limit));
+fn a_wait_that_times_out_is_still_running() {
+    let timeout = Duration::from_millis(350);
+    let (outcome, seen) = wait_on(vec![status("Queued"), status("Running")], &often().with_timeout(timeout));
     let error = outcome.error(ErrorKind::StillRunning);
     let text = error.to_string();
     assert!(text.contains("Running") && text.contains("wait_for_job") && text.contains("calc"), "{text}");
-    assert!(outcome.took >= limit && outcome.took < limit + Duration::from_secs(2), "{outcome:?}");
+    assert!(outcome.took >= timeout && outcome.took < timeout + Duration::from_secs(2), "{outcome:?}");
     // How many there are depends on the machine, but not that one follows each pause, the last one at the end.
     assert_eq!(seen.requests.len(), outcome.pauses().len() + 1);
     assert!((3..=5).contains(&seen.requests.len()), "{outcome:?}");
 }
 
 #[test]
-fn a_server_that_hangs_does_not_make_a_wait_longer_than_its_limit_and_one_request() {
-    let limit = Duration::from_millis(250);
+fn a_server_that_hangs_extends_a_wait_by_one_request_at_most() {
+    let timeout = Duration::from_millis(250);
     let scripts = vec![status("Running"), vec![Step::Head, Step::Hold]];
-    let (outcome, _) = wait_with(limit, scripts, &often().with_timeout(limit));
+    let (outcome, _) = wait_with(timeout, scripts, &often().with_timeout(timeout));
     assert!(outcome.error(ErrorKind::StillRunning).source().is_some());
-    assert!(outcome.took < limit + Duration::from_secs(2), "{outcome:?}");
+    assert!(outcome.took < timeout + Duration::from_secs(2), "{outcome:?}");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn no_extreme_of_the_settings_spins_or_overflows() {
 }
 
 #[test]
-fn an_unknown_status_is_shown_and_waited_on_and_spelling_has_no_case() {
+fn an_unknown_status_is_waited_on_and_case_is_ignored() {
     let scripts = vec![status("Paused"), status("queued"), status(" RUNNING "), status("completed")];
     let (outcome, seen) = wait_on(scripts, &often());
     let text: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
@@ -239,7 +239,7 @@ fn an_unknown_status_is_shown_and_waited_on_and_spelling_has_no_case() {
 }
 
 #[test]
-fn a_status_that_is_none_is_a_failed_poll() {
+fn a_body_without_a_status_is_a_failed_poll() {
     for body in ["", "{}", "null", "[]", r#"{"Status":null}"#, r#"{"Status":""}"#, r#"{"Status":7}"#, "Completed"] {
         let (outcome, _) = wait_on(vec![answered("200 OK", body)], &often().with_max_outage(SHORTEST));
         let error = outcome.error(ErrorKind::NoAnswer);

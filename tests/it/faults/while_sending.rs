@@ -12,14 +12,14 @@ use crate::server::{
     BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, side_by_side, write,
 };
 
-/// Uploads to a server that at some point takes no more, which ends in the stall limit, and soon after it.
+/// Uploads to a server that at some point takes no more, which ends in the stall timeout, and soon after it.
 #[track_caller]
-fn stalls(server: &Server, limit: Duration, soon: Duration) -> Outcome<UploadedPackage> {
+fn stalls(server: &Server, timeout: Duration, soon: Duration) -> Outcome<UploadedPackage> {
     let caller =
-        Caller::of(server).with(trusting).with(|client| client.with_stall_timeout(limit).with_retry(Retry::never()));
+        Caller::of(server).with(trusting).with(|client| client.with_stall_timeout(timeout).with_retry(Retry::never()));
     let outcome = caller.upload(Package::sparse(64 * MIB));
     outcome.error(ErrorKind::Interrupted);
-    assert!(outcome.took >= limit && outcome.took < soon, "{outcome:?}");
+    assert!(outcome.took >= timeout && outcome.took < soon, "{outcome:?}");
     outcome
 }
 
@@ -59,37 +59,37 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
 }
 
 #[test]
-fn a_server_that_stops_reading_ends_in_the_stall_limit_and_costs_no_cpu() {
+fn a_server_that_stops_reading_hits_the_stall_timeout_and_costs_no_cpu() {
     side_by_side(PLAIN_AND_TLS, |start| {
         let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
-        let limit = Duration::from_secs(1);
+        let timeout = Duration::from_secs(1);
         // The buffers on the way may take in a little more before the standstill, but there is one only.
-        let outcome = stalls(&server, limit, limit * 7);
+        let outcome = stalls(&server, timeout, timeout * 7);
         let error = outcome.error(ErrorKind::Interrupted);
         assert!(!error.may_have_been_accepted());
-        assert!(format!("{error:?}").contains("stall limit"), "{error:?}");
+        assert!(format!("{error:?}").contains("stall timeout"), "{error:?}");
         outcome.assert_idle();
     });
 }
 
 #[test]
-fn signs_of_life_are_no_progress() {
+fn a_peer_that_writes_but_never_reads_hits_the_stall_timeout() {
     let sign = [write("HTTP/1.1 102 Processing\r\n\r\n"), Step::Pause(Duration::from_millis(30))];
     let mut script = vec![Step::Head, go_ahead(), Step::Body(MIB)];
     script.extend(sign.iter().cycle().take(400).cloned());
     let server = Server::start([script]);
-    let limit = Duration::from_millis(300);
-    stalls(&server, limit, limit * 7);
+    let timeout = Duration::from_millis(300);
+    stalls(&server, timeout, timeout * 7);
 }
 
 #[test]
-fn a_flood_of_interim_answers_is_no_progress() {
+fn a_flood_of_interim_responses_hits_the_stall_timeout() {
     let flood = interim_flood();
-    let limit = Duration::from_millis(300);
+    let timeout = Duration::from_millis(300);
     for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
         side_by_side(PLAIN_AND_TLS, |start| {
             let server = start(vec![[&before[..], std::slice::from_ref(&flood)].concat()]);
-            stalls(&server, limit, limit * 10);
+            stalls(&server, timeout, timeout * 10);
         });
     }
 }
@@ -97,9 +97,9 @@ fn a_flood_of_interim_answers_is_no_progress() {
 /// Interim answers may come without end, and faster than they can be parsed: several times as much as the buffers hold
 /// would be taken in without the pauses.
 #[test]
-fn a_flood_of_interim_answers_is_taken_in_at_a_bounded_rate() {
+fn a_flood_of_interim_responses_is_read_at_a_bounded_rate() {
     let flood = interim_flood();
-    let limit = Duration::from_millis(1500);
+    let timeout = Duration::from_millis(1500);
     let awaited = vec![Step::Head, flood.clone()];
     let while_sending = vec![Step::Head, go_ahead(), Step::Body(MIB), flood.clone()];
     let after_the_body = vec![Step::Request, flood];
@@ -110,22 +110,23 @@ fn a_flood_of_interim_answers_is_taken_in_at_a_bounded_rate() {
     ];
     side_by_side(cases, |(script, size, kind)| {
         let server = Server::start([script]);
-        let caller = Caller::of(&server)
-            .with(|client| client.with_stall_timeout(limit).with_response_timeout(limit).with_retry(Retry::never()));
+        let caller = Caller::of(&server).with(|client| {
+            client.with_stall_timeout(timeout).with_response_timeout(timeout).with_retry(Retry::never())
+        });
         let outcome = caller.upload(Package::sparse(size));
         outcome.error(kind);
-        assert!(outcome.took >= limit, "{outcome:?}");
+        assert!(outcome.took >= timeout, "{outcome:?}");
         let flooded = server.stop().flooded;
         assert!(flooded < BUFFERED, "{flooded} bytes: {outcome:?}");
     });
 }
 
 #[test]
-fn the_stall_limit_does_not_count_while_the_answer_is_awaited() {
+fn the_stall_timeout_does_not_run_while_the_response_is_awaited() {
     for start in PLAIN_AND_TLS {
         let server = start(vec![vec![Step::Request, Step::Pause(Duration::from_millis(400)), answer("200 OK", IDS)]]);
-        let limit = Duration::from_millis(100);
-        let caller = Caller::of(&server).with(trusting).with(|client| client.with_stall_timeout(limit));
+        let timeout = Duration::from_millis(100);
+        let caller = Caller::of(&server).with(trusting).with(|client| client.with_stall_timeout(timeout));
         caller.upload(Package::sparse(2 * MIB)).ok();
     }
 }
@@ -148,19 +149,19 @@ fn a_server_that_is_busy_before_it_has_the_body_gets_a_whole_one_later() {
 }
 
 #[test]
-fn a_slow_but_steady_server_takes_as_long_as_it_needs() {
+fn a_slow_but_steady_upload_outlasts_the_stall_timeout() {
     let slow = Step::SlowBody(256 * KIB, Duration::from_millis(20));
     let server = Server::start([vec![Step::Head, go_ahead(), slow, answer("200 OK", IDS)]]);
-    let stall_limit = Duration::from_millis(400);
-    let caller = Caller::of(&server).with(|client| client.with_stall_timeout(stall_limit));
+    let stall_timeout = Duration::from_millis(400);
+    let caller = Caller::of(&server).with(|client| client.with_stall_timeout(stall_timeout));
     let outcome = caller.upload(Package::sparse(16 * MIB));
-    assert!(outcome.took > stall_limit * 2, "the test proves nothing: {outcome:?}");
+    assert!(outcome.took > stall_timeout * 2, "the test proves nothing: {outcome:?}");
     assert_eq!(outcome.retries(), 0);
     outcome.ok();
 }
 
 #[test]
-fn a_panic_of_the_observer_comes_through_and_nothing_hangs() {
+fn a_panic_of_the_observer_propagates_and_nothing_hangs() {
     let package = Package::sparse(8 * MIB);
     let is_first = |event: &Event| matches!(event, Event::Uploading { sent: 0, .. });
     let is_last = |event: &Event| matches!(event, Event::Uploading { sent, total, .. } if sent == total);
@@ -178,7 +179,7 @@ fn a_panic_of_the_observer_comes_through_and_nothing_hangs() {
 }
 
 #[test]
-fn progress_begins_at_nothing_and_ends_at_everything_on_every_attempt() {
+fn progress_starts_at_zero_and_ends_at_the_total_on_every_attempt() {
     let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset], accepted()]);
     let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
     let sent = |event: &Event| match event {
