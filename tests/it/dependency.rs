@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::package::Package;
+use crate::support::package::Package;
 
 const LATER: &str = "3.99.0";
 

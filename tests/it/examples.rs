@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 
 use mendix_deploy::emulator::Emulator;
 
-use crate::package::Package;
+use crate::support::caller::Caller;
+use crate::support::package::Package;
 
 /// An example as `cargo test` has built it. `cargo test --test it` on its own builds none, so that is made up for.
 fn program(name: &str) -> Command {
@@ -89,10 +90,7 @@ fn upload_explains_a_failure_and_exits_with_1() {
 fn wait_resumes_where_upload_timed_out() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
-    let file = Package::named("x.mda", b"PK");
-    let client = emulator.client();
-    let app = "calc".parse().unwrap();
-    let job = mendix_deploy::upload_package(&client, &app, &file, &mendix_deploy::Upload::default()).unwrap().job_id;
+    let job = Caller::of_emulator(&emulator).upload(Package::small()).ok().job_id;
     let output = example("wait", &emulator).args(["calc", job.as_str()]).output().unwrap();
     let (out, err) = text(&output);
     assert!(output.status.success(), "{err}");

@@ -3,23 +3,19 @@
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
-use mendix_deploy::{
-    Error, ErrorKind, JobId, JobStatus, Poll, Retry, Upload, UploadedPackage, job_status, upload_and_wait,
-    upload_package, wait_for_job,
-};
+use mendix_deploy::{ErrorKind, JobStatus, Poll, Retry};
 
-use crate::faults::caller::{app, fast_retry};
-use crate::package::{MIB, Package};
-use crate::server::side_by_side;
+use crate::support::caller::Caller;
+use crate::support::package::{MIB, Package};
+use crate::support::server::side_by_side;
 
 fn packages() -> [Package; 2] {
     [Package::small(), Package::sparse(24 * MIB)]
 }
 
-/// One upload, or as many as it takes.
-fn upload(emulator: &Emulator, package: &Package, attempts: u32) -> Result<UploadedPackage, Error> {
-    let retry = fast_retry().with_attempts(attempts);
-    upload_package(&emulator.client().with_retry(retry), &app(), package, &Upload::default())
+/// Makes one attempt at each call.
+fn once(emulator: &Emulator) -> Caller {
+    Caller::of_emulator(emulator).with(|client| client.with_retry(Retry::never()))
 }
 
 #[test]
@@ -39,11 +35,12 @@ fn an_upload_fails_as_its_fault_says_and_is_recorded_only_if_it_was_carried_out(
         for package in packages() {
             let emulator = Emulator::start().unwrap();
             emulator.fail_uploads(1, fault);
-            let error = upload(&emulator, &package, 1).unwrap_err();
-            assert_eq!((error.kind(), error.status()), (kind, status), "{fault:?}: {error:?}");
+            let outcome = once(&emulator).upload(&package);
+            let error = outcome.error(kind);
+            assert_eq!(error.status(), status, "{fault:?}: {error:?}");
             assert_eq!(error.may_have_been_accepted(), kind == ErrorKind::OutcomeUnknown, "{fault:?}");
             assert_eq!((emulator.uploads().len(), emulator.requests()), (recorded, 1), "{fault:?}");
-            upload(&emulator, &package, 1).unwrap();
+            once(&emulator).upload(&package).ok();
         }
     }
 }
@@ -54,7 +51,7 @@ fn an_upload_that_was_not_accepted_succeeds_after_its_faults() {
         for package in packages() {
             let emulator = Emulator::start().unwrap();
             emulator.fail_uploads(2, fault);
-            upload(&emulator, &package, 3).unwrap();
+            Caller::of_emulator(&emulator).upload(&package).ok();
             assert_eq!((emulator.uploads().len(), emulator.requests()), (1, 3), "{fault:?}");
         }
     }
@@ -64,8 +61,7 @@ fn an_upload_that_was_not_accepted_succeeds_after_its_faults() {
 fn a_connection_that_ends_in_the_middle_of_a_large_body_interrupts_it() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(1, Fault::DisconnectAfter(MIB));
-    let error = upload(&emulator, &Package::sparse(96 * MIB), 1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+    once(&emulator).upload(Package::sparse(96 * MIB)).error(ErrorKind::Interrupted);
 }
 
 #[test]
@@ -78,32 +74,32 @@ fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
     ];
     side_by_side(cases, |(fault, kind, status)| {
         let emulator = Emulator::start().unwrap();
-        let job = upload(&emulator, &Package::small(), 1).unwrap().job_id;
+        let caller = once(&emulator);
+        let job = caller.upload(Package::small()).ok().job_id;
         emulator.fail_polls(1, fault);
-        let error = job_status(&emulator.client().with_retry(Retry::never()), &app(), &job).unwrap_err();
-        assert_eq!((error.kind(), error.status(), error.job_id()), (kind, status, Some(&job)), "{fault:?}");
+        let outcome = caller.status_of(&job);
+        let error = outcome.error(kind);
+        assert_eq!((error.status(), error.job_id()), (status, Some(&job)), "{fault:?}");
         if kind == ErrorKind::NoAnswer {
             emulator.fail_polls(2, fault);
-            let poll = Poll::default().with_interval(Duration::from_millis(100));
-            wait_for_job(&emulator.client(), &app(), &job, &poll).unwrap();
+            caller.wait_for(&job, &Poll::default().with_interval(Duration::from_millis(100))).ok();
         }
     });
 }
 
 #[test]
-fn a_job_ends_as_it_is_told_and_a_wait_for_one_that_does_not_is_taken_up_again() {
+fn a_job_ends_as_it_is_told_and_a_wait_for_one_that_does_not_is_resumed() {
     let emulator = Emulator::start().unwrap();
+    let caller = Caller::of_emulator(&emulator);
     emulator.complete_after_polls(1);
     emulator.jobs_end(JobEnd::Never);
     let at_once = Poll::default().with_timeout(Duration::ZERO);
-    let run = || upload_and_wait(&emulator.client(), &app(), Package::small(), &Upload::default(), &at_once);
-    let error = run().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::StillRunning);
-    let job: &JobId = error.job_id().unwrap();
-    assert_eq!(job_status(&emulator.client(), &app(), job).unwrap(), JobStatus::Running);
+    let outcome = caller.upload_and_wait(Package::small(), &at_once);
+    let job = outcome.error(ErrorKind::StillRunning).job_id().unwrap();
+    assert_eq!(caller.status_of(job).ok(), JobStatus::Running);
     emulator.jobs_end(JobEnd::Completed);
-    wait_for_job(&emulator.client(), &app(), job, &at_once).unwrap();
+    caller.wait_for(job, &at_once).ok();
     emulator.jobs_end(JobEnd::Failed);
-    assert_eq!(run().unwrap_err().kind(), ErrorKind::JobFailed);
-    assert_eq!(job_status(&emulator.client(), &app(), job).unwrap(), JobStatus::Completed, "what has ended stays so");
+    caller.upload_and_wait(Package::small(), &at_once).error(ErrorKind::JobFailed);
+    assert_eq!(caller.status_of(job).ok(), JobStatus::Completed, "what has ended stays so");
 }

@@ -2,9 +2,9 @@
 
 use mendix_deploy::{ErrorKind, Retry};
 
-use crate::faults::caller::{Caller, KEY, assert_no_key};
-use crate::package::{MIB, Package};
-use crate::server::{IDS, Seen, Server, Step, accepted, answer, answered, side_by_side};
+use crate::support::caller::{Caller, KEY, assert_no_key};
+use crate::support::package::{MIB, Package};
+use crate::support::server::{IDS, Server, Step, accepted, answer, answered, side_by_side};
 
 #[test]
 fn no_redirect_takes_the_key_or_the_package_to_another_host() {
@@ -73,7 +73,7 @@ fn a_key_that_the_server_repeats_is_in_no_text() {
                 assert!(caller.wait(&poll).result.is_err(), "{status} {body}");
                 // In the event of a retry as well.
                 let twice =
-                    caller.with(|client| client.with_retry(crate::faults::caller::fast_retry().with_attempts(2)));
+                    caller.with(|client| client.with_retry(crate::support::caller::fast_retry().with_attempts(2)));
                 let _ = twice.status();
             }
         });
@@ -89,7 +89,7 @@ fn a_key_in_the_headers_or_in_garbage_is_in_no_text() {
         format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{KEY}\r\n"),
         format!("{KEY}\r\n\r\n"),
     ] {
-        let server = Server::start([vec![Step::Request, crate::server::write(raw.clone())]]);
+        let server = Server::start([vec![Step::Request, crate::support::server::write(raw.clone())]]);
         assert!(Caller::of(&server).upload(Package::small()).result.is_err(), "{raw}");
         assert!(Caller::of(&server).status().result.is_err(), "{raw}");
     }
@@ -114,7 +114,7 @@ fn escape_sequences_and_hidden_text_do_not_reach_the_terminal() {
 }
 
 /// All that can be printed of an outcome.
-fn texts<T: std::fmt::Debug>(outcome: &crate::faults::caller::Outcome<T>) -> Vec<String> {
+fn texts<T: std::fmt::Debug>(outcome: &crate::support::caller::Outcome<T>) -> Vec<String> {
     let error = outcome.result.as_ref().err();
     let mut texts: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
     texts.extend(error.map(ToString::to_string));
@@ -123,19 +123,14 @@ fn texts<T: std::fmt::Debug>(outcome: &crate::faults::caller::Outcome<T>) -> Vec
     texts
 }
 
-fn only_request(seen: Seen) -> crate::server::Request {
-    assert_eq!(seen.requests.len(), 1);
-    seen.requests.into_iter().next().unwrap()
-}
-
 #[test]
 fn the_key_is_sent_in_one_header_and_nowhere_else() {
     let server = Server::start([accepted()]);
     Caller::of(&server).upload(Package::small()).ok();
-    let upload = only_request(server.stop());
+    let upload = server.only_request();
     let server = Server::start([answered("200 OK", r#"{"Status":"Running"}"#)]);
     Caller::of(&server).status().ok();
-    for request in [upload, only_request(server.stop())] {
+    for request in [upload, server.only_request()] {
         assert_eq!(request.header("Mendix-ApiKey"), Some(KEY));
         let rest = request.head.replacen(&format!(": {KEY}\r\n"), "", 1);
         assert_no_key(&rest);

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Retry};
 
-use crate::faults::caller::{Caller, KEY, Outcome, USER, fast_retry};
-use crate::faults::child;
-use crate::package::{MIB, Package};
-use crate::server::{Server, Step, accepted, answer, write};
+use crate::support::caller::{CA, Caller, KEY, Outcome, USER, fast_retry, trusting};
+use crate::support::child;
+use crate::support::package::{MIB, Package};
+use crate::support::server::{Server, Step, accepted, answer, write};
 
-const CA: &[u8] = include_bytes!("../certs/ca.pem");
 const CA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs/ca.pem");
 
 /// `Connect`, after one attempt, without any request: no repetition makes it better.
@@ -29,15 +28,13 @@ fn assert_refused_once<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server)
 #[test]
 fn an_unknown_issuer_is_refused_once_with_a_hint_and_known_with_its_certificate() {
     let server = Server::tls([accepted()]);
-    let caller = Caller::of(&server);
-    let outcome = caller.upload(Package::small());
+    let outcome = Caller::at(&server.url()).upload(Package::small());
     let text = assert_refused_once(&outcome, server);
     assert!(text.contains("SSL_CERT_FILE") && text.contains("with_root_certificates"), "{text}");
 
     for (host, package) in [("localhost", Package::small()), ("127.0.0.1", Package::sparse(3 * MIB))] {
         let server = Server::tls([accepted()]);
-        let caller = Caller::at(&server.url().replace("localhost", host));
-        caller.with(|client| client.with_root_certificates(CA).unwrap()).upload(package).ok();
+        Caller::at(&server.url().replace("localhost", host)).with(trusting).upload(package).ok();
         assert!(server.stop().requests[0].has_closing_boundary());
     }
 }
@@ -48,8 +45,8 @@ fn a_certificate_for_another_name_is_refused_once() {
     // Elsewhere this is no address of the machine until somebody makes it one.
     let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let server = Server::on(listener, [accepted()], Some(crate::server::tls_config()));
-    let outcome = Caller::at(&url).with(|client| client.with_root_certificates(CA).unwrap()).upload(Package::small());
+    let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config()));
+    let outcome = Caller::at(&url).with(trusting).upload(Package::small());
     assert_refused_once(&outcome, server);
 }
 
@@ -102,15 +99,14 @@ fn a_connection_that_ends_in_the_handshake_is_tried_again() {
 
 #[test]
 fn an_answer_over_tls_without_a_proper_end_counts_if_it_is_whole() {
-    let to_the_end = format!("HTTP/1.1 200 OK\r\n\r\n{}", crate::server::IDS);
-    for whole in [answer("200 OK", crate::server::IDS), write(to_the_end)] {
+    let to_the_end = format!("HTTP/1.1 200 OK\r\n\r\n{}", crate::support::server::IDS);
+    for whole in [answer("200 OK", crate::support::server::IDS), write(to_the_end)] {
         let server = Server::tls([vec![Step::Request, whole, Step::Cut]]);
-        Caller::of(&server).with(|client| client.with_root_certificates(CA).unwrap()).upload(Package::small()).ok();
+        Caller::of(&server).upload(Package::small()).ok();
     }
     let half = write("HTTP/1.1 200 OK\r\n\r\n{\"PackageId\":\"p-1\",");
     let server = Server::tls([vec![Step::Request, half, Step::Cut]]);
-    let outcome =
-        Caller::of(&server).with(|client| client.with_root_certificates(CA).unwrap()).upload(Package::small());
+    let outcome = Caller::of(&server).upload(Package::small());
     assert!(outcome.error(ErrorKind::OutcomeUnknown).may_have_been_accepted());
 }
 
@@ -140,7 +136,7 @@ fn credentials_base_url_and_certificates_come_from_the_environment() {
 fn a_variable_that_is_missing_or_unusable_is_named() {
     if child::is_running() {
         let error = Client::from_env().unwrap_err();
-        crate::faults::caller::assert_no_key(&format!("{error} {error:?}"));
+        crate::support::caller::assert_no_key(&format!("{error} {error:?}"));
         assert_eq!(error.kind(), ErrorKind::Config);
         let named = std::env::var("EXPECTED").unwrap();
         assert!(error.to_string().contains(&named), "{error}");

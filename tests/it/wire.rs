@@ -1,18 +1,17 @@
 //! The bytes on the wire: what `curl -F "file=@x.mda"` would send, and nothing unusual beside it.
 
-use mendix_deploy::{Client, Upload, job_status, upload_package};
+use crate::support::caller::{Caller, KEY, USER};
+use crate::support::package::Package;
+use crate::support::server::{IDS, Server, answered};
 
-use crate::package::Package;
-use crate::server::Server;
-
-/// Answers one request with `answer` and returns its bytes, head and body.
-fn request_seen_by_a_server(answer: &str, make: impl FnOnce(&Client)) -> String {
-    let server = Server::answering("200 OK", answer);
-    let url = server.url();
-    make(&Client::new("me@example.com", "s3cret").unwrap().with_base_url(&url).unwrap());
-    let request = server.stop().requests.pop().unwrap();
+/// The bytes of the request that a server sees, head and body.
+fn request_seen_by_a_server(answer: &str, make: impl FnOnce(&Caller)) -> String {
+    let server = Server::start([answered("200 OK", answer)]);
+    let host = server.address().port().to_string();
+    make(&Caller::of(&server));
+    let request = server.only_request();
     let text = format!("{}{}", request.head, String::from_utf8(request.body).unwrap());
-    text.replace(url.trim_start_matches("http://"), "HOST")
+    text.replace(&format!("localhost:{host}"), "HOST")
 }
 
 /// The request line and the sorted header lines.
@@ -28,9 +27,8 @@ fn head_of(request: &str) -> (String, Vec<String>) {
 #[test]
 fn an_upload_is_one_part_named_file_with_an_exact_length() {
     let file = Package::named("calc 1.mda", b"PK\x03\x04");
-    let ids = r#"{"PackageId":"p-1","JobId":"j-1"}"#;
-    let request = request_seen_by_a_server(ids, |client| {
-        upload_package(client, &"calc".parse().unwrap(), &file, &Upload::default()).unwrap();
+    let request = request_seen_by_a_server(IDS, |caller| {
+        caller.upload(&file).ok();
     });
     let (first, headers) = head_of(&request);
     assert_eq!(first, "POST /api/v2/apps/calc/packages/upload?name=calc%201.mda HTTP/1.1");
@@ -48,8 +46,8 @@ fn an_upload_is_one_part_named_file_with_an_exact_length() {
             format!("content-type: multipart/form-data; boundary={boundary}"),
             "expect: 100-continue".to_owned(),
             "host: HOST".to_owned(),
-            "mendix-apikey: s3cret".to_owned(),
-            "mendix-username: me@example.com".to_owned(),
+            format!("mendix-apikey: {KEY}"),
+            format!("mendix-username: {USER}"),
             format!("user-agent: mendix-deploy/{}", env!("CARGO_PKG_VERSION")),
         ]
     );
@@ -57,18 +55,19 @@ fn an_upload_is_one_part_named_file_with_an_exact_length() {
 
 #[test]
 fn a_poll_is_a_plain_get() {
-    let request = request_seen_by_a_server(r#"{"Status":"Running"}"#, |client| {
-        job_status(client, &"calc".parse().unwrap(), &"j-1".parse().unwrap()).unwrap();
+    let request = request_seen_by_a_server(r#"{"Status":"Running"}"#, |caller| {
+        caller.status().ok();
     });
     let (first, headers) = head_of(&request);
     assert_eq!(first, "GET /api/v2/apps/calc/jobs/j-1 HTTP/1.1");
+    let credentials = [format!("mendix-apikey: {KEY}"), format!("mendix-username: {USER}")];
     assert_eq!(
         headers,
         [
             "accept: */*",
             "host: HOST",
-            "mendix-apikey: s3cret",
-            "mendix-username: me@example.com",
+            &credentials[0],
+            &credentials[1],
             concat!("user-agent: mendix-deploy/", env!("CARGO_PKG_VERSION")),
         ]
     );

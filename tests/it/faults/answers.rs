@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use mendix_deploy::{Error, ErrorKind, JobId, JobStatus, PackageId, Retry};
 
-use super::caller::{Caller, Outcome, fast_retry};
-use crate::package::{MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, go_ahead, side_by_side, write};
+use crate::support::caller::{Caller, Outcome, fast_retry};
+use crate::support::package::{MIB, Package};
+use crate::support::server::{
+    IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, go_ahead, side_by_side, write,
+};
 
 /// The package was sent once, may exist, and the text says how to find out.
 #[track_caller]
@@ -31,7 +33,7 @@ fn a_whole_body_without_an_answer_is_never_sent_again() {
     side_by_side([(plain, reset), (plain, closed.clone()), (tls, closed), (tls, cut)], |(start, script)| {
         for package in [Package::small(), Package::sparse(2 * MIB)] {
             let server = start(vec![script.clone()]);
-            let outcome = Caller::of(&server).with(super::early_answers::trusting).upload(&package);
+            let outcome = Caller::of(&server).upload(&package);
             assert_outcome_open(&outcome, server);
         }
     });
@@ -43,9 +45,7 @@ fn silence_after_a_whole_body_hits_the_response_timeout() {
     side_by_side(PLAIN_AND_TLS, |start| {
         for silent in [vec![Step::Request, Step::Hold], vec![Step::Request, Step::Write(b"HTTP".into()), Step::Hold]] {
             let server = start(vec![silent]);
-            let caller = Caller::of(&server)
-                .with(super::early_answers::trusting)
-                .with(|client| client.with_response_timeout(timeout));
+            let caller = Caller::of(&server).with(|client| client.with_response_timeout(timeout));
             let outcome = caller.upload(Package::sparse(2 * MIB));
             assert!(outcome.took >= timeout && outcome.took < timeout * 10, "{outcome:?}");
             outcome.assert_idle();
@@ -147,7 +147,7 @@ fn an_answer_may_come_in_any_pieces_and_framing() {
             for start in PLAIN_AND_TLS {
                 let script = [Step::Request].into_iter().chain(pieces.clone()).collect();
                 let server = start(vec![script]);
-                Caller::of(&server).with(super::early_answers::trusting).upload(Package::small()).ok();
+                Caller::of(&server).upload(Package::small()).ok();
             }
         }
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Event, Retry};
 
-use super::caller::{Caller, KEY, USER, fast_retry};
-use crate::package::Package;
-use crate::server::{IDS, Server, accepted, answered};
+use crate::support::caller::{Caller, KEY, USER, fast_retry};
+use crate::support::package::Package;
+use crate::support::server::{IDS, Server, accepted, answered};
 
 /// An address where nobody listens. On Linux it has a host to itself, so that no other test gets the same port.
 fn nobody() -> (String, u16) {

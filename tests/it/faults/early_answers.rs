@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use mendix_deploy::{Client, ErrorKind};
+use mendix_deploy::ErrorKind;
 
-use super::caller::Caller;
-use crate::package::{MIB, Package};
-use crate::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, side_by_side, write};
+use crate::support::caller::Caller;
+use crate::support::package::{MIB, Package};
+use crate::support::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, side_by_side, write};
 
 const NO_RIGHTS: &str = r#"{"errorMessage":"no API Rights for this app","errorCode":"NOT ALLOWED"}"#;
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -53,7 +53,7 @@ fn refused(start: Start, expects: &[Expect], then: &[Step]) -> Vec<Seen> {
     let package = Package::sparse(200 * MIB);
     let upload = |expect: &Expect| {
         let server = start(expect.then(then));
-        let outcome = Caller::of(&server).with(trusting).upload(&package);
+        let outcome = Caller::of(&server).upload(&package);
         let seen = server.stop();
         let context = format!("{expect:?}, {} bytes read: {outcome:?}", seen.body_bytes());
         assert!(outcome.result.is_err(), "{context}");
@@ -69,10 +69,6 @@ fn refused(start: Start, expects: &[Expect], then: &[Step]) -> Vec<Seen> {
         seen
     };
     expects.iter().map(upload).collect()
-}
-
-pub(crate) fn trusting(client: Client) -> Client {
-    client.with_root_certificates(include_bytes!("../../certs/ca.pem")).unwrap()
 }
 
 const PLAIN: Start = PLAIN_AND_TLS[0];
@@ -168,7 +164,7 @@ fn a_refusal_in_the_place_of_the_100_continue_may_come_in_pieces() {
     side_by_side(PLAIN_AND_TLS, |start| {
         let pause = Step::Pause(Duration::from_millis(800));
         let server = start(vec![vec![Step::Head, write(first), pause, write(second), Step::Hold]]);
-        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(20 * MIB));
+        let outcome = Caller::of(&server).upload(Package::sparse(20 * MIB));
         assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(403));
         outcome.assert_idle();
         assert_eq!(server.stop().body_bytes(), 0);
@@ -180,7 +176,7 @@ fn a_refusal_without_a_length_on_an_open_connection_is_not_waited_on() {
     let text = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n\r\n<h1>no</h1>";
     for start in [PLAIN, TLS] {
         let server = start(vec![vec![Step::Head, write(text), Step::Hold]]);
-        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(20 * MIB));
+        let outcome = Caller::of(&server).upload(Package::sparse(20 * MIB));
         assert!(outcome.error(ErrorKind::Rejected).to_string().contains("<h1>no</h1>"));
         assert!(outcome.took < Duration::from_millis(900), "{outcome:?}");
     }
@@ -214,7 +210,7 @@ fn a_413_in_the_middle_of_the_body_is_no_connection_reset() {
     let then = [Step::Body(10 * MIB), answer("413 Payload Too Large\nConnection: close", html)];
     for start in PLAIN_AND_TLS {
         let server = start(Expect::Honoured.then(&then));
-        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(300 * MIB));
+        let outcome = Caller::of(&server).upload(Package::sparse(300 * MIB));
         let error = outcome.error(ErrorKind::Rejected);
         assert_eq!(error.status(), Some(413));
         assert!(error.to_string().contains("Request Entity Too Large"), "{error}");

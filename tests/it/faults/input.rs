@@ -3,9 +3,9 @@
 use futures_util::FutureExt as _;
 use mendix_deploy::{AppId, Client, ErrorKind, JobId, PackageId, Upload};
 
-use super::caller::{Caller, KEY, USER, assert_well_formed};
-use crate::package::Package;
-use crate::server::{IDS, Request, Server};
+use crate::support::caller::{Caller, KEY, USER, assert_well_formed};
+use crate::support::package::Package;
+use crate::support::server::{IDS, Request, Server};
 
 #[test]
 fn an_id_that_could_change_the_path_is_refused_by_name() {
@@ -74,7 +74,7 @@ fn an_ipv6_literal_works() {
     // Where the machine has no IPv6 there is nothing to see.
     let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else { return };
     let url = format!("http://[::1]:{}", listener.local_addr().unwrap().port());
-    let server = Server::on(listener, [crate::server::answered("200 OK", r#"{"Status":"Running"}"#)], None);
+    let server = Server::on(listener, [crate::support::server::answered("200 OK", r#"{"Status":"Running"}"#)], None);
     Caller::at(&url).status().ok();
     let host = server.stop().requests[0].header("Host").unwrap().to_owned();
     assert!(url.ends_with(&host), "{host}");

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use mendix_deploy::ErrorKind;
 
-use super::caller::Caller;
-use super::early_answers::trusting;
-use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, side_by_side, write};
+use crate::support::caller::Caller;
+use crate::support::package::{KIB, MIB, Package};
+use crate::support::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, side_by_side, write};
 
 const SIZE: u64 = 3 * MIB;
 
@@ -19,7 +18,7 @@ fn after_head(then: &[Step]) -> Vec<Step> {
 /// Uploads to the server and checks that exactly one whole body arrived, on the last connection.
 #[track_caller]
 fn arrives_whole(server: Server, connections: usize) {
-    let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(SIZE));
+    let outcome = Caller::of(&server).upload(Package::sparse(SIZE));
     assert_eq!(outcome.retries(), 0, "{outcome:?}");
     outcome.ok();
     let seen = server.stop();
@@ -86,7 +85,7 @@ fn a_417_after_the_body_was_begun_is_a_refusal_like_any_other() {
     for (script, size) in [(late, 100 * KIB), (in_the_middle, 64 * MIB)] {
         for start in PLAIN_AND_TLS {
             let server = start(vec![script.clone(), accepted()]);
-            let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(size));
+            let outcome = Caller::of(&server).upload(Package::sparse(size));
             assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(417));
             assert_eq!(server.stop().connections, 1);
         }

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use mendix_deploy::{ErrorKind, Event, Upload};
 
-use super::caller::Caller;
-use super::child;
-use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, Server, Step, accepted, answer, go_ahead};
+use crate::support::caller::Caller;
+use crate::support::child;
+use crate::support::package::{KIB, MIB, Package};
+use crate::support::server::{IDS, Server, Step, accepted, answer, go_ahead};
 
 const GIB: u64 = 1 << 30;
 

@@ -1,8 +1,5 @@
 //! What must be survived: each test is one thing that goes wrong, and what the caller then gets.
 
-pub(crate) mod caller;
-pub(crate) mod child;
-
 mod answers;
 mod before_sending;
 mod early_answers;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mendix_deploy::ErrorKind;
 
-use super::caller::Caller;
-use crate::package::{MIB, Package};
-use crate::server::{BUFFERED, Server, Step, answered, interim_flood, side_by_side, write};
+use crate::support::caller::Caller;
+use crate::support::package::{MIB, Package};
+use crate::support::server::{BUFFERED, Server, Step, answered, interim_flood, side_by_side, write};
 
 /// Uploads to a server that reads everything and then does `then`; the package may exist, and is not sent again.
 #[track_caller]
@@ -78,7 +78,7 @@ fn truncated_json_is_an_unknown_outcome() {
 
 #[test]
 fn a_whole_answer_needs_neither_an_end_nor_the_right_length() {
-    let ids = crate::server::IDS;
+    let ids = crate::support::server::IDS;
     for answer in [
         format!("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n{ids}"),
         format!("HTTP/1.1 200 OK\r\n\r\n{ids}\r\n"),
@@ -127,7 +127,7 @@ fn a_head_beyond_all_measure_is_an_error() {
     let large = format!("HTTP/1.1 200 OK\r\nX-Large: {}\r\n", "x".repeat(300 << 10));
     let many = format!("HTTP/1.1 200 OK\r\n{}", "X-Many: 1\r\n".repeat(30_000));
     for head in [large, many] {
-        let answer = format!("{head}Content-Length: 33\r\n\r\n{}", crate::server::IDS);
+        let answer = format!("{head}Content-Length: 33\r\n\r\n{}", crate::support::server::IDS);
         let (text, _) = unknown_after(&[write(answer.clone())]);
         assert!(text.contains("answered 200"), "the status is known: {text}");
         unknown_status_after(&[write(answer)]);
@@ -145,14 +145,14 @@ fn a_compressed_answer_that_nobody_asked_for_is_not_unpacked() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", gzip.len());
     let (text, _) = unknown_after(&[write([head.as_bytes(), &gzip].concat())]);
     assert!(text.len() < 1000, "{text}");
-    let server = Server::answering("200 OK", crate::server::IDS);
+    let server = Server::answering("200 OK", crate::support::server::IDS);
     Caller::of(&server).upload(Package::small()).ok();
     assert_eq!(server.stop().requests[0].header("Accept-Encoding"), None);
 }
 
 #[test]
 fn garbage_in_the_place_of_a_head_is_an_error() {
-    let ids = crate::server::IDS;
+    let ids = crate::support::server::IDS;
     let two_lengths = format!("HTTP/1.1 200 OK\r\nContent-Length: 33\r\nContent-Length: 1\r\n\r\n{ids}");
     let all = [
         "BANANA\r\n\r\n",

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Retry};
 
-use super::caller::{Caller, KEY, Outcome, USER, fast_retry};
-use super::child;
-use super::early_answers::trusting;
-use crate::package::{MIB, Package};
-use crate::server::{Seen, Server, Step, accepted, answer, go_ahead, write};
+use crate::support::caller::{Caller, KEY, Outcome, USER, fast_retry, trusting};
+use crate::support::child;
+use crate::support::package::{MIB, Package};
+use crate::support::server::{Seen, Server, Step, accepted, answer, go_ahead, write};
 
 const PASSWORD: &str = "pr0xy-pa55";
 
@@ -63,7 +62,7 @@ fn an_upload_goes_through_the_proxy_and_shows_it_nothing() {
         let target = url.strip_prefix("https://").unwrap();
         assert!(connect.head.starts_with(&format!("CONNECT {target} HTTP/1.1\r\n")), "{}", connect.head);
         assert_eq!(connect.header("Proxy-Authorization"), authorization);
-        super::caller::assert_no_key(&connect.head);
+        crate::support::caller::assert_no_key(&connect.head);
     }
 }
 
@@ -82,7 +81,7 @@ fn an_upload_goes_through_a_proxy_that_is_reached_by_tls() {
     let connect = &proxy.stop().requests[0];
     assert!(connect.head.starts_with("CONNECT localhost:"), "{}", connect.head);
     assert_eq!(connect.header("Proxy-Authorization"), Some("Basic c29tZW9uZTpwcjB4eS1wYTU1"));
-    super::caller::assert_no_key(&connect.head);
+    crate::support::caller::assert_no_key(&connect.head);
 }
 
 fn is_refused_at_once() {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Retry};
 
-use super::caller::{Caller, KEY, Outcome, USER};
-use super::child;
-use crate::package::{KIB, MIB, Package};
-use crate::server::{IDS, Server, Step, answer, go_ahead};
+use crate::support::caller::{Caller, KEY, Outcome, USER};
+use crate::support::child;
+use crate::support::package::{KIB, MIB, Package};
+use crate::support::server::{IDS, Server, Step, answer, go_ahead};
 
 /// What the child does: upload so much, with these timeouts, while a shell stops and continues it by `script`.
 fn upload_while(script: &str, bytes: u64, timeout: Duration) -> Outcome<mendix_deploy::UploadedPackage> {

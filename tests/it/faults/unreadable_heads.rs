@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use mendix_deploy::{ErrorKind, JobStatus, Retry};
 
-use super::caller::Caller;
-use super::early_answers::trusting;
-use crate::package::{KIB, MIB, Package};
-use crate::server::{BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, go_ahead, side_by_side, write};
+use crate::support::caller::Caller;
+use crate::support::package::{KIB, MIB, Package};
+use crate::support::server::{BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, go_ahead, side_by_side, write};
 
 /// Uploads to a server that refuses by `refusal`, while the body is sent and after it.
 #[track_caller]
@@ -20,7 +19,6 @@ fn rejected_with_413(refusal: &[Step], answer_within: Duration, code: Option<&st
     side_by_side(cases, |(start, (script, size))| {
         let server = start(vec![script.clone()]);
         let caller = Caller::of(&server)
-            .with(trusting)
             .with(|client| client.with_response_timeout(answer_within).with_retry(Retry::default().with_attempts(2)));
         let outcome = caller.upload(Package::sparse(*size));
         let error = outcome.error(ErrorKind::Rejected);
@@ -79,7 +77,7 @@ fn the_ids_of_an_acceptance_are_read_behind_a_head_of_any_kind() {
         let early = vec![Step::Head, go_ahead(), Step::Body(KIB), acceptance.clone(), Step::RestOfBody];
         for script in [early, vec![Step::Request, acceptance.clone()]] {
             let server = PLAIN_AND_TLS[turn % 2](vec![script]);
-            Caller::of(&server).with(trusting).upload(Package::sparse(2 * MIB)).ok();
+            Caller::of(&server).upload(Package::sparse(2 * MIB)).ok();
             assert_eq!(server.stop().connections, 1);
         }
     }
@@ -89,7 +87,7 @@ fn the_ids_of_an_acceptance_are_read_behind_a_head_of_any_kind() {
 fn the_status_of_a_job_is_read_behind_a_head_of_any_kind() {
     for (turn, answer) in odd_answers("200", r#"{"Status":"Completed"}"#).enumerate() {
         let server = PLAIN_AND_TLS[turn % 2](vec![vec![Step::Request, answer]]);
-        let once = Caller::of(&server).with(trusting).with(|client| client.with_retry(Retry::never()));
+        let once = Caller::of(&server).with(|client| client.with_retry(Retry::never()));
         assert_eq!(once.status().ok(), JobStatus::Completed);
     }
 }
@@ -127,13 +125,13 @@ fn a_retry_after_in_a_head_of_any_kind_is_heeded() {
         for script in [vec![Step::Head, write(busy.clone()), Step::Drain], vec![Step::Request, write(busy.clone())]] {
             for start in PLAIN_AND_TLS {
                 let server = start(vec![script.clone()]);
-                let outcome = Caller::of(&server).with(trusting).upload(Package::small());
+                let outcome = Caller::of(&server).upload(Package::small());
                 let error = outcome.error(ErrorKind::Rejected);
                 assert_eq!((error.status(), error.retry_after()), (Some(429), Some(Duration::from_secs(7200))));
                 assert_eq!(outcome.retries(), 0);
 
                 let server = start(vec![vec![Step::Request, write(busy.clone())]]);
-                let once = Caller::of(&server).with(trusting).with(|client| client.with_retry(Retry::never()));
+                let once = Caller::of(&server).with(|client| client.with_retry(Retry::never()));
                 let poll = once.status();
                 assert_eq!(poll.error(ErrorKind::Rejected).retry_after(), Some(Duration::from_secs(7200)));
             }
@@ -165,7 +163,7 @@ fn four_digits_are_not_a_status() {
         {
             for start in PLAIN_AND_TLS {
                 let server = start(vec![script.clone()]);
-                let caller = Caller::of(&server).with(trusting).with(|client| client.with_retry(Retry::never()));
+                let caller = Caller::of(&server).with(|client| client.with_retry(Retry::never()));
                 let outcome = caller.upload(Package::sparse(size));
                 assert_eq!(outcome.error(kind).status(), None, "{line}");
             }
@@ -197,7 +195,7 @@ fn the_words_of_a_refusal_may_come_after_its_head() {
         let cases = starts.iter().flat_map(|start| scripts.iter().map(move |script| (start, script)));
         side_by_side(cases, |(start, (script, size))| {
             let server = start(vec![script.clone()]);
-            let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(*size));
+            let outcome = Caller::of(&server).upload(Package::sparse(*size));
             let error = outcome.error(ErrorKind::Rejected);
             assert_eq!((error.status(), error.code()), (Some(403), Some("NOT ALLOWED")), "{outcome:?}");
             assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
@@ -215,7 +213,7 @@ fn early_input_beyond_the_buffer_of_ureq_does_not_panic() {
         for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
             side_by_side(PLAIN_AND_TLS, |start| {
                 let server = start(vec![[&before[..], &[write(input.clone()), Step::Drain]].concat()]);
-                let caller = Caller::of(&server).with(trusting);
+                let caller = Caller::of(&server);
                 let caller = caller.with(|client| client.with_response_timeout(Duration::from_millis(300)));
                 caller.upload(Package::sparse(16 * MIB)).error(ErrorKind::OutcomeUnknown);
                 assert_eq!(server.stop().connections, 1);
@@ -228,7 +226,7 @@ fn early_input_beyond_the_buffer_of_ureq_does_not_panic() {
         let script = vec![Step::Head, go_ahead(), Step::Body(MIB), write(flood), Step::Flood(vec![b'x'; 1 << 16])];
         for start in PLAIN_AND_TLS {
             let server = start(vec![script.clone()]);
-            let caller = Caller::of(&server).with(trusting);
+            let caller = Caller::of(&server);
             let caller =
                 caller.with(|client| client.with_stall_timeout(Duration::from_millis(300)).with_retry(Retry::never()));
             caller.upload(Package::sparse(64 * MIB)).error(kind);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use mendix_deploy::{ErrorKind, Event, JobId, JobStatus, PackageId, Poll};
 
-use super::caller::{Caller, Outcome};
-use crate::package::Package;
-use crate::server::{Seen, Server, Step, accepted, answered, write};
+use crate::support::caller::{Caller, Outcome};
+use crate::support::package::Package;
+use crate::support::server::{Seen, Server, Step, accepted, answered, write};
 
 const SHORTEST: Duration = Duration::from_millis(100);
 

@@ -5,18 +5,16 @@ use std::time::Duration;
 
 use mendix_deploy::{ErrorKind, Event, Retry, UploadedPackage};
 
-use super::caller::{Caller, Outcome};
-use super::early_answers::trusting;
-use crate::package::{KIB, MIB, Package};
-use crate::server::{
+use crate::support::caller::{Caller, Outcome};
+use crate::support::package::{KIB, MIB, Package};
+use crate::support::server::{
     BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, side_by_side, write,
 };
 
 /// Uploads to a server that at some point takes no more, which ends in the stall timeout, and soon after it.
 #[track_caller]
 fn stalls(server: &Server, timeout: Duration, soon: Duration) -> Outcome<UploadedPackage> {
-    let caller =
-        Caller::of(server).with(trusting).with(|client| client.with_stall_timeout(timeout).with_retry(Retry::never()));
+    let caller = Caller::of(server).with(|client| client.with_stall_timeout(timeout).with_retry(Retry::never()));
     let outcome = caller.upload(Package::sparse(64 * MIB));
     outcome.error(ErrorKind::Interrupted);
     assert!(outcome.took >= timeout && outcome.took < soon, "{outcome:?}");
@@ -27,7 +25,7 @@ fn stalls(server: &Server, timeout: Duration, soon: Duration) -> Outcome<Uploade
 fn a_reset_mid_body_is_retried_with_a_whole_body() {
     for start in PLAIN_AND_TLS {
         let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Reset], accepted()]);
-        let outcome = Caller::of(&server).with(trusting).upload(Package::sparse(32 * MIB));
+        let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
         assert_eq!(outcome.retries(), 1);
         outcome.ok();
         let seen = server.stop();
@@ -126,7 +124,7 @@ fn the_stall_timeout_does_not_run_while_the_response_is_awaited() {
     for start in PLAIN_AND_TLS {
         let server = start(vec![vec![Step::Request, Step::Pause(Duration::from_millis(400)), answer("200 OK", IDS)]]);
         let timeout = Duration::from_millis(100);
-        let caller = Caller::of(&server).with(trusting).with(|client| client.with_stall_timeout(timeout));
+        let caller = Caller::of(&server).with(|client| client.with_stall_timeout(timeout));
         caller.upload(Package::sparse(2 * MIB)).ok();
     }
 }

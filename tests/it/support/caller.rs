@@ -6,16 +6,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{
     AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Poll, Result, Retry, Upload, UploadedPackage,
 };
 
-use crate::server::Server;
+use super::server::Server;
 
 pub(crate) const KEY: &str = "26587896-Secret-Key-4483";
 pub(crate) const USER: &str = "richard.ford51@example.com";
 
-/// Every limit of the client, unless a test sets a shorter one. No test may come near it.
+pub(crate) const CA: &[u8] = include_bytes!("../../certs/ca.pem");
+
+/// All timeouts of the client, unless a test sets a shorter one. No test may come near it.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A client, and what it has said.
@@ -35,19 +38,23 @@ pub(crate) struct Outcome<T> {
 }
 
 impl Caller {
-    /// It retries at once and is otherwise patient.
+    /// It retries at once, has long timeouts, and trusts the CA of the tests.
     pub(crate) fn of(server: &Server) -> Caller {
-        Caller::at(&server.url())
+        Caller::at(&server.url()).with(trusting)
+    }
+
+    pub(crate) fn of_emulator(emulator: &Emulator) -> Caller {
+        Caller::from(emulator.client(), |_| {}).with(|client| client.with_retry(fast_retry()))
     }
 
     pub(crate) fn at(url: &str) -> Caller {
         Caller::watched(url, |_| {})
     }
 
-    /// `watch` is called with every event as well.
-    pub(crate) fn watched(url: &str, watch: impl Fn(&Event) + Send + Sync + 'static) -> Caller {
+    /// `observer` is called with every event as well.
+    pub(crate) fn watched(url: &str, observer: impl Fn(&Event) + Send + Sync + 'static) -> Caller {
         let client = Client::new(USER, KEY).unwrap().with_base_url(url).unwrap();
-        Caller::from(client, watch).with(|client| {
+        Caller::from(client, observer).with(|client| {
             client
                 .with_retry(fast_retry())
                 .with_connect_timeout(PATIENCE)
@@ -56,12 +63,12 @@ impl Caller {
         })
     }
 
-    pub(crate) fn from(client: Client, watch: impl Fn(&Event) + Send + Sync + 'static) -> Caller {
+    pub(crate) fn from(client: Client, observer: impl Fn(&Event) + Send + Sync + 'static) -> Caller {
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = events.clone();
         let client = client.on_event(move |event| {
             kept.lock().unwrap().push(event.clone());
-            watch(event);
+            observer(event);
         });
         Caller { client, events }
     }
@@ -88,11 +95,19 @@ impl Caller {
     }
 
     pub(crate) fn status(&self) -> Outcome<JobStatus> {
-        self.call(|client| mendix_deploy::job_status(client, &app(), &job()))
+        self.status_of(&job())
+    }
+
+    pub(crate) fn status_of(&self, job: &JobId) -> Outcome<JobStatus> {
+        self.call(|client| mendix_deploy::job_status(client, &app(), job))
     }
 
     pub(crate) fn wait(&self, poll: &Poll) -> Outcome<()> {
-        self.call(|client| mendix_deploy::wait_for_job(client, &app(), &job(), poll))
+        self.wait_for(&job(), poll)
+    }
+
+    pub(crate) fn wait_for(&self, job: &JobId, poll: &Poll) -> Outcome<()> {
+        self.call(|client| mendix_deploy::wait_for_job(client, &app(), job, poll))
     }
 
     fn call<T: Debug>(&self, call: impl FnOnce(&Client) -> Result<T>) -> Outcome<T> {
@@ -104,7 +119,7 @@ impl Caller {
         let outcome = Outcome { result, events, took, cpu };
         outcome.check();
         assert_no_key(&format!("{:?}", self.client));
-        assert!(took < PATIENCE / 2, "a limit nobody was to reach was waited for: {outcome:?}");
+        assert!(took < PATIENCE / 2, "a timeout that nobody was to reach has expired: {outcome:?}");
         outcome
     }
 }
@@ -191,6 +206,11 @@ pub(crate) fn assert_no_key(text: &str) {
     for part in [&key[..12], &key[12..]] {
         assert!(!text.contains(part), "the key is in: {text}");
     }
+}
+
+/// Trusts the CA of the tests.
+pub(crate) fn trusting(client: Client) -> Client {
+    client.with_root_certificates(CA).unwrap()
 }
 
 pub(crate) fn fast_retry() -> Retry {

@@ -203,7 +203,14 @@ impl Server {
         format!("{}://localhost:{}", self.scheme, self.address.port())
     }
 
-    /// Ends all connections and tells what was seen.
+    /// Ends all connections and returns the only request.
+    pub(crate) fn only_request(self) -> Request {
+        let mut requests = self.stop().requests;
+        assert_eq!(requests.len(), 1);
+        requests.remove(0)
+    }
+
+    /// Ends all connections and returns what was seen.
     pub(crate) fn stop(mut self) -> Seen {
         self.shared.over.store(true, Ordering::Relaxed);
         let connections = self.listening.take().unwrap().join().unwrap();
@@ -223,8 +230,8 @@ impl Drop for Server {
 }
 
 pub(crate) fn tls_config() -> Arc<ServerConfig> {
-    let chain = CertificateDer::from_pem_slice(include_bytes!("../certs/leaf.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../certs/leaf-key.pem")).unwrap();
+    let chain = CertificateDer::from_pem_slice(include_bytes!("../../certs/leaf.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../certs/leaf-key.pem")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     Arc::new(config.with_no_client_auth().with_single_cert(vec![chain], key).unwrap())

@@ -1,0 +1,6 @@
+//! What tests share: a scripted server, packages to upload, a client that is watched, and child processes.
+
+pub(crate) mod caller;
+pub(crate) mod child;
+pub(crate) mod package;
+pub(crate) mod server;
