@@ -1,4 +1,4 @@
-//! See it work, with no account: an emulator of the Deploy API, a sample package, an upload, a wait.
+//! Shows it work without an account: an emulator of the Deploy API, a sample package, an upload, a wait.
 //!
 //! ```sh
 //! cargo run --example quickstart
@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Eight megabytes in the temporary folder; any file will do.
+/// Writes 8 MiB to the temporary folder; any file will do.
 fn sample_package() -> std::io::Result<std::path::PathBuf> {
     let path = std::env::temp_dir().join(format!("calc_1.0.0.{}.mda", std::process::id()));
     let mut file = std::fs::File::create(&path)?;

@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
         let advice = match (error.kind(), error.job_id()) {
             (ErrorKind::JobFailed, _) => "the upload was accepted, but its job failed".to_owned(),
             (_, Some(job)) => format!("to go on waiting: cargo run --example wait -- {app} {job}"),
-            _ if error.may_have_been_accepted() => "a package may exist: look before you upload again".to_owned(),
+            _ if error.may_have_been_accepted() => "a package may exist: check before you upload again".to_owned(),
             _ => "no package was made".to_owned(),
         };
         anyhow::Error::new(error).context(advice)

@@ -1,4 +1,4 @@
-//! Goes on waiting for a job, for example after `upload` ran out of time or the build was killed.
+//! Resumes waiting for a job, for example after `upload` timed out or the build was killed.
 //!
 //! ```sh
 //! export MENDIX_USERNAME=richard.ford51@example.com MENDIX_API_KEY=…

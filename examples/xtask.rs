@@ -1,4 +1,4 @@
-//! What a project's `cargo xtask deploy` looks like, whole; its tests need no account.
+//! A complete `cargo xtask deploy`; its tests need no account.
 //!
 //! In a project this is `xtask/src/main.rs`, with `mendix-deploy` and `anyhow` as its dependencies, and
 //! `mendix-deploy = { version = "0.1", features = ["emulator"] }` as a dev-dependency for the tests. The alias is in
@@ -31,15 +31,17 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Uploads the package under a name that tells this build from every other, and waits until it is made.
+/// Uploads the package under a name unique to this build, and waits for its job.
 fn deploy(client: &Client, app: &AppId, package: &Path, version: &str) -> anyhow::Result<UploadedPackage> {
     let stem = package.file_stem().and_then(|stem| stem.to_str()).context("the package has no readable name")?;
     let upload = Upload::default().with_name(format!("{stem}_{version}.mda"));
     let poll = Poll::default().with_timeout(Duration::from_secs(60 * 60));
     match upload_and_wait(client, app, package, &upload, &poll) {
         Ok(uploaded) => Ok(uploaded),
-        // The outcomes that a build may want to treat differently; the error's own text covers the rest.
-        Err(error) if error.kind() == ErrorKind::OutcomeUnknown => Err(error).context("not uploaded again: look first"),
+        // Outcomes that a build may want to treat differently; the error's own message covers the rest.
+        Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+            Err(error).context("not uploaded again: check first")
+        }
         Err(error) if error.kind() == ErrorKind::JobFailed => Err(error).context("was the package built properly?"),
         Err(error) => Err(error.into()),
     }

@@ -1,10 +1,9 @@
 //! Uploads `app.mda` whenever it has changed.
 //!
-//! An xtask is the better place for this. Cargo runs a build script whenever it thinks it must, also for `cargo
-//! check`, in an editor, and on machines of people who only wanted to compile; it shows nothing of its output while
-//! it runs; and an upload cannot be undone. So this one does nothing unless `DEPLOY_APP` names an app. Should the
-//! upload or the job fail, so does the build, and the next build uploads anew: look first whether the error says that a
-//! package may exist.
+//! An xtask is the better place for this. Cargo reruns build scripts at will, including for `cargo check`, in editors,
+//! and for people who only want to compile; it shows no output while they run; and an upload cannot be undone. So this
+//! one does nothing unless `DEPLOY_APP` names an app. If the upload or the job fails, so does the build, and the next
+//! build uploads again: first check whether the error says that a package may exist.
 
 use mendix_deploy::{Client, Poll, Upload, upload_and_wait};
 

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use mendix_deploy::Event;
 
-/// In a log, no news is repeated sooner than this.
+/// In a log, the same kind of line is repeated no sooner than this.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// What to hand to `Client::on_event`.
+/// An observer for `Client::on_event`.
 pub(crate) fn display() -> impl Fn(&Event) + Send + Sync + 'static {
     let is_terminal = stderr().is_terminal();
     let last: Mutex<Option<(String, Instant)>> = Mutex::new(None);
     move |event| {
         let Ok(mut last) = last.lock() else { return };
-        // The same news is what stays on one line, or comes up only now and then.
+        // Lines of the same kind share a line on a terminal, and are rare in a log.
         let news = match event {
             Event::Uploading { .. } => "uploading".to_owned(),
             Event::Polled { status, .. } => format!("polled {status}"),
@@ -24,7 +24,7 @@ pub(crate) fn display() -> impl Fn(&Event) + Send + Sync + 'static {
         let repeated = last.as_ref().is_some_and(|(earlier, _)| *earlier == news);
         let complete = matches!(event, Event::Uploading { sent, total, .. } if sent == total);
         let mut out = stderr().lock();
-        // A progress display is no reason to fail, so a closed stderr is ignored.
+        // A progress display is no reason to fail, so write errors are ignored.
         let _ = match (is_terminal, repeated) {
             (true, true) => write!(out, "\r\x1b[K{}{event}", bar(event)),
             (true, false) if last.is_some() => write!(out, "\n{}{event}", bar(event)),
