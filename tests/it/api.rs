@@ -1,4 +1,4 @@
-//! The public names and what they can do: whatever is here, users may rely on.
+//! The public API: users may rely on everything here.
 
 use std::fmt::{Debug, Display};
 use std::hash::Hash;

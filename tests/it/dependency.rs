@@ -1,4 +1,4 @@
-//! Cargo allows one ureq 3 in a workspace, so this crate must do with a later one than its own `Cargo.lock` names.
+//! Cargo allows one ureq 3 in a workspace, so this crate must work with later versions than its own `Cargo.lock` has.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ fn cargo(folder: &Path, args: &[&str]) -> String {
     out.into_owned()
 }
 
-/// Where the sources of ureq are, and their version.
+/// The folder of ureq's sources, and their version.
 fn ureq() -> (PathBuf, String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let metadata = cargo(root, &["metadata", "--locked", "--format-version", "1"]);
@@ -38,7 +38,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Builds a workspace, so it is run by `.ci/run` and not with every `cargo test`.
+/// Builds a workspace, so only `.ci/run` runs it.
 #[test]
 #[ignore = "compiles the dependencies anew"]
 fn a_workspace_whose_other_member_needs_a_later_ureq_builds() {
@@ -49,7 +49,7 @@ fn a_workspace_whose_other_member_needs_a_later_ureq_builds() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    // What the registry does not have yet is played by a copy under a later number.
+    // A copy with a higher version number stands for a future release.
     let (sources, version) = ureq();
     copy(&sources, &workspace.join("ureq"));
     let of_ureq = std::fs::read_to_string(sources.join("Cargo.toml")).unwrap();

@@ -1,4 +1,4 @@
-//! The emulator as a client sees it that writes its requests by hand.
+//! The emulator as seen by a client with hand-written requests.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -121,7 +121,7 @@ fn a_drop_does_not_wait_for_clients() {
     }
 }
 
-/// The status that a fresh emulator answers, which then holds no upload.
+/// The status that a fresh emulator responds with; it records no upload.
 fn refusal(request: &str) -> u16 {
     let emulator = Emulator::start().unwrap();
     let answer = ask(&emulator, request);

@@ -8,7 +8,7 @@ use mendix_deploy::emulator::Emulator;
 use crate::support::caller::Caller;
 use crate::support::package::Package;
 
-/// An example as `cargo test` has built it. `cargo test --test it` on its own builds none, so that is made up for.
+/// An example, as built by `cargo test`; built here for `cargo test --test it`, which builds none.
 fn program(name: &str) -> Command {
     let tests = std::env::current_exe().unwrap();
     let path: PathBuf = tests.ancestors().nth(2).unwrap().join("examples").join(name);
@@ -21,7 +21,7 @@ fn program(name: &str) -> Command {
     Command::new(path)
 }
 
-/// An example, with the environment that points it to the emulator.
+/// An example with the environment for the emulator.
 fn example(name: &str, emulator: &Emulator) -> Command {
     let mut command = program(name);
     command.env("MENDIX_USERNAME", Emulator::USERNAME);
@@ -105,7 +105,7 @@ fn the_number_of_allocations_does_not_depend_on_the_size_of_the_file() {
     assert!(output.status.success(), "{out}{err}");
 }
 
-/// Builds a crate, so it is run by `.ci/run` and not with every `cargo test`.
+/// Builds a crate, so only `.ci/run` runs it.
 #[test]
 #[ignore = "compiles the dependencies anew"]
 fn a_build_script_uploads_its_package() {

@@ -1,6 +1,6 @@
-//! One integration binary: it links once, and its modules share their servers.
+//! One integration binary, so that it links only once.
 
-// A test that cannot go on had better stop where it is.
+// A test that cannot go on should panic on the spot.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod api;

@@ -18,7 +18,7 @@ fn quick() -> Poll {
     Poll::default().with_interval(Duration::from_millis(100)).with_timeout(Duration::from_secs(10))
 }
 
-/// One poll, and no time for a second.
+/// Makes one poll only.
 fn at_once() -> Poll {
     Poll::default().with_timeout(Duration::ZERO)
 }

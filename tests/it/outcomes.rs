@@ -1,4 +1,4 @@
-//! Every outcome that there is, made to happen by one call to the emulator, whatever the size of the package.
+//! Every outcome, caused by one call to the emulator, whatever the size of the package.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The key goes to one host only, and comes back in no text, whatever the server does with it.
+//! The key is sent to one host only and is in no message, whatever the server does with it.
 
 use mendix_deploy::{ErrorKind, Retry};
 
@@ -40,7 +40,7 @@ fn a_redirect_without_a_target_is_rejected() {
     assert_eq!(Caller::of(&server).status().error(ErrorKind::Rejected).status(), Some(304));
 }
 
-/// Places in which a server can repeat the key. `Caller` looks for it in all that is said.
+/// Places where a server can repeat the key. `Caller` searches all messages for it.
 fn echoes(key: &str) -> Vec<String> {
     vec![
         format!(r#"{{"errorCode":"{key}","errorMessage":"{key} is wrong","details":["{key}"]}}"#),
@@ -49,12 +49,12 @@ fn echoes(key: &str) -> Vec<String> {
         format!(r#"{{"PackageId":"p-1","JobId":"x{key}x","{key}":1}}"#),
         format!(r#"{{"Status":"{key}"}}"#),
         format!("<html><pre>Mendix-ApiKey: {key}\r\n</pre></html>"),
-        // Where it could be cut in two.
+        // Where the key could be cut in two.
         format!("{}{key}", "x".repeat(2040)),
         format!("{}{key}", "x".repeat(2030)),
         format!(r#"{{"errorMessage":"{}{key}"}}"#, "y".repeat(2035)),
         format!(r#"{{"Status":"{}{key}"}}"#, "z".repeat(55)),
-        // In JSON a character can be written in other ways, too.
+        // JSON can escape any character.
         format!(r#"{{"errorMessage":"\u0{:03x}{}"}}"#, key.as_bytes()[0], &key[1..]),
     ]
 }
@@ -71,7 +71,7 @@ fn a_key_that_the_server_repeats_is_in_no_text() {
                 assert!(caller.upload(Package::small()).result.is_err(), "{status} {body}");
                 let poll = mendix_deploy::Poll::default().with_timeout(std::time::Duration::ZERO);
                 assert!(caller.wait(&poll).result.is_err(), "{status} {body}");
-                // In the event of a retry as well.
+                // Also in the event of a retry.
                 let twice =
                     caller.with(|client| client.with_retry(crate::support::caller::fast_retry().with_attempts(2)));
                 let _ = twice.status();
@@ -97,7 +97,7 @@ fn a_key_in_the_headers_or_in_garbage_is_in_no_text() {
 
 #[test]
 fn escape_sequences_and_hidden_text_do_not_reach_the_terminal() {
-    // Colours, a screen that is cleared, a window title, a line that is overwritten, text that is turned around.
+    // Colours, a cleared screen, a window title, an overwritten line, reversed text.
     let hostile =
         "\u{1b}[31mred\u{1b}[0m \u{1b}[2J\u{9b}2J \u{1b}]0;title\u{7} a\rb\u{8}c \u{202e}dlrow\u{2066} \u{200b}";
     let json = |field: &str| serde_json::json!({ field: hostile, "errorCode": hostile }).to_string();
@@ -113,7 +113,7 @@ fn escape_sequences_and_hidden_text_do_not_reach_the_terminal() {
     }
 }
 
-/// All that can be printed of an outcome.
+/// Everything that can be printed of an outcome.
 fn texts<T: std::fmt::Debug>(outcome: &crate::support::caller::Outcome<T>) -> Vec<String> {
     let error = outcome.result.as_ref().err();
     let mut texts: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
@@ -148,7 +148,7 @@ fn the_key_is_sent_in_one_header_and_nowhere_else() {
 
 #[test]
 fn a_second_answer_on_a_connection_is_never_taken_for_the_next_one() {
-    // Whatever a server sends beyond its answer belongs to nobody.
+    // Whatever a server sends after its response is ignored.
     let extra = answer("200 OK", &IDS.replace("j-1", "j-666"));
     let server = Server::start([vec![Step::Request, answer("429 Later", ""), extra, Step::Hold], accepted()]);
     assert_eq!(Caller::of(&server).upload(Package::small()).ok().job_id.as_str(), "j-1");

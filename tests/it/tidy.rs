@@ -1,4 +1,4 @@
-//! The rules of the house, checked on the source itself.
+//! Rules for the source code, checked on its text.
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ fn files_that_name(word: &str) -> Vec<String> {
     files
 }
 
-/// The top of the house first: a module imports only from those below it.
+/// Top-level modules, from the top: each imports only from those below it.
 const FLOORS: [&str; 18] = [
     "emulator", "upload", "job", "call", "answer", "client", "http", "poll", "retry", "base_url", "credentials",
     "event", "error", "id", "status", "json", "text", "random",
@@ -64,7 +64,7 @@ fn imports_run_downwards() {
             assert!(is_exempt || floor(other) >= floor(module), "{module} imports from {other}, which is above it");
         }
     }
-    // Those of one folder have no floors.
+    // Modules in one folder have no order.
     for module in files.keys().filter(|module| !["error", "id"].contains(&module.as_str())) {
         assert!(!imports::reaches(&files, module, module), "{module} is in a circle");
     }
@@ -113,7 +113,7 @@ fn every_test_that_the_readme_names_is_there() {
     }
 }
 
-/// The crates that a user's build gets to see, by name.
+/// The crates in a user's build, by name.
 #[cfg(target_os = "linux")]
 #[test]
 fn users_build_at_most_28_other_crates() {

@@ -1,4 +1,4 @@
-//! TLS and proxies: who is trusted, what is said if nobody is, and what the environment decides.
+//! TLS and the environment: who is trusted, what is said if nobody is, and what variables decide.
 //!
 //! The certificates in `tests/certs` are valid from 2020 to 2120 and were made with `openssl req -newkey ec -pkeyopt
 //! ec_paramgen_curve:prime256v1 -nodes` and `openssl ca -startdate 20200101000000Z -enddate 21200101000000Z`, the leaf
@@ -15,7 +15,7 @@ use crate::support::server::{Server, Step, accepted, answer, write};
 
 const CA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs/ca.pem");
 
-/// `Connect`, after one attempt, without any request: no repetition makes it better.
+/// `Connect`, after one attempt and without a request, because a retry would not help.
 #[track_caller]
 fn assert_refused_once<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server) -> String {
     let error = outcome.error(ErrorKind::Connect);
@@ -42,7 +42,7 @@ fn an_unknown_issuer_is_refused_once_with_a_hint_and_known_with_its_certificate(
 #[cfg(target_os = "linux")]
 #[test]
 fn a_certificate_for_another_name_is_refused_once() {
-    // Elsewhere this is no address of the machine until somebody makes it one.
+    // On other systems this is not an address of the machine.
     let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config()));
@@ -110,7 +110,7 @@ fn an_answer_over_tls_without_a_proper_end_counts_if_it_is_whole() {
     assert!(outcome.error(ErrorKind::OutcomeUnknown).may_have_been_accepted());
 }
 
-/// A client that the child process has from its environment alone.
+/// A client from the child's environment.
 fn from_env() -> Caller {
     Caller::from(Client::from_env().unwrap(), |_| {}).with(|client| client.with_retry(Retry::never()))
 }

@@ -1,4 +1,4 @@
-//! The bytes on the wire: what `curl -F "file=@x.mda"` would send, and nothing unusual beside it.
+//! The bytes on the wire: what `curl -F "file=@x.mda"` would send, and nothing unusual.
 
 use crate::support::caller::{Caller, KEY, USER};
 use crate::support::package::Package;

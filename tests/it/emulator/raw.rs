@@ -1,4 +1,4 @@
-//! Requests by hand: nothing between them and the socket.
+//! Hand-written requests over a plain socket.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

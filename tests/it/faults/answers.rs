@@ -1,5 +1,5 @@
-//! The whole package was sent: an answer that does not name both ids leaves the outcome open, and is never a reason to
-//! send it again. A refusal is one, and "later" if it cannot have come from a gateway that gave up on the server.
+//! Responses to a whole upload: without both ids and without a refusal the outcome is unknown, and the upload is never
+//! sent again.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::server::{
     IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, answered, go_ahead, side_by_side, write,
 };
 
-/// The package was sent once, may exist, and the text says how to find out.
+/// The package was sent once and may exist, and the message says how to find out.
 #[track_caller]
 fn assert_outcome_open<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server) -> &Error {
     let error = outcome.error(ErrorKind::OutcomeUnknown);
@@ -69,7 +69,7 @@ fn a_dripping_response_hits_the_response_timeout() {
 
 #[test]
 fn anything_but_a_refusal_after_a_whole_body_is_an_unknown_outcome() {
-    // 408, 499 and 503 are what gateways say after they gave up on a server that has the whole body by then.
+    // Gateways send 408, 499 and 503 when they give up on a server that has the whole body by then.
     for status in [408, 418, 419, 427, 430, 440, 444, 460, 499, 500, 502, 503, 504, 507, 520, 599, 600, 999] {
         for field in ["", "\nRetry-After: 0", "\nRetry-After: 5"] {
             let server = Server::answering(&format!("{status} Oops{field}"), "<h1>upstream is\n on fire</h1>");
@@ -153,7 +153,7 @@ fn an_answer_may_come_in_any_pieces_and_framing() {
     }
 }
 
-/// Uploads to a server that at first answers like this and then accepts.
+/// Uploads to a server that first answers with `status` and then accepts.
 fn after_later(status: &str, retry: Retry) -> (Outcome<mendix_deploy::UploadedPackage>, usize) {
     let at_once = vec![Step::Head, answer(status, r#"{"errorMessage":"slow down"}"#), Step::Drain];
     let server = Server::start([at_once, accepted()]);
@@ -199,7 +199,7 @@ fn a_retry_after_beyond_the_longest_wait_is_named_and_not_waited_for() {
     }
 }
 
-/// A clock that is decades behind or ahead, and the two obsolete forms that RFC 9110 wants read.
+/// A clock that is decades behind or ahead, and the two obsolete forms of RFC 9110.
 #[test]
 fn a_retry_after_that_is_a_date_is_measured_by_the_servers_own_clock() {
     let cases = [
@@ -251,7 +251,7 @@ fn one_id_without_the_other_is_kept_and_the_message_says_how_to_use_it() {
     let error = assert_outcome_open(&outcome, server);
     assert_eq!((error.package_id().map(PackageId::as_str), error.job_id()), (Some("p-1"), None));
     assert!(error.to_string().contains("package p-1 is the one to look for"), "{error}");
-    // Half an answer holds one whole id.
+    // Half a response contains one whole id.
     let half = write("HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n{\"JobId\":\"j-1\",\"PackageId\":\"66046953-ec");
     let server = Server::start([vec![Step::Request, half]]);
     let outcome = Caller::of(&server).upload(Package::small());

@@ -1,4 +1,4 @@
-//! Nothing got out yet: whatever goes wrong here, no package was made.
+//! Nothing has been sent yet: whatever goes wrong, no package was made.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use crate::support::caller::{Caller, KEY, USER, fast_retry};
 use crate::support::package::Package;
 use crate::support::server::{IDS, Server, accepted, answered};
 
-/// An address where nobody listens. On Linux it has a host to itself, so that no other test gets the same port.
+/// An address where nobody listens; on Linux on a loopback host of its own, so that no other test gets the same port.
 fn nobody() -> (String, u16) {
     let host = if cfg!(target_os = "linux") { "127.55.0.1" } else { "127.0.0.1" };
     let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();
@@ -54,7 +54,7 @@ fn a_connection_refused_for_good_names_the_host_and_the_attempts() {
 
 #[test]
 fn a_host_that_does_not_resolve_is_named() {
-    // DNS allows no label of this length, so the question need not leave this machine.
+    // Too long for a DNS label, so the query need not leave this machine.
     let host = format!("{}.invalid", "x".repeat(64));
     let caller = Caller::at(&format!("https://{host}"));
     let outcome = caller.upload(Package::small());
@@ -76,7 +76,7 @@ fn plain_http_is_refused_except_to_this_machine() {
 
 #[test]
 fn a_dead_kept_alive_connection_is_never_used_for_an_upload() {
-    // The answers allow the connections to be kept alive, and the server closes them all the same.
+    // The responses allow the connection to be kept alive, but the server closes it.
     let server = Server::start([answered("200 OK", r#"{"Status":"Running"}"#), accepted(), accepted()]);
     let caller = Caller::of(&server);
     caller.status().ok();
@@ -99,7 +99,7 @@ fn timeouts_of_zero_and_the_maximum_neither_panic_nor_hang() {
                 .with_response_timeout(timeout)
                 .with_retry(fast_retry().with_max_wait(timeout))
         });
-        // With no time at all either end is right, as long as there is one.
+        // With a timeout of zero, both success and failure are right, as long as the call ends.
         let outcome = caller.upload(&package);
         assert!(outcome.result.is_ok() || timeout.is_zero(), "{outcome:?}");
     }

@@ -1,4 +1,4 @@
-//! The server refuses before it has got the body. The caller gets the refusal, at once, and the rest is not sent.
+//! The server refuses before it has the body. The caller gets the refusal at once, and the rest is not sent.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use crate::support::server::{PLAIN_AND_TLS, Seen, Server, Start, Step, answer, s
 
 const NO_RIGHTS: &str = r#"{"errorMessage":"no API Rights for this app","errorCode":"NOT ALLOWED"}"#;
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
-/// As much as may be on its way, in the buffers of both ends, before the refusal is noticed.
+/// What the buffers of both ends may hold before the refusal is noticed.
 const ON_ITS_WAY: u64 = 24 * MIB;
 
-/// What becomes of `Expect: 100-continue`.
+/// What the server makes of `Expect: 100-continue`.
 #[derive(Debug, Clone, Copy)]
 enum Expect {
     Honoured,
     Ignored,
-    /// The first connection ends in a 417; the refusal comes on the second one.
+    /// The first connection ends with a 417; the refusal comes on the second.
     Unwelcome,
-    /// Interim answers may bear headers.
+    /// An interim response may have headers.
     HonouredWithHeader,
 }
 
@@ -47,7 +47,7 @@ fn refusal() -> Step {
     answer("403 Forbidden\nContent-Type: application/json", NO_RIGHTS)
 }
 
-/// Uploads 200 MiB to a server that refuses like this, whatever becomes of `Expect`, and returns what each saw.
+/// Uploads 200 MiB to servers that refuse by `then`, one for each of `expects`, and returns what they saw.
 #[track_caller]
 fn refused(start: Start, expects: &[Expect], then: &[Step]) -> Vec<Seen> {
     let package = Package::sparse(200 * MIB);
@@ -119,7 +119,7 @@ fn a_refusal_in_the_packet_of_the_100_continue_costs_no_body() {
 
 #[test]
 fn a_refusal_in_the_packet_of_the_100_continue_is_seen_in_a_record_of_its_own() {
-    // As long as the pages of a gateway are, so that it does not fit the first read of a TLS library.
+    // As long as a gateway's page, so that it does not fit the first read of a TLS library.
     let page = answer("403 Forbidden", &format!("{NO_RIGHTS}{}", " ".repeat(9000)));
     let Step::Write(page) = page else { unreachable!() };
     for end in [Step::Hold, Step::Drain] {
@@ -156,7 +156,7 @@ fn a_refusal_in_pieces() {
     }
 }
 
-/// The head of the answer to `Expect` often comes in several packets; waiting for the rest must cost nothing.
+/// The head of the response to `Expect` often comes in several packets; waiting for the rest must cost nothing.
 #[test]
 fn a_refusal_in_the_place_of_the_100_continue_may_come_in_pieces() {
     let Step::Write(refusal) = refusal() else { unreachable!() };

@@ -1,4 +1,4 @@
-//! Input that no server should ever see, and input that looks dangerous and has to arrive unchanged.
+//! Input that must never reach a server, and input that looks dangerous but must arrive unchanged.
 
 use futures_util::FutureExt as _;
 use mendix_deploy::{AppId, Client, ErrorKind, JobId, PackageId, Upload};
@@ -21,7 +21,7 @@ fn an_id_that_could_change_the_path_is_refused_by_name() {
     }
 }
 
-/// `Config`, about the field, and small whatever was given.
+/// `Config`, naming the field, and short whatever was given.
 #[track_caller]
 fn assert_well_formed_config(error: &mendix_deploy::Error, field: &str) {
     let text = error.to_string();
@@ -71,7 +71,7 @@ fn trailing_slashes_a_sub_path_and_a_port_work() {
 
 #[test]
 fn an_ipv6_literal_works() {
-    // Where the machine has no IPv6 there is nothing to see.
+    // Skipped where the machine has no IPv6.
     let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else { return };
     let url = format!("http://[::1]:{}", listener.local_addr().unwrap().port());
     let server = Server::on(listener, [crate::support::server::answered("200 OK", r#"{"Status":"Running"}"#)], None);
@@ -85,7 +85,7 @@ const ODD_NAMES: [&str; 14] = [
     "a&name=b.mda", "a#b?c.mda", "a b.mda", "Größe \u{1f4e6}.mda", "../../etc/passwd", "'; filename*=UTF-8''x; y=\"",
 ];
 
-/// The package's name as a server understands the query.
+/// The package's name as a server decodes the query.
 fn name_in_query(request: &Request) -> Option<String> {
     let target = request.head.split(' ').nth(1).unwrap();
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
@@ -103,12 +103,12 @@ fn name_in_query(request: &Request) -> Option<String> {
     Some(String::from_utf8(bytes).unwrap())
 }
 
-/// The one part of a body, read by somebody else's parser: its name, its file name, its content.
+/// The only part of a body, read by an independent parser: its name, file name and content.
 fn only_part(request: &Request) -> (String, String, Vec<u8>) {
     let boundary = multer::parse_boundary(request.header("Content-Type").unwrap()).unwrap();
     let body = Ok::<_, std::convert::Infallible>(request.body.clone());
     let mut parts = multer::Multipart::new(futures_util::stream::iter([body]), boundary);
-    // All of the body is there, so nothing is ever waited for.
+    // The whole body is there, so nothing ever waits.
     let field = parts.next_field().now_or_never().unwrap().unwrap().unwrap();
     let (name, file_name) = (field.name().unwrap().to_owned(), field.file_name().unwrap().to_owned());
     let content = field.bytes().now_or_never().unwrap().unwrap().to_vec();
@@ -149,13 +149,13 @@ fn any_file_name_is_escaped_in_the_one_part_and_in_the_query() {
         let request = &seen.requests[0];
         assert_eq!(name_in_query(request).as_deref(), Some(name));
         assert_eq!(request.content_length(), request.body_bytes);
-        // What the standard for forms escapes, and nothing else.
+        // Exactly what the HTML standard escapes.
         let escaped = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
         let body = String::from_utf8_lossy(&request.body);
         assert!(body.contains(&format!("; name=\"file\"; filename=\"{escaped}\"\r\n")), "{body}");
         let (part, file_name, content) = only_part(request);
         assert_eq!((part.as_str(), content.as_slice()), ("file", &b"PK\r\n--content"[..]));
-        // The parser takes a backslash for the quotation of what follows; browsers and this crate do not.
+        // The parser takes a backslash for an escape; browsers and this crate do not.
         assert!(file_name == escaped || escaped.contains('\\'), "{file_name}");
     }
 }

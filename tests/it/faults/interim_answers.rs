@@ -1,4 +1,4 @@
-//! `Expect: 100-continue` and the interim answers: asked for or not, in whatever shape, the body gets there once.
+//! `Expect: 100-continue` and interim responses: expected or not, in any shape, the body arrives once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::server::{IDS, PLAIN_AND_TLS, Server, Step, accepted, answer,
 
 const SIZE: u64 = 3 * MIB;
 
-/// A server that reads the head, does `then`, reads the body and accepts it.
+/// A connection's steps: the head is read, then `then`, then the body is read and accepted.
 fn after_head(then: &[Step]) -> Vec<Step> {
     [&[Step::Head], then, &[Step::RestOfBody, answer("200 OK", IDS)]].concat()
 }
@@ -40,7 +40,7 @@ fn a_417_is_followed_by_one_upload_without_expect() {
         let server = start(vec![unwelcome.clone(), accepted()]);
         arrives_whole(server, 2);
     }
-    // Not for ever, though.
+    // But not for ever.
     let server = Server::start([unwelcome]);
     let outcome = Caller::of(&server).upload(Package::sparse(SIZE));
     assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(417));
@@ -66,7 +66,7 @@ fn interim_answers_in_pieces_are_ignored() {
     };
     arrives_whole(Server::start([after_head(&pieces(text))]), 1);
     arrives_whole(Server::tls([after_head(&pieces(text))]), 1);
-    // And wherever else they come: in the middle of the body, and before the answer.
+    // Also during the body, and before the final response.
     let script = [
         vec![Step::Head, go_ahead(), Step::Body(MIB)],
         pieces("HTTP/1.1 102 Processing\r\nX-Progress: 33\r\n\r\n"),

@@ -1,4 +1,4 @@
-//! The local file: what cannot be a package never opens a connection, and one that changes never arrives as a whole.
+//! The local file: an implausible package never opens a connection, and one that changes never arrives whole.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use crate::support::server::{IDS, Server, Step, accepted, answer, go_ahead};
 
 const GIB: u64 = 1 << 30;
 
-/// The upload is refused before there is any connection, and the text names the file.
+/// The upload is refused before any connection, and the message names the file.
 #[track_caller]
 fn refused(path: &Path, upload: &Upload, why: &str) {
     let server = Server::answering("200 OK", IDS);
@@ -45,7 +45,7 @@ fn what_is_no_regular_file_is_refused_without_being_opened() {
     let socket = Package::missing("calc.mda");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     refused(socket.as_ref(), &Upload::default(), "regular");
-    // The standard library makes no FIFOs.
+    // std cannot create a FIFO.
     let fifo = Package::missing("calc.mda");
     if std::process::Command::new("mkfifo").arg(fifo.as_ref()).status().is_ok_and(|status| status.success()) {
         refused(fifo.as_ref(), &Upload::default(), "regular");
@@ -58,7 +58,7 @@ fn a_file_that_may_not_be_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let package = Package::small();
     std::fs::set_permissions(&package, std::fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may read everything, so there is nothing to see for it.
+    // Skipped for root, who may read everything.
     if File::open(&package).is_err() {
         refused(package.as_ref(), &Upload::default(), "opened");
     }
@@ -82,8 +82,7 @@ fn a_link_to_a_package_is_a_package() {
     assert!(server.stop().requests[0].head.contains("?name=latest.mda "));
 }
 
-/// Uploads a file to which something happens once its sending has begun. It must not arrive as a whole, nor be tried
-/// again.
+/// Uploads a file that is changed while it is being sent. It must neither arrive whole nor be retried.
 #[track_caller]
 fn changed_while_sent(size: u64, change: fn(&Path)) {
     let package = Package::sparse(size);
@@ -119,14 +118,14 @@ fn grow(path: &Path) {
     File::options().append(true).open(path).unwrap().write_all(b"x").unwrap();
 }
 
-/// Other bytes, the same size. The clock of some file systems is coarse, so the time is set as well.
+/// Other bytes, the same size. Some file systems have a coarse clock, so the time is set as well.
 fn rewrite(path: &Path) {
     let mut file = File::options().write(true).open(path).unwrap();
     file.write_all(b"other").unwrap();
     file.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
 }
 
-/// The same, and its time is set back.
+/// The same, with the modification time restored.
 #[cfg(unix)]
 fn rewrite_in_secret(path: &Path) {
     let modified = std::fs::metadata(path).unwrap().modified().unwrap();
@@ -144,7 +143,7 @@ fn a_file_that_changes_while_it_is_sent_never_arrives_as_a_whole() {
     changed_while_sent(3 * MIB, rewrite_in_secret);
 }
 
-/// Uploads a file to whose path something happens once its sending has begun; the open file arrives all the same.
+/// Uploads a file whose path is changed while it is being sent; the open file arrives all the same.
 #[cfg(unix)]
 fn arrives_although(change: impl Fn(&Path) + Send + Sync + 'static) {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -200,7 +199,7 @@ fn a_relative_path_outlives_a_change_of_the_directory() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_yields_less_than_its_size_or_an_error_is_given_up() {
-    // Files of the system that claim to have a page: the one ends early, the other cannot be read.
+    // System files that claim to have one page: the first ends early, the second cannot be read.
     for file in ["/sys/kernel/mm/transparent_hugepage/enabled", "/sys/class/net/lo/speed"] {
         let claims = std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 4096);
         if !claims || std::fs::read(file).is_ok_and(|content| content.len() == 4096) {
@@ -218,7 +217,7 @@ fn a_file_that_yields_less_than_its_size_or_an_error_is_given_up() {
 #[test]
 fn a_file_that_changes_between_two_attempts_is_given_up() {
     for change in [grow, shrink, rewrite] {
-        // More than fits the buffers on the way, or the whole of it may have been sent before the reset is seen.
+        // Larger than the buffers, which could otherwise take all of it before the reset is seen.
         let package = Package::sparse(32 * MIB);
         let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(KIB), Step::Reset], accepted()]);
         let path = package.as_ref().to_owned();
@@ -238,7 +237,7 @@ fn a_gibibyte_takes_no_more_memory_than_a_mebibyte() {
     const URL: &str = "MENDIX_DEPLOY_URL";
     if child::is_running() {
         let caller = Caller::at(&std::env::var(URL).unwrap());
-        // In KiB, where the system tells.
+        // In KiB, on Linux.
         let peak_after = |bytes| {
             caller.upload(Package::sparse(bytes)).ok();
             let status = std::fs::read_to_string("/proc/self/status").ok()?;

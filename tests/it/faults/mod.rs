@@ -1,4 +1,4 @@
-//! What must be survived: each test is one thing that goes wrong, and what the caller then gets.
+//! Faults: each test is one thing that goes wrong, and what the caller then gets.
 
 mod answers;
 mod before_sending;

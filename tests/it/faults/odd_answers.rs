@@ -1,4 +1,4 @@
-//! Answers that are no answers: cut short, endless, malformed, or not what was asked for. Nothing panics, nothing grows.
+//! Odd responses: truncated, endless, malformed, or not what was asked for. Nothing panics or grows.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::support::caller::Caller;
 use crate::support::package::{MIB, Package};
 use crate::support::server::{BUFFERED, Server, Step, answered, interim_flood, side_by_side, write};
 
-/// Uploads to a server that reads everything and then does `then`; the package may exist, and is not sent again.
+/// Uploads to a server that reads everything and then does `then`; the package may exist and is not sent again.
 #[track_caller]
 fn unknown_after(then: &[Step]) -> (String, u64) {
     let server = Server::start([[&[Step::Request], then].concat()]);
@@ -22,7 +22,7 @@ fn unknown_after(then: &[Step]) -> (String, u64) {
     (text, seen.flooded)
 }
 
-/// The same for a poll, once: it only costs the knowledge of the status.
+/// The same for a single poll.
 #[track_caller]
 fn unknown_status_after(then: &[Step]) {
     let server = Server::start([[&[Step::Request], then].concat()]);
@@ -99,12 +99,12 @@ fn an_endless_response_is_read_up_to_a_bound() {
         ("HTTP/1.1 200 OK\r\n\r\n", "x".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\n\r\n{", r#""a":{"b":1},"#.repeat(1 << 12)),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk),
-        // Nothing that ever ends the length of a chunk.
+        // A chunk length that never ends.
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=", "y".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ", "y".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n".repeat(1 << 12)),
-        // Nothing that ever ends a line, a head, or the row of interim answers.
+        // A line, a head, or a series of interim responses that never ends.
         ("HTTP/1.1 200 OK\r\nX-Long: ", "x".repeat(1 << 16)),
         ("HTTP/1.1 200 OK\r\n", "X-More: yes\r\n".repeat(1 << 12)),
         ("HTTP/1.1 100 Continue\r\nX-Long: ", "x".repeat(1 << 16)),
@@ -136,7 +136,7 @@ fn a_head_beyond_all_measure_is_an_error() {
 
 #[test]
 fn a_compressed_answer_that_nobody_asked_for_is_not_unpacked() {
-    // A kibibyte of zeros, as gzip writes it; a bomb is the same with more of them.
+    // 1 KiB of zeros, gzipped; a bomb is the same with more.
     let gzip = [
         &b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\x63\x60\x18\x05\xa3\x60\x14\x0c\x77\x00"[..],
         &b"\x2e\xaf\xb5\xef\x00\x04\x00\x00"[..],

@@ -1,4 +1,4 @@
-//! A proxy from the environment, which a process has once: each case runs in a child of its own.
+//! A proxy from the environment: each case runs in a child process with its own.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn tunnel_to(server: &Server) -> Vec<Step> {
     vec![Step::Head, write("HTTP/1.1 200 Connection established\r\n\r\n"), Step::Tunnel(server.address())]
 }
 
-/// What the child does: upload so much to the server of the parent.
+/// What the child does: it uploads `bytes` to the parent's server.
 fn upload(bytes: u64, retry: Retry) -> Outcome<mendix_deploy::UploadedPackage> {
     let client = Client::from_env().unwrap().with_retry(retry);
     let client = client.with_connect_timeout(Duration::from_secs(15));
@@ -29,14 +29,14 @@ fn upload(bytes: u64, retry: Retry) -> Outcome<mendix_deploy::UploadedPackage> {
     outcome
 }
 
-/// Runs the test in a child with a client for the server, and these variables.
+/// Runs the test in a child with the settings of a client for `url`, and these variables.
 #[track_caller]
 fn in_child(test: &str, url: &str, variables: &[(&str, &str)]) {
     let client = [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY), ("MENDIX_DEPLOY_URL", url)];
     child::run(module_path!(), test, &[&client[..], variables].concat());
 }
 
-/// Runs the test in a child, with a proxy that answers `CONNECT` by these steps, and returns what the proxy saw.
+/// Runs the test in a child with a proxy that answers `CONNECT` by `steps`, and returns what the proxy saw.
 #[track_caller]
 fn with_answer_to_connect(test: &str, steps: &[Step]) -> Seen {
     let (proxy, server) = (Server::start([[&[Step::Head], steps].concat()]), Server::tls([accepted()]));
@@ -148,7 +148,7 @@ fn a_proxy_that_answers_5xx_is_retried() {
     }
 }
 
-/// What the child does when the proxy does not get on with it.
+/// What the child does if the proxy stalls.
 fn upload_within(connect_timeout: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
     let client = Client::from_env().unwrap().with_retry(Retry::never());
     let outcome = Caller::from(client.with_connect_timeout(connect_timeout), |_| {}).upload(Package::small());
@@ -229,7 +229,7 @@ fn a_refusal_in_one_outer_record_with_an_interim_answer_is_seen_through_a_proxy_
     if child::is_running() {
         return is_refused_at_once();
     }
-    // The page does not fit the first read of the inner TLS, so that the outer one keeps the rest.
+    // The page does not fit the first read of the inner TLS, so the outer TLS keeps the rest.
     let page = answer("403 Forbidden", &format!("{{\"errorCode\":\"NOT ALLOWED\"}}{}", " ".repeat(9000)));
     let (Step::Write(page), Step::Write(interim)) = (page, go_ahead()) else { unreachable!() };
     for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {

@@ -1,4 +1,4 @@
-//! The process is stopped and continued while it uploads, which also interrupts system calls as signals do.
+//! The process is suspended and continued while it uploads, or flooded with signals; both interrupt system calls.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use crate::support::child;
 use crate::support::package::{KIB, MIB, Package};
 use crate::support::server::{IDS, Server, Step, answer, go_ahead};
 
-/// What the child does: upload so much, with these timeouts, while a shell stops and continues it by `script`.
+/// What the child does: it uploads `bytes` with these timeouts while a shell runs `script` against it.
 fn upload_while(script: &str, bytes: u64, timeout: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
     let client = Client::from_env().unwrap().with_retry(Retry::never());
     let client = client.with_stall_timeout(timeout).with_response_timeout(timeout);
     let package = Package::sparse(bytes);
     let mut shell = Command::new("sh").args(["-c", script]).spawn().unwrap();
     let outcome = Caller::from(client, |_| {}).upload(package);
-    // The loops end when this process does.
+    // The script's loops end with this process.
     let _ = shell.try_wait();
     outcome
 }
 
-/// A signal every ten milliseconds, until the parent of the shell is gone.
+/// A signal every ten milliseconds until the parent of the shell has gone.
 const FLOOD: &str = "while kill -STOP $PPID; sleep 0.002; kill -CONT $PPID; do sleep 0.01; done 2>/dev/null";
-/// A stop from 0.2 to 1.2 seconds.
+/// A suspension from 0.2 s to 1.2 s.
 const STOP: &str = "sleep 0.2; kill -STOP $PPID; sleep 1; kill -CONT $PPID";
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! Answers in a head that a strict parser does not take: its words and ids are read as curl reads them. Of one that never
+//! Responses whose head a strict parser refuses: the message and the ids are read, as curl would. If the head never
 //! ends, the status counts.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::support::caller::Caller;
 use crate::support::package::{KIB, MIB, Package};
 use crate::support::server::{BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, go_ahead, side_by_side, write};
 
-/// Uploads to a server that refuses by `refusal`, while the body is sent and after it.
+/// Uploads to a server that sends `refusal`, during the body and after it.
 #[track_caller]
 fn rejected_with_413(refusal: &[Step], answer_within: Duration, code: Option<&str>) {
     let early = [&[Step::Head, go_ahead(), Step::Body(MIB)], refusal, &[Step::Hold]].concat();
@@ -28,7 +28,7 @@ fn rejected_with_413(refusal: &[Step], answer_within: Duration, code: Option<&st
     });
 }
 
-/// Heads that ureq's parser does not take, and curl does: the rest of the status line, then fields.
+/// Heads that ureq's parser refuses and curl accepts: the rest of the status line, then fields.
 fn odd_heads() -> Vec<(Vec<u8>, Vec<u8>)> {
     let fields = [
         "X-Many: 1\r\n".repeat(200),
@@ -51,12 +51,12 @@ fn odd_heads() -> Vec<(Vec<u8>, Vec<u8>)> {
     heads
 }
 
-/// A whole answer with such a head, its body in each of the three framings by turns.
+/// A complete response with such a head, with each of the three framings in turn.
 fn odd_answers<'a>(status: &'a str, body: &'a str) -> impl Iterator<Item = Step> + 'a {
     let chunked = format!("Transfer-Encoding:\r\n chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     let framed = [format!("Content-Length: {}\r\n\r\n{body}", body.len()), chunked, format!("\r\n{body}")];
     odd_heads().into_iter().enumerate().map(move |(turn, (reason, fields))| {
-        // The last head ends in the middle of a length.
+        // The last head ends within a length.
         let framed =
             if fields.ends_with(b": ") { format!("{}\r\n\r\n{body}", body.len()) } else { framed[turn % 3].clone() };
         let line = [b"HTTP/1.1 ", status.as_bytes(), &reason, b"\r\n"].concat();
@@ -92,7 +92,7 @@ fn the_status_of_a_job_is_read_behind_a_head_of_any_kind() {
     }
 }
 
-/// Where a body ends is nothing to guess: of these answers the status counts, and no more.
+/// The end of a body must not be guessed: of these responses only the status counts.
 #[test]
 fn a_framing_that_can_be_read_in_two_ways_leaves_the_status_alone() {
     for framing in [
@@ -203,7 +203,7 @@ fn the_words_of_a_refusal_may_come_after_its_head() {
     }
 }
 
-/// ureq's input buffer holds 128 KiB, and panics when it shrinks after it had to grow.
+/// ureq's input buffer has 128 KiB, and panics when it shrinks after growing.
 #[test]
 fn early_input_beyond_the_buffer_of_ureq_does_not_panic() {
     let large = "x".repeat(300 << 10);

@@ -1,5 +1,5 @@
-//! Waiting for a job: brown-outs are survived, an end is an end, and the ids are never lost. The schedule itself is
-//! tested beside its code, with a clock of its own; here are the polls that the server sees.
+//! Waiting for a job: temporary failures are survived and the ids are never lost. The schedule has unit tests with a
+//! clock of their own; these tests check the polls that the server sees.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::support::server::{Seen, Server, Step, accepted, answered, write};
 
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// Polls as often as is allowed.
+/// Polls as often as allowed.
 fn often() -> Poll {
     Poll::default().with_interval(Duration::ZERO)
 }
@@ -21,12 +21,12 @@ fn status(status: &str) -> Vec<Step> {
     answered("200 OK", &format!(r#"{{"Status":"{status}"}}"#))
 }
 
-/// Waits on a server where poll `n` is treated as `scripts[n]` says, and checks that each poll is a plain GET.
+/// Waits on a server that handles poll `n` by `scripts[n]`, and checks that each poll is a plain GET.
 fn wait_on(scripts: Vec<Vec<Step>>, poll: &Poll) -> (Outcome<()>, Seen) {
     wait_with(Duration::from_secs(20), scripts, poll)
 }
 
-/// The same with another timeout for answers, where one never comes.
+/// The same with another response timeout.
 fn wait_with(response_timeout: Duration, scripts: Vec<Vec<Step>>, poll: &Poll) -> (Outcome<()>, Seen) {
     let server = Server::start(scripts);
     let outcome = Caller::of(&server).with(|client| client.with_response_timeout(response_timeout)).wait(poll);
@@ -62,7 +62,7 @@ fn a_job_is_polled_until_it_has_completed() {
 
 #[test]
 fn a_job_that_is_done_at_once_costs_one_poll_and_no_sleep() {
-    // A poll that fails, on a machine that stands still, may have to be made again.
+    // On a stalled machine a poll may fail and be repeated.
     let poll = Poll::default().with_interval(Duration::from_secs(20)).with_timeout(Duration::from_secs(60));
     let (outcome, seen) = wait_on(vec![status("Completed")], &poll);
     assert!(outcome.pauses().is_empty(), "{outcome:?}");
@@ -178,7 +178,7 @@ fn retry_after_makes_a_pause_longer() {
         outcome.ok();
         assert_eq!(seen.requests.len(), 2);
     }
-    // One of seven seconds is announced as such, too, but for the time that is left.
+    // A longer one is cut to the time left.
     let scripts = vec![answered("429 Later\nRetry-After: 7", ""), status("Completed")];
     let (outcome, _) = wait_on(scripts, &often().with_timeout(Duration::from_millis(300)));
     let pause = outcome.pauses()[0];
@@ -194,7 +194,7 @@ fn a_wait_that_times_out_is_still_running() {
     let text = error.to_string();
     assert!(text.contains("Running") && text.contains("wait_for_job") && text.contains("calc"), "{text}");
     assert!(outcome.took >= timeout && outcome.took < timeout + Duration::from_secs(2), "{outcome:?}");
-    // How many there are depends on the machine, but not that one follows each pause, the last one at the end.
+    // Their number depends on the machine, but one follows each pause.
     assert_eq!(seen.requests.len(), outcome.pauses().len() + 1);
     assert!((3..=5).contains(&seen.requests.len()), "{outcome:?}");
 }

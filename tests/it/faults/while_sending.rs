@@ -1,4 +1,5 @@
-//! It breaks off while the body is on its way: what was cut short cannot have been accepted, and is sent again.
+//! The connection breaks while the body is being sent: an upload that is cut short cannot have been accepted, and is
+//! retried.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::support::server::{
     BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, accepted, answer, go_ahead, interim_flood, side_by_side, write,
 };
 
-/// Uploads to a server that at some point takes no more, which ends in the stall timeout, and soon after it.
+/// Uploads to a server that at some point reads no more; fails at the stall timeout or soon after.
 #[track_caller]
 fn stalls(server: &Server, timeout: Duration, soon: Duration) -> Outcome<UploadedPackage> {
     let caller = Caller::of(server).with(|client| client.with_stall_timeout(timeout).with_retry(Retry::never()));
@@ -44,7 +45,7 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
         vec![Step::Head, go_ahead(), Step::Body(MIB)],
         vec![Step::Head, go_ahead(), Step::Reset],
         vec![Step::Reset],
-        // A close that the client sees as an orderly end, while it is asked to wait for the go-ahead.
+        // An orderly close while the client waits for `100 Continue`.
         vec![Step::Head, Step::Finish, Step::Drain],
     ] {
         let server = Server::start([script.clone()]);
@@ -61,7 +62,7 @@ fn a_server_that_stops_reading_hits_the_stall_timeout_and_costs_no_cpu() {
     side_by_side(PLAIN_AND_TLS, |start| {
         let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Hold]]);
         let timeout = Duration::from_secs(1);
-        // The buffers on the way may take in a little more before the standstill, but there is one only.
+        // The buffers may accept a little more before the upload stalls, but it stalls only once.
         let outcome = stalls(&server, timeout, timeout * 7);
         let error = outcome.error(ErrorKind::Interrupted);
         assert!(!error.may_have_been_accepted());
@@ -92,8 +93,8 @@ fn a_flood_of_interim_responses_hits_the_stall_timeout() {
     }
 }
 
-/// Interim answers may come without end, and faster than they can be parsed: several times as much as the buffers hold
-/// would be taken in without the pauses.
+/// Interim responses may never end, and come faster than they can be parsed. Without pauses, several times the size of
+/// the buffers would be read.
 #[test]
 fn a_flood_of_interim_responses_is_read_at_a_bounded_rate() {
     let flood = interim_flood();
@@ -131,7 +132,7 @@ fn the_stall_timeout_does_not_run_while_the_response_is_awaited() {
 
 #[test]
 fn a_server_that_is_busy_before_it_has_the_body_gets_a_whole_one_later() {
-    // What it says early is a refusal, or no acceptance at least, and both allow another attempt.
+    // An early response other than a 2xx is no acceptance, so it allows another attempt.
     for busy in ["503 Later", "429 Slow Down\nRetry-After: 0", "408 Too Slow", "500 Oops", "502 Bad Gateway"] {
         for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
             let script = [&before[..], &[answer(busy, "<html>"), Step::Drain]].concat();
@@ -170,7 +171,7 @@ fn a_panic_of_the_observer_propagates_and_nothing_hangs() {
         let caller = Caller::watched(&server.url(), move |event| assert!(!moment(event), "the observer's own panic"));
         let panic = catch_unwind(AssertUnwindSafe(|| caller.upload(&package))).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"the observer's own panic"));
-        // The same client still works, for what the observer does not mind.
+        // The client still works.
         assert!(caller.status().result.is_err());
         server.stop();
     }

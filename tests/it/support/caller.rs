@@ -1,4 +1,4 @@
-//! The client of the tests. Whatever it says is kept, and searched for the key before a test gets to see it.
+//! The client of the tests. Everything it says is recorded and searched for the key.
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -21,19 +21,19 @@ pub(crate) const CA: &[u8] = include_bytes!("../../certs/ca.pem");
 /// All timeouts of the client, unless a test sets a shorter one. No test may come near it.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// A client, and what it has said.
+/// A client and its events.
 pub(crate) struct Caller {
     client: Client,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
-/// What a call brought.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) struct Outcome<T> {
     pub(crate) result: Result<T>,
     pub(crate) events: Vec<Event>,
     pub(crate) took: Duration,
-    /// Time on a processor, where the system tells.
+    /// Processor time, on Linux.
     pub(crate) cpu: Option<Duration>,
 }
 
@@ -125,7 +125,7 @@ impl Caller {
 }
 
 impl<T: Debug> Outcome<T> {
-    /// What holds for every call, whatever came of it.
+    /// Checks what holds for every call.
     fn check(&self) {
         assert_no_key(&format!("{:?} {:?}", self.result, self.events));
         for event in &self.events {
@@ -148,7 +148,7 @@ impl<T: Debug> Outcome<T> {
         error
     }
 
-    /// At least half of the time was spent waiting; in a debug build TLS alone takes a tenth of a second of a processor.
+    /// At least half of the time was spent waiting. In a debug build, TLS alone takes 0.1 s of processor time.
     #[track_caller]
     pub(crate) fn assert_idle(&self) {
         assert!(self.cpu.is_none_or(|cpu| cpu < self.took / 2), "{self:?}");
@@ -162,7 +162,7 @@ impl<T: Debug> Outcome<T> {
         self.events.iter().filter(|event| matches!(event, Event::PollFailed { .. })).count()
     }
 
-    /// The pauses that were announced, of retries and between polls.
+    /// The announced pauses, before retries and between polls.
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         let pause = |event: &Event| match event {
             Event::Retrying { wait, .. } => Some(*wait),
@@ -174,7 +174,7 @@ impl<T: Debug> Outcome<T> {
     }
 }
 
-/// One line of `Display`, the known ids in it, no control characters, no key in it or in any of its causes.
+/// `Display` is one line with the known ids, and neither it nor a cause contains control characters or the key.
 #[track_caller]
 pub(crate) fn assert_well_formed(error: &Error) {
     let text = error.to_string();
@@ -199,7 +199,7 @@ fn assert_one_line(text: &str) {
     assert!(!text.is_empty() && !text.chars().any(char::is_control), "not one clean line: {text:?}");
 }
 
-/// Neither the key nor enough of it to be of use.
+/// Neither the key nor a useful part of it.
 #[track_caller]
 pub(crate) fn assert_no_key(text: &str) {
     let (text, key) = (text.to_ascii_lowercase(), KEY.to_ascii_lowercase());
@@ -225,7 +225,7 @@ pub(crate) fn job() -> JobId {
     "j-1".parse().unwrap()
 }
 
-/// Of this thread alone, which makes the calls.
+/// Of this thread, which makes the calls.
 fn cpu_time() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split(' ').next()?.parse().ok().map(Duration::from_nanos)

@@ -1,10 +1,10 @@
-//! A test again, in a process of its own: for what a process has once, such as its environment or its memory.
+//! Runs a test in a child process, for what is per process, such as the environment or memory.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
-/// All that the SDK reads.
+/// All variables that the crate reads.
 const VARIABLES: [&str; 12] = [
     "MENDIX_USERNAME", "MENDIX_API_KEY", "MENDIX_DEPLOY_URL", "SSL_CERT_FILE", "ALL_PROXY", "all_proxy", "HTTPS_PROXY",
     "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
@@ -15,8 +15,7 @@ pub(crate) fn is_running() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Runs the test `name` of `module` (`module_path!()`) in a child. Of the variables that the SDK reads, the child has
-/// these and no others.
+/// Runs the test `name` of `module` (`module_path!()`) in a child. Of [`VARIABLES`], it has only the given ones.
 #[track_caller]
 pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
     let module = module.split_once("::").unwrap().1;

@@ -1,4 +1,4 @@
-//! What tests share: a scripted server, packages to upload, a client that is watched, and child processes.
+//! What tests share: a scripted server, packages to upload, a client that records its events, and child processes.
 
 pub(crate) mod caller;
 pub(crate) mod child;

@@ -1,11 +1,11 @@
-//! Packages to upload, in a directory of their own that goes with them.
+//! Packages to upload, each in a temporary directory that is removed with it.
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// So many bytes.
+/// Sizes in bytes.
 pub(crate) const KIB: u64 = 1 << 10;
 pub(crate) const MIB: u64 = 1 << 20;
 
@@ -19,7 +19,7 @@ impl Package {
         Package::named("calc.mda", b"PK\x03\x04 a package")
     }
 
-    /// So many bytes that take no room on the disk.
+    /// A sparse file of this many bytes.
     pub(crate) fn sparse(bytes: u64) -> Package {
         let package = Package::named("calc.mda", b"");
         File::options().write(true).open(&package).unwrap().set_len(bytes).unwrap();
@@ -32,7 +32,7 @@ impl Package {
         package
     }
 
-    /// A path to no file yet, in a directory that is there.
+    /// The path of a file that does not exist, in a directory that does.
     pub(crate) fn missing(name: impl AsRef<OsStr>) -> Package {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -50,7 +50,7 @@ impl AsRef<Path> for Package {
 
 impl Drop for Package {
     fn drop(&mut self) {
-        // What cannot be deleted is left to the system; it is no matter of the test.
+        // What cannot be deleted is left to the system.
         let _ = self.path.parent().map(std::fs::remove_dir_all);
     }
 }

@@ -1,6 +1,6 @@
-//! A server on loopback that does what a test tells it as data: it reads this much, writes these bytes, goes silent,
-//! resets. It notes what it saw, takes any free port, and ends with the test: none of its connections lasts longer than
-//! some seconds, so that a test that fails does not hang.
+//! A server on loopback that follows a script: read this much, write these bytes, go silent, reset. It records what it
+//! sees, takes any free port, and ends with the test; no connection lasts longer than some seconds, so that a failing
+//! test does not hang.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,42 +17,42 @@ use connection::Connection;
 mod connection;
 mod limited;
 
-/// One thing that a connection does. When its steps are over, or the client has gone, it is closed.
+/// One step of a connection's script. The connection is closed after its last step, or if the client has gone.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Reads the head of a request.
     Head,
-    /// Reads so many bytes of its body.
+    /// Reads this many bytes of its body.
     Body(u64),
-    /// Reads what is left of its body.
+    /// Reads the rest of its body.
     RestOfBody,
-    /// Leaves the last byte of the body unread, so that `Reset` can follow a request that was sent as a whole.
+    /// Leaves the last byte of the body unread, so that `Reset` can follow a whole request.
     BodyButOneByte,
     /// Reads the body in pieces, with a pause after each.
     SlowBody(u64, Duration),
-    /// Reads a whole request, and says `100 Continue` if it is asked to.
+    /// Reads a whole request, and sends `100 Continue` if the client expects it.
     Request,
     Write(Vec<u8>),
-    /// Writes it all in one go, over TLS as records of their own.
+    /// Writes all at once, over TLS as separate records.
     WriteTogether(Vec<Vec<u8>>),
     /// Writes the same bytes until the client has gone.
     Flood(Vec<u8>),
     Pause(Duration),
     /// Reads until the client has gone.
     Drain,
-    /// Says that nothing more will be written.
+    /// Closes the sending side.
     Finish,
     /// Neither reads nor writes, but keeps the connection open until the test is over.
     Hold,
-    /// Closes while there is unread input, which the system turns into a reset. What TLS has taken in is read.
+    /// Closes while there is unread input, which makes it a reset. Input that TLS has buffered counts as read.
     Reset,
-    /// Closes without the farewell that TLS asks for.
+    /// Closes without TLS's `close_notify`.
     Cut,
-    /// Passes everything on in both directions, as a proxy does after `CONNECT`.
+    /// Forwards both directions, as a proxy does after `CONNECT`.
     Tunnel(SocketAddr),
 }
 
-/// Makes a check of every case at the same time, as most of it is waiting.
+/// Checks all cases in parallel, because most of the time is waiting.
 pub(crate) fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
     thread::scope(|scope| {
         for case in cases {
@@ -67,47 +67,47 @@ pub(crate) fn write(text: impl Into<Vec<u8>>) -> Step {
     Step::Write(text.into())
 }
 
-/// A step that asks for the body, so that nobody has to wait for it.
+/// A step that asks for the body.
 pub(crate) fn go_ahead() -> Step {
     write("HTTP/1.1 100 Continue\r\n\r\n")
 }
 
-/// A step that writes interim answers without end.
+/// A step that writes endless interim responses.
 pub(crate) fn interim_flood() -> Step {
     Step::Flood("HTTP/1.1 102 Processing\r\n\r\n".repeat(1 << 10).into())
 }
 
-/// What a flood may come to if nobody takes any of it: what fits the buffers of both ends.
+/// How much of a flood the buffers of both ends may hold.
 pub(crate) const BUFFERED: u64 = 24 << 20;
 
-/// A step that writes a whole answer; `status` may bring headers, one a line.
+/// A step that writes a complete response; `status` may be followed by header lines.
 pub(crate) fn answer(status: &str, body: &str) -> Step {
     let head = status.replace('\n', "\r\n");
     write(format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
 }
 
-/// A connection's steps: the whole request is read, then answered.
+/// A connection's script: the whole request is read, then answered.
 pub(crate) fn answered(status: &str, body: &str) -> Vec<Step> {
     vec![Step::Request, answer(status, body)]
 }
 
-/// The answer to an upload that is accepted.
+/// The body of the response to an accepted upload.
 pub(crate) const IDS: &str = r#"{"PackageId":"p-1","JobId":"j-1"}"#;
 
-/// A connection's steps: the upload is read and accepted.
+/// A connection's script: the upload is read and accepted.
 pub(crate) fn accepted() -> Vec<Step> {
     answered("200 OK", IDS)
 }
 
-/// One request as the server saw it.
+/// A request as the server saw it.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     /// The number of its connection, from 0.
     pub(crate) connection: usize,
     pub(crate) head: String,
-    /// The beginning of its body, at most 4 MiB.
+    /// The start of its body, at most 4 MiB.
     pub(crate) body: Vec<u8>,
-    /// How much of the body arrived.
+    /// How many bytes of the body arrived.
     pub(crate) body_bytes: u64,
 }
 
@@ -122,7 +122,7 @@ impl Request {
         self.header("Content-Length").map_or(0, |length| length.parse().unwrap())
     }
 
-    /// Whether the body was closed off as multipart bodies are.
+    /// Whether the body has its closing boundary.
     pub(crate) fn has_closing_boundary(&self) -> bool {
         let boundary = self.header("Content-Type").and_then(|value| value.split_once("boundary=")).unwrap().1;
         let closing = format!("--{boundary}--");
@@ -133,20 +133,20 @@ impl Request {
 /// A way to start a server.
 pub(crate) type Start = fn(Vec<Vec<Step>>) -> Server;
 
-/// Both of them, for tests in which TLS makes a difference below.
+/// Both ways, for tests where TLS makes a difference.
 pub(crate) const PLAIN_AND_TLS: [Start; 2] = [|scripts| Server::start(scripts), |scripts| Server::tls(scripts)];
 
-/// All that a server saw.
+/// Everything a server saw.
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) connections: usize,
     pub(crate) requests: Vec<Request>,
-    /// Bytes of all the floods.
+    /// Bytes of all floods.
     pub(crate) flooded: u64,
 }
 
 impl Seen {
-    /// Bytes of all the bodies.
+    /// Bytes of all bodies.
     pub(crate) fn body_bytes(&self) -> u64 {
         self.requests.iter().map(|request| request.body_bytes).sum()
     }
@@ -167,7 +167,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The first connection does what the first script says, and so on; the last script is for all the others.
+    /// The first connection follows the first script, and so on; the last script is for all others.
     pub(crate) fn start(scripts: impl IntoIterator<Item = Vec<Step>>) -> Server {
         Server::on(TcpListener::bind("127.0.0.1:0").unwrap(), scripts, None)
     }
@@ -177,7 +177,7 @@ impl Server {
         Server::on(TcpListener::bind("127.0.0.1:0").unwrap(), scripts, Some(tls_config()))
     }
 
-    /// Answers every request in the same way, after reading all of it.
+    /// Answers every request alike, after reading all of it.
     pub(crate) fn answering(status: &str, body: &str) -> Server {
         Server::start([answered(status, body)])
     }
@@ -223,7 +223,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Relaxed);
         if let Some(listening) = self.listening.take() {
-            // A test that fails has said why already.
+            // A failing test has already said why.
             let _ = listening.join();
         }
     }
@@ -237,7 +237,7 @@ pub(crate) fn tls_config() -> Arc<ServerConfig> {
     Arc::new(config.with_no_client_auth().with_single_cert(vec![chain], key).unwrap())
 }
 
-/// Serves until the test is over; returns how many connections there were.
+/// Serves until the test is over; returns the number of connections.
 fn listen(
     listener: &TcpListener,
     scripts: &[Vec<Step>],
@@ -247,7 +247,7 @@ fn listen(
     listener.set_nonblocking(true).unwrap();
     let mut threads = Vec::new();
     loop {
-        // Before the look into the queue, so that no connection which was made in time is missed.
+        // Read before the queue is checked, so that no connection made in time is missed.
         let over = shared.over.load(Ordering::Relaxed);
         if let Ok((stream, _)) = listener.accept() {
             let number = threads.len();

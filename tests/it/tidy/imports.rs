@@ -1,4 +1,4 @@
-//! Which file of the library imports from which, read off its paths.
+//! Which module of the library imports from which, according to its paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::{code, sources};
 
 pub(super) type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// Every module but `lib.rs` and those of tests, and what it imports from.
+/// All modules but `lib.rs` and tests, and what they import from.
 pub(super) fn of_all_files() -> Imports {
     let files: Vec<_> = sources("src").into_iter().map(|(path, text)| (module(&path), text)).collect();
     let modules: BTreeSet<_> = files.iter().map(|(module, _)| module.clone()).collect();
@@ -15,7 +15,7 @@ pub(super) fn of_all_files() -> Imports {
     for (module, text) in &files {
         let named = paths(&code(text)).into_iter().map(|path| resolve(module, &path, &modules));
         imports.insert(module.clone(), named.filter(|other| other != module).collect());
-        // A folder serves the file beside it.
+        // A folder belongs to the file beside it.
         if let Some((parent, _)) = module.rsplit_once("::") {
             imports.entry(parent.to_owned()).or_default().insert(module.clone());
         }
@@ -35,7 +35,7 @@ fn module(path: &Path) -> String {
     if parts == ["lib"] { "crate".to_owned() } else { parts.join("::") }
 }
 
-/// Every path that begins with `crate` or `super`, groups taken apart.
+/// All paths that start with `crate` or `super`, with groups expanded.
 fn paths(code: &str) -> Vec<String> {
     let is_part_of_a_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let begins = |start: &&str| code.match_indices(*start).map(|(at, _)| at).collect::<Vec<_>>();
@@ -44,7 +44,7 @@ fn paths(code: &str) -> Vec<String> {
     whole.flat_map(|at| tree(&code[at..]).0).collect()
 }
 
-/// The paths of a use tree at the beginning of `text`, and what comes after it.
+/// The paths of a use tree at the start of `text`, and the rest.
 fn tree(text: &str) -> (Vec<String>, &str) {
     let text = text.trim_start();
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
@@ -61,7 +61,7 @@ fn tree(text: &str) -> (Vec<String>, &str) {
     (paths, rest.strip_prefix('}').unwrap_or(rest))
 }
 
-/// The module that a path in `module` leads to: the longest one that is a file.
+/// The module that a path in `module` refers to: the longest prefix that is a file.
 fn resolve(module: &str, path: &str, modules: &BTreeSet<String>) -> String {
     let (mut at, mut rest) = (module, path);
     while let Some(after) = rest.strip_prefix("super::") {
@@ -78,7 +78,7 @@ fn resolve(module: &str, path: &str, modules: &BTreeSet<String>) -> String {
     if names.is_empty() { "crate".to_owned() } else { names.join("::") }
 }
 
-/// Whether there is a way along imports from one module to another.
+/// Whether `from` imports from `to`, directly or not.
 pub(super) fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
     let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
     while let Some(named) = next.pop().and_then(|module| imports.get(module)) {

@@ -1,4 +1,4 @@
-//! One connection of the server: carries out its steps, and notes what the client sent.
+//! One connection of the server: performs its steps, and records what the client sends.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::limited::{Limited, TICK, is_tick};
 use super::{Request, Shared, Step};
 
-/// No more of a request's body is kept.
+/// How much of a request's body is kept, in bytes.
 const KEPT: usize = 4 << 20;
 
 enum Wire {
@@ -25,7 +25,7 @@ pub(super) struct Connection {
     wire: Wire,
     tcp: Limited,
     shared: Arc<Shared>,
-    /// The place of the request that is being read.
+    /// The index of the current request.
     request: Option<usize>,
 }
 
@@ -45,7 +45,7 @@ impl Connection {
         Connection { number, wire, tcp, shared, request: None }
     }
 
-    /// A client that goes away in the middle is a fact to be noted, and no failure of the server's.
+    /// A client that disconnects is no failure of the server's.
     pub(super) fn play(mut self, script: &[Step]) {
         let played = script.iter().try_for_each(|step| self.take(step));
         if played.is_ok() && !matches!(script.last(), Some(Step::Reset | Step::Cut)) {
@@ -107,7 +107,7 @@ impl Connection {
         }
     }
 
-    /// Byte by byte, so that nothing of the body is taken along.
+    /// Byte by byte, so that none of the body is read.
     fn read_head(&mut self) -> io::Result<()> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -144,7 +144,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Bytes of the body that have not been read.
+    /// Unread bytes of the body.
     fn left(&self) -> u64 {
         self.note(|request| request.content_length() - request.body_bytes)
     }
@@ -191,7 +191,7 @@ impl Connection {
     }
 }
 
-/// One way after the other, as the two share the state of TLS.
+/// One direction after the other, because both share the state of TLS.
 fn tunnel_in_tls(client: &mut StreamOwned<ServerConnection, Limited>, mut server: Limited) -> io::Result<()> {
     let mut block = vec![0; 64 << 10];
     while !server.is_over() {
@@ -218,7 +218,7 @@ fn tunnel_in_tls(client: &mut StreamOwned<ServerConnection, Limited>, mut server
 fn tunnel_in_plain(client: &Limited, server: &Limited) -> io::Result<()> {
     let pump = |from: io::Result<Limited>, to: io::Result<Limited>| {
         let (mut from, mut to) = (from?, to?);
-        // Whichever way ends, and however it does, the other one learns of it.
+        // However one direction ends, the other ends, too.
         let _ = io::copy(&mut from, &mut to);
         to.shutdown(Shutdown::Both)
     };

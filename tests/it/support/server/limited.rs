@@ -1,5 +1,5 @@
-//! A connection's socket with an end: when the test is over it waits for nothing more, and after [`LIMIT`] it does nothing
-//! more, so that neither a client that sends for ever nor one that never reads keeps a test from failing.
+//! A connection's socket with a time limit: it stops waiting when the test is over and fails after [`LIMIT`], so that
+//! neither a client that sends for ever nor one that never reads keeps a test from failing.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 
-/// How long a connection lasts at most. No test takes that long, and all give up later.
+/// The maximum lifetime of a connection. No test takes that long.
 const LIMIT: Duration = Duration::from_secs(20);
-/// How often a connection that waits looks whether the test is over.
+/// How often a waiting connection checks whether the test is over.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
 pub(super) struct Limited {
     tcp: TcpStream,
     shared: Arc<Shared>,
     end: Instant,
-    /// Unless it does, a read that finds nothing ends after one tick.
+    /// If false, a read that finds nothing ends after one tick.
     pub(super) waits_for_input: bool,
 }
 
@@ -31,7 +31,7 @@ impl Limited {
         Ok(Limited { tcp, shared, end: Instant::now() + LIMIT, waits_for_input: true })
     }
 
-    /// The same socket, with the same end.
+    /// The same socket with the same time limit.
     pub(super) fn try_clone(&self) -> io::Result<Limited> {
         let (tcp, shared) = (self.tcp.try_clone()?, self.shared.clone());
         Ok(Limited { tcp, shared, end: self.end, waits_for_input: true })
@@ -53,7 +53,7 @@ impl Limited {
         self.tcp.shutdown(how)
     }
 
-    /// Tries again after each tick that passed in vain.
+    /// Repeats `act` after each tick without a result.
     fn retry<T>(&self, waits: bool, mut act: impl FnMut(&TcpStream) -> io::Result<T>) -> io::Result<T> {
         loop {
             if self.is_late() {
