@@ -127,7 +127,6 @@ fn split_before<'a>(text: &'a str, marks: &[char]) -> (&'a str, &'a str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     #[test]
     fn a_host_a_port_a_prefix_and_trailing_slashes_work() {
@@ -142,23 +141,6 @@ mod tests {
         ] {
             let url = BaseUrl::parse(given).unwrap();
             assert_eq!((url.to_string().as_str(), url.authority()), (base, authority));
-        }
-    }
-
-    #[test]
-    fn ambiguous_or_leaky_urls_are_refused_without_being_repeated() {
-        for bad in [
-            "", "deploy.mendix.com", "https://", "https:///x", "ftp://h", "://h", "https://me:secret@h",
-            "https://secret@h", "https://h/secret@x", "https://h?secret", "https://h/?secret", "https://h#secret",
-            "https://h/a#secret", "https://h:0", "https://h:65536", "https://h:", "https://h:secret", "https://h:1:2",
-            "https://[::1", "https://[secret]", "https://[::1]x", "https://.h", "https://h..x", "https://h/../secret",
-            "https://h/.", "https://h/a//b", "https://h/%2e", "https://h\\secret", "https://h/a b",
-            "https://h\r\nsecret: x", "https://hé", "https://h/api/v2", "https://h/x/api/v2/", "http://h",
-            "http://10.0.0.1", "http://localhost.evil.com", "http://127.0.0.1.evil.com", "http://[::2]",
-        ] {
-            let error = BaseUrl::parse(bad).map(|url| url.to_string()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config, "{bad}");
-            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 }

@@ -97,19 +97,12 @@ pub(crate) struct Bytes(pub(crate) u64);
 impl fmt::Display for Bytes {
     #[allow(clippy::cast_precision_loss)] // one decimal is shown
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
-        if self.0 < 1024 {
-            return write!(f, "{} bytes", self.0);
+        match self.0 {
+            bytes @ 0..0x400 => write!(f, "{bytes} bytes"),
+            bytes @ 0x400..0x10_0000 => write!(f, "{:.1} KiB", bytes as f64 / f64::from(1 << 10)),
+            bytes @ 0x10_0000..0x4000_0000 => write!(f, "{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+            bytes => write!(f, "{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
         }
-        let mut size = self.0 as f64 / 1024.0;
-        let mut units = UNITS.into_iter();
-        let mut unit = units.next().unwrap_or_default();
-        for larger in units {
-            if size >= 1024.0 {
-                (size, unit) = (size / 1024.0, larger);
-            }
-        }
-        write!(f, "{size:.1} {unit}")
     }
 }
 
@@ -135,39 +128,26 @@ mod tests {
         let job_id: JobId = "j-1".parse().unwrap();
         let package_id: PackageId = "p-1".parse().unwrap();
         let s = Duration::from_secs;
+        let polled = |status, elapsed, next_poll| Event::Polled { job_id: job_id.clone(), status, elapsed, next_poll };
+        let reason = || "the server answered 502".to_owned();
         for (event, line) in [
             (Event::Uploading { sent: 0, total: 0 }, "uploading: 0 bytes of 0 bytes (0 %)"),
             (Event::Uploading { sent: 1536, total: 1 << 30 }, "uploading: 1.5 KiB of 1.0 GiB (0 %)"),
+            (Event::Uploading { sent: 1023, total: 3 << 19 }, "uploading: 1023 bytes of 1.5 MiB (0 %)"),
             (
                 Event::Uploading { sent: u64::MAX, total: u64::MAX },
                 "uploading: 17179869184.0 GiB of 17179869184.0 GiB (100 %)",
             ),
             (Event::Accepted { package_id, job_id: job_id.clone() }, "upload accepted: package p-1, job j-1"),
+            (polled(JobStatus::Running, s(65), Some(s(13) / 2)), "job j-1: Running after 65 s, next poll in 6.5 s"),
+            (polled(JobStatus::Completed, s(125), None), "job j-1: Completed after 2 min 5 s"),
             (
-                Event::Polled {
-                    job_id: job_id.clone(),
-                    status: JobStatus::Running,
-                    elapsed: s(65),
-                    next_poll: Some(Duration::from_millis(6500)),
-                },
-                "job j-1: Running after 65 s, next poll in 6.5 s",
-            ),
-            (
-                Event::Polled {
-                    job_id: job_id.clone(),
-                    status: JobStatus::Completed,
-                    elapsed: s(125),
-                    next_poll: None,
-                },
-                "job j-1: Completed after 2 min 5 s",
-            ),
-            (
-                Event::PollFailed { job_id, outage: s(14), next_poll: s(1), reason: "the server answered 502".into() },
+                Event::PollFailed { job_id: job_id.clone(), outage: s(14), next_poll: s(1), reason: reason() },
                 "no status for 14 s, next poll in 1.0 s: the server answered 502",
             ),
             (
-                Event::Retrying { attempt: 1, of: 3, wait: s(1), reason: "cannot reach h:1".into() },
-                "attempt 1 of 3 failed, next one in 1.0 s: cannot reach h:1",
+                Event::Retrying { attempt: 1, of: 3, wait: s(1), reason: reason() },
+                "attempt 1 of 3 failed, next one in 1.0 s: the server answered 502",
             ),
         ] {
             assert_eq!(event.to_string(), line);

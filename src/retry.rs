@@ -61,24 +61,28 @@ impl Retry {
         self
     }
 
-    /// What to do after attempt `attempt` (from 1) failed with `error`. `jitter` is between 0 and 1.
-    pub(crate) fn decide(&self, attempt: u32, error: &Error, jitter: f64) -> Decision {
+    /// The wait after attempt `attempt` (from 1) failed with `error`, or if there is to be no further one, a note why.
+    /// `jitter` is between 0 and 1.
+    fn next_wait(&self, attempt: u32, error: &Error, jitter: f64) -> Result<Duration, String> {
         // An upload that may have been accepted is never transient.
         if !error.is_transient() {
-            return Decision::GiveUp(Reason::NotRetryable);
+            return Err(String::new());
         }
         let asked = error.retry_after().unwrap_or_default();
         if asked > self.max_wait {
-            return Decision::GiveUp(Reason::RetryAfterTooLong);
+            let asked = Seconds(asked);
+            return Err(format!(
+                "; not retried, as the server asks to wait {asked}, longer than Retry::with_max_wait allows"
+            ));
         }
         if attempt >= self.attempts {
-            return Decision::GiveUp(Reason::Attempts(attempt));
+            return Err(if attempt == 1 { String::new() } else { format!(" (after {attempt} attempts)") });
         }
         let doublings = attempt.saturating_sub(1).min(31);
         let wait = self.first_wait.saturating_mul(1 << doublings).min(self.max_wait);
         // Halved first, because `Duration::MAX` as a float rounds up beyond the range.
         let wait = wait.saturating_sub((wait / 2).mul_f64(jitter.clamp(0.0, 1.0)));
-        Decision::Wait(wait.max(asked))
+        Ok(wait.max(asked))
     }
 }
 
@@ -86,47 +90,18 @@ impl Retry {
 pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let mut number = 1_u32;
     loop {
-        match attempt() {
+        let error = match attempt() {
             Ok(value) => return Ok(value),
-            Err(error) => wait_or_give_up(retry, notify, number, error)?,
-        }
+            Err(error) => error,
+        };
+        let wait = match retry.next_wait(number, &error, random::fraction()) {
+            Ok(wait) => wait,
+            Err(note) => return Err(error.with_note(&note)),
+        };
+        notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: one_line(&error) });
+        std::thread::sleep(wait);
         number = number.saturating_add(1);
     }
-}
-
-/// Sleeps until the next attempt, or returns the error of attempt `number` if it is the last.
-fn wait_or_give_up(retry: &Retry, notify: &dyn Fn(&Event), number: u32, error: Error) -> Result<()> {
-    let wait = match retry.decide(number, &error, random::fraction()) {
-        Decision::Wait(wait) => wait,
-        Decision::GiveUp(Reason::NotRetryable | Reason::Attempts(1)) => return Err(error),
-        Decision::GiveUp(Reason::Attempts(attempts)) => {
-            return Err(error.with_note(&format!(" (after {attempts} attempts)")));
-        }
-        Decision::GiveUp(Reason::RetryAfterTooLong) => {
-            let asked = Seconds(error.retry_after().unwrap_or_default());
-            return Err(error.with_note(&format!(
-                "; not retried, as the server asks to wait {asked}, longer than Retry::with_max_wait allows"
-            )));
-        }
-    };
-    notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: one_line(&error) });
-    std::thread::sleep(wait);
-    Ok(())
-}
-
-/// The result of [`Retry::decide`].
-#[derive(Debug, PartialEq)]
-pub(crate) enum Decision {
-    Wait(Duration),
-    GiveUp(Reason),
-}
-
-/// Why there is no further attempt.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Reason {
-    NotRetryable,
-    Attempts(u32),
-    RetryAfterTooLong,
 }
 
 #[cfg(test)]
@@ -143,39 +118,39 @@ mod tests {
     #[test]
     fn waits_double_from_the_first_to_the_longest_and_end_with_the_attempts() {
         let retry = Retry::default().with_attempts(8).with_max_wait(20 * S);
-        let waits: Vec<_> = (1..=8).map(|n| retry.decide(n, &refused(), 0.0)).collect();
-        let expected: Vec<_> = [1, 2, 4, 8, 16, 20, 20].iter().map(|s| Decision::Wait(*s * S)).collect();
+        let waits: Vec<_> = (1..=8).map(|n| retry.next_wait(n, &refused(), 0.0)).collect();
+        let expected: Vec<_> = [1, 2, 4, 8, 16, 20, 20].iter().map(|s| Ok(*s * S)).collect();
         assert_eq!(waits[..7], expected[..]);
-        assert_eq!(waits[7], Decision::GiveUp(Reason::Attempts(8)));
+        assert_eq!(waits[7], Err(" (after 8 attempts)".to_owned()));
     }
 
     #[test]
     fn jitter_takes_off_at_most_half() {
         let retry = Retry::default();
-        assert_eq!(retry.decide(1, &refused(), 1.0), Decision::Wait(S / 2));
-        assert_eq!(retry.decide(1, &refused(), 0.5), Decision::Wait(S * 3 / 4));
-        assert_eq!(retry.decide(1, &refused(), 7.0), Decision::Wait(S / 2));
+        assert_eq!(retry.next_wait(1, &refused(), 1.0), Ok(S / 2));
+        assert_eq!(retry.next_wait(1, &refused(), 0.5), Ok(S * 3 / 4));
+        assert_eq!(retry.next_wait(1, &refused(), 7.0), Ok(S / 2));
     }
 
     #[test]
     fn an_error_that_is_not_transient_ends_the_attempts() {
         let unknown = Error::new(ErrorKind::OutcomeUnknown, "?");
-        let gave_up = Decision::GiveUp(Reason::NotRetryable);
-        assert_eq!(Retry::default().decide(1, &unknown, 0.0), gave_up);
+        let gave_up = Err(String::new());
+        assert_eq!(Retry::default().next_wait(1, &unknown, 0.0), gave_up);
         let wrong_key = Error::new(ErrorKind::Rejected, "no").with_status(401);
-        assert_eq!(Retry::default().decide(1, &wrong_key, 0.0), gave_up);
-        assert_eq!(Retry::never().decide(1, &refused(), 0.0), Decision::GiveUp(Reason::Attempts(1)));
-        assert_eq!(Retry::default().with_attempts(0).decide(1, &refused(), 0.0), Decision::GiveUp(Reason::Attempts(1)));
+        assert_eq!(Retry::default().next_wait(1, &wrong_key, 0.0), gave_up);
+        assert_eq!(Retry::never().next_wait(1, &refused(), 0.0), gave_up);
+        assert_eq!(Retry::default().with_attempts(0).next_wait(1, &refused(), 0.0), gave_up);
     }
 
     #[test]
     fn retry_after_is_a_lower_bound_up_to_the_longest_wait() {
         let asked = |wait| Error::new(ErrorKind::Rejected, "later").with_transient(true).with_retry_after(Some(wait));
         let retry = Retry::default();
-        assert_eq!(retry.decide(1, &asked(7 * S), 0.9), Decision::Wait(7 * S));
-        assert_eq!(retry.decide(1, &asked(Duration::ZERO), 0.0), Decision::Wait(S));
-        assert_eq!(retry.decide(1, &asked(20 * S), 0.0), Decision::Wait(20 * S));
-        assert_eq!(retry.decide(1, &asked(21 * S), 0.0), Decision::GiveUp(Reason::RetryAfterTooLong));
+        assert_eq!(retry.next_wait(1, &asked(7 * S), 0.9), Ok(7 * S));
+        assert_eq!(retry.next_wait(1, &asked(Duration::ZERO), 0.0), Ok(S));
+        assert_eq!(retry.next_wait(1, &asked(20 * S), 0.0), Ok(20 * S));
+        assert!(retry.next_wait(1, &asked(21 * S), 0.0).is_err_and(|note| note.contains("21 s")));
     }
 
     #[test]
@@ -184,7 +159,7 @@ mod tests {
             Retry::default().with_attempts(u32::MAX).with_first_wait(Duration::MAX).with_max_wait(Duration::MAX);
         for attempt in [1, 2, 31, 32, 33, u32::MAX - 1] {
             for jitter in [0.0, 1e-300, 0.3, 1.0] {
-                let Decision::Wait(wait) = retry.decide(attempt, &refused(), jitter) else { panic!() };
+                let wait = retry.next_wait(attempt, &refused(), jitter).unwrap();
                 assert!(wait > 1000 * S);
             }
         }
@@ -197,9 +172,9 @@ mod tests {
             let attempt = u32::try_from(random::bits() >> 32).unwrap() >> random::below(32);
             let retry = Retry::default().with_attempts(u32::MAX).with_first_wait(first).with_max_wait(longest);
             let error = Error::new(ErrorKind::Rejected, "later").with_transient(true).with_retry_after(Some(asked));
-            match retry.decide(attempt, &error, random::fraction()) {
-                Decision::Wait(wait) => assert!(asked <= wait && wait <= longest, "{retry:?}, {asked:?}, {attempt}"),
-                Decision::GiveUp(_) => {
+            match retry.next_wait(attempt, &error, random::fraction()) {
+                Ok(wait) => assert!(asked <= wait && wait <= longest, "{retry:?}, {asked:?}, {attempt}"),
+                Err(_) => {
                     assert!(asked > longest || attempt == u32::MAX, "{retry:?}, {asked:?}, {attempt}");
                 }
             }

@@ -52,16 +52,3 @@ impl fmt::Display for JobStatus {
         f.write_str(self.as_str())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_status_is_a_plain_string_in_json_and_in_text() {
-        for (status, text) in [(JobStatus::Completed, "Completed"), (JobStatus::Other("Paused".into()), "Paused")] {
-            assert_eq!(serde_json::to_value(&status).unwrap(), text);
-            assert_eq!(status.to_string(), text);
-        }
-    }
-}

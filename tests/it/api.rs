@@ -74,3 +74,56 @@ fn types_have_the_promised_traits() {
     assert_eq!(Poll::default(), Poll::default().with_interval(Duration::from_secs(1)));
     assert_ne!(Retry::default(), Retry::never());
 }
+
+#[test]
+fn an_id_is_made_from_text_of_any_kind_and_read_as_such() {
+    let job = JobId::new("j-1").unwrap();
+    assert_eq!(job, "j-1".parse().unwrap());
+    assert_eq!(job, "j-1".try_into().unwrap());
+    assert_eq!(job, String::from("j-1").try_into().unwrap());
+    assert_eq!((job.as_ref(), job.as_str(), job.to_string().as_str()), ("j-1", "j-1", "j-1"));
+    assert_eq!(format!("{job:?}"), r#"JobId("j-1")"#);
+    assert!(job < JobId::new("j-2").unwrap());
+}
+
+#[test]
+fn the_longest_ids_are_accepted_and_longer_ones_refused() {
+    for (length, app, job) in
+        [(1, true, true), (63, true, true), (64, false, true), (128, false, true), (129, false, false)]
+    {
+        let id = "a".repeat(length);
+        let accepted = (AppId::new(&id).is_ok(), JobId::new(&id).is_ok(), PackageId::new(&id).is_ok());
+        assert_eq!(accepted, (app, job, job), "{length}");
+    }
+    assert!(JobId::new("-b_C9").is_ok() && AppId::new("a-b").is_ok());
+    assert!(AppId::new("-a").is_err() && AppId::new("a_b").is_err());
+}
+
+#[test]
+fn json_spells_everything_as_the_api_does() {
+    let job: JobId = serde_json::from_str(r#""j-1""#).unwrap();
+    assert_eq!(serde_json::to_string(&job).unwrap(), r#""j-1""#);
+    assert!(serde_json::from_str::<JobId>(r#""../x""#).is_err());
+
+    for (status, text) in [(JobStatus::Completed, "Completed"), (JobStatus::Other("Paused".into()), "Paused")] {
+        assert_eq!(serde_json::to_value(&status).unwrap(), text);
+        assert_eq!(status.to_string(), text);
+    }
+
+    let stored = r#"{"PackageId":"p","JobId":"j"}"#;
+    let both: UploadedPackage = serde_json::from_str(stored).unwrap();
+    assert_eq!((both.package_id.as_str(), both.job_id.as_str()), ("p", "j"));
+    assert_eq!(serde_json::to_string(&both).unwrap(), stored);
+    let more = r#"{"JobId":"j","Status":{"x":1},"PackageId":"p"}"#;
+    assert_eq!(serde_json::from_str::<UploadedPackage>(more).unwrap(), both, "other fields are ignored");
+    let error = serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p"}"#).unwrap_err();
+    assert!(error.to_string().contains("missing field `JobId`"), "{error}");
+    assert!(serde_json::from_str::<UploadedPackage>(r#"{"PackageId":"p","JobId":"../x"}"#).is_err());
+}
+
+#[test]
+fn debug_of_a_client_shows_the_host_and_the_user_but_not_the_key() {
+    let debug = format!("{:?}", Client::new("me@example.com", "s3cret").unwrap());
+    assert!(debug.contains("https://deploy.mendix.com") && debug.contains("me@example.com"), "{debug}");
+    assert!(!debug.contains("s3cret"), "{debug}");
+}

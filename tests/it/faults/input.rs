@@ -10,13 +10,14 @@ use crate::support::server::{IDS, Request, Server};
 #[test]
 fn an_id_that_could_change_the_path_is_refused_by_name() {
     let long = "a".repeat(10 << 10);
-    for bad in ["", "..", "a/b", "a?x", "a#b", "%2e", "a b", "a\r\nX: y", "a\n", "\u{e9}", "a\0", &long] {
+    for bad in ["", ".", "..", "a/b", "a?x", "a#b", "%2e", "a b", " a", "a\r\nX: y", "a\n", "\u{e9}", "a\0", &long] {
         let app = bad.parse::<AppId>().map(|_| ()).unwrap_err();
         let job = bad.parse::<JobId>().map(|_| ()).unwrap_err();
         let package = bad.parse::<PackageId>().map(|_| ()).unwrap_err();
         for (error, field) in [(app, "AppId"), (job, "JobId"), (package, "PackageId")] {
-            assert_eq!(error.kind(), ErrorKind::Config, "{bad:?}");
             assert_well_formed_config(&error, field);
+            let start: String = bad.escape_debug().take(64).collect();
+            assert!(error.to_string().starts_with(&format!("\"{start}")), "{error}");
         }
     }
 }
@@ -39,15 +40,21 @@ fn credentials_that_no_header_can_carry_are_refused_and_not_shown() {
             let error = result.unwrap_err();
             assert_well_formed_config(&error, field);
             assert!(!format!("{error} {error:?}").contains("55"), "{error}");
+            assert_eq!(error.to_string().contains("newline"), bad.trim() != bad, "{error}");
         }
     }
 }
 
 #[test]
-fn a_base_url_that_could_leak_or_mislead_is_refused() {
+fn an_ambiguous_or_leaky_base_url_is_refused_and_not_repeated() {
     for bad in [
-        "https://me:pa55@example.com", "https://example.com?pa55", "https://example.com/#pa55", "https://",
-        "https:///x", "example.com", "ftp://example.com", "https://exa mple.com", "https://example.com:99999",
+        "", "h", "https://", "https:///x", "ftp://h", "://h", "https://me:pa55@h", "https://pa55@h",
+        "https://h/pa55@x", "https://h?pa55", "https://h/?pa55", "https://h#pa55", "https://h/a#pa55", "https://h:0",
+        "https://h:65536", "https://h:", "https://h:pa55", "https://h:1:2", "https://[::1", "https://[pa55]",
+        "https://[::1]x", "https://.h", "https://h..x", "https://h/../pa55", "https://h/.", "https://h/a//b",
+        "https://h/%2e", "https://h\\pa55", "https://h/a b", "https://h\r\npa55: x", "https://hé", "https://h/api/v2",
+        "https://h/x/api/v2/", "http://h", "http://10.0.0.1", "http://localhost.evil.com", "http://127.0.0.1.evil.com",
+        "http://[::2]",
     ] {
         let error = Client::new(USER, KEY).unwrap().with_base_url(bad).unwrap_err();
         assert_well_formed_config(&error, "base URL");
