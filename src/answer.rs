@@ -10,16 +10,16 @@ use crate::json::{self, without_bom};
 use crate::text;
 
 /// The maximum length of server text in a message, in bytes.
-pub(crate) const SANITIZED_MAX: usize = 2 * 1024;
+const SANITIZED_MAX: usize = 2 * 1024;
 const UNREADABLE: &str = "the rest of the response could not be read";
 
 /// The body of a refusal, as far as it could be read.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Refusal {
+struct Refusal {
     /// `errorCode`, or `code` in newer versions of the API.
-    pub(crate) code: Option<String>,
+    code: Option<String>,
     /// `errorMessage` and `details`; the beginning of a body that is not the API's JSON; empty without a body.
-    pub(crate) text: String,
+    text: String,
 }
 
 /// A request, as its errors describe it.
@@ -55,7 +55,10 @@ impl Asked<'_> {
                     .with_transient(is_retryable_status(status))
                     .with_code(said.code)
             }
-            status => open(Some(&said.as_answer(status))).with_code(said.code),
+            status => {
+                let how = format!("the server answered {status}{}", said.after_the_status());
+                open(Some(&how)).with_code(said.code)
+            }
         };
         let error = error.with_status(reply.status).with_retry_after(reply.retry_after);
         match reply.cut_short {
@@ -111,13 +114,8 @@ impl Refusal {
         said
     }
 
-    /// The whole response in words.
-    pub(crate) fn as_answer(&self, status: u16) -> String {
-        format!("the server answered {status}{}", self.after_the_status())
-    }
-
     /// The body of a response, or a note that it could not be read.
-    pub(crate) fn of_reply(reply: &Reply, key: &ApiKey) -> Refusal {
+    fn of_reply(reply: &Reply, key: &ApiKey) -> Refusal {
         match &reply.cut_short {
             Some(_) if reply.body.is_empty() => Refusal { code: None, text: UNREADABLE.to_owned() },
             _ => Refusal::of(&reply.body, key),
@@ -125,7 +123,7 @@ impl Refusal {
     }
 
     /// Reads the API's two shapes of an error body, or whatever a gateway sent instead.
-    pub(crate) fn of(body: &[u8], key: &ApiKey) -> Refusal {
+    fn of(body: &[u8], key: &ApiKey) -> Refusal {
         let inner = json::field(body, "error").filter(Value::is_object).map(|error| error.to_string());
         let object = inner.as_ref().map_or(body, String::as_bytes);
         let field = |name: &str, newer: &str| {
@@ -171,7 +169,7 @@ fn no_use(reply: &Reply, key: &ApiKey) -> String {
 }
 
 /// The beginning of a body of any kind, sanitized.
-pub(crate) fn excerpt(body: &[u8], key: &ApiKey) -> String {
+fn excerpt(body: &[u8], key: &ApiKey) -> String {
     sanitized(&String::from_utf8_lossy(without_bom(body)), key)
 }
 
@@ -212,22 +210,6 @@ mod tests {
             said("X", r#"bad ({"file":"missing"})"#)
         );
         assert_eq!(read("\u{feff}{\"errorCode\":\"X\",\"errorMessage\":\"bad\"}"), said("X", "bad"));
-    }
-
-    #[test]
-    fn a_refusal_is_a_redirect_or_a_registered_client_error_but_408() {
-        let registered = (400..=417).chain(421..=426).chain([428, 429, 431, 451]);
-        let refusals: Vec<u16> = (300..=399).chain(registered).filter(|status| *status != 408).collect();
-        let said: Vec<u16> = (0..=999).filter(|status| is_refusal(*status)).collect();
-        assert_eq!(said, refusals);
-    }
-
-    #[test]
-    fn the_servers_words_come_behind_its_status() {
-        let said = |code: Option<&str>, text: &str| Refusal { code: code.map(str::to_owned), text: text.into() };
-        assert_eq!(said(Some("X"), "bad").after_the_status(), ", X, bad");
-        assert_eq!(said(None, "bad").after_the_status(), ", bad");
-        assert_eq!(said(None, "").after_the_status(), "");
     }
 
     #[test]

@@ -123,24 +123,3 @@ fn is_plain_path(path: &str) -> bool {
 fn split_before<'a>(text: &'a str, marks: &[char]) -> (&'a str, &'a str) {
     text.split_at(text.find(marks).unwrap_or(text.len()))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_a_port_a_prefix_and_trailing_slashes_work() {
-        for (given, base, authority) in [
-            ("https://deploy.mendix.com", "https://deploy.mendix.com", "deploy.mendix.com"),
-            ("HTTPS://deploy.mendix.com/", "https://deploy.mendix.com", "deploy.mendix.com"),
-            ("https://h:8443/a/b_c//", "https://h:8443/a/b_c", "h:8443"),
-            ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443", "[2001:db8::1]:8443"),
-            ("http://localhost:80", "http://localhost:80", "localhost:80"),
-            ("http://127.8.9.1/x", "http://127.8.9.1/x", "127.8.9.1"),
-            ("http://[::1]:9", "http://[::1]:9", "[::1]:9"),
-        ] {
-            let url = BaseUrl::parse(given).unwrap();
-            assert_eq!((url.to_string().as_str(), url.authority()), (base, authority));
-        }
-    }
-}

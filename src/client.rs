@@ -1,5 +1,6 @@
 //! `Client`: connection settings and credentials, validated once, without network I/O.
 
+use std::env::VarError;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,15 +79,14 @@ impl Client {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming the variable that is missing or unusable.
     pub fn from_env() -> Result<Client> {
-        let required = |name: &str| match std::env::var(name) {
-            Ok(value) if !value.is_empty() => Ok(value),
-            Ok(_) => Err(Error::config(format!("the environment variable {name} is empty"))),
-            Err(std::env::VarError::NotPresent) => {
-                Err(Error::config(format!("the environment variable {name} is not set")))
-            }
-            Err(std::env::VarError::NotUnicode(_)) => {
-                Err(Error::config(format!("the environment variable {name} is not UTF-8")))
-            }
+        let required = |name: &str| {
+            let problem = match std::env::var(name) {
+                Ok(value) if !value.is_empty() => return Ok(value),
+                Ok(_) => "is empty",
+                Err(VarError::NotPresent) => "is not set",
+                Err(VarError::NotUnicode(_)) => "is not UTF-8",
+            };
+            Err(Error::config(format!("the environment variable {name} {problem}")))
         };
         let (username, api_key) = (required("MENDIX_USERNAME")?, required("MENDIX_API_KEY")?);
         let mut client =

@@ -137,8 +137,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_status(mut self, status: u16) -> Self {
-        self.0.status = Some(status);
+    pub(crate) fn with_status(mut self, status: impl Into<Option<u16>>) -> Self {
+        self.0.status = status.into();
         self
     }
 
@@ -212,10 +212,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.cause.as_ref().map(|cause| {
-            let cause: &(dyn StdError + 'static) = cause.as_ref();
-            cause
-        })
+        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
     }
 }
 
@@ -242,17 +239,10 @@ mod tests {
         use ErrorKind::{
             Config, Connect, File, Interrupted, JobFailed, NoAnswer, OutcomeUnknown, Rejected, StillRunning,
         };
-        for (kind, may_exist, transient) in [
-            (Config, false, false),
-            (File, false, false),
-            (Connect, false, false),
-            (Rejected, false, false),
-            (Interrupted, false, true),
-            (OutcomeUnknown, true, false),
-            (NoAnswer, false, true),
-            (JobFailed, false, false),
-            (StillRunning, false, true),
-        ] {
+        let neither = [Config, File, Connect, Rejected, JobFailed].map(|kind| (kind, false, false));
+        let transient = [Interrupted, NoAnswer, StillRunning].map(|kind| (kind, false, true));
+        for (kind, may_exist, transient) in neither.into_iter().chain(transient).chain([(OutcomeUnknown, true, false)])
+        {
             let error = Error::new(kind, "no");
             assert_eq!((error.may_have_been_accepted(), error.is_transient()), (may_exist, transient), "{kind:?}");
             let package: PackageId = "p-1".parse().unwrap();

@@ -61,7 +61,7 @@ impl Reply {
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Exchange::default();
     let proxy = connecting::proxy(&endpoint.base_url)?;
-    exchange.lock().body_length = request.body.as_ref().map_or(0, |body| body.length);
+    exchange.lock().handed.total = request.body.as_ref().map_or(0, |body| body.length);
     let agent = agent(endpoint, &request, proxy.clone(), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,
@@ -101,10 +101,6 @@ fn with_status_alone(failure: Failure, state: &State) -> Result<Reply, Failure> 
     Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state) })
 }
 
-fn handed(state: &State) -> Handed {
-    Handed { bytes: state.body_sent, total: state.body_length }
-}
-
 /// A reply with only its status and `Retry-After`.
 fn reply(status: u16, state: &State) -> Reply {
     Reply {
@@ -113,7 +109,7 @@ fn reply(status: u16, state: &State) -> Reply {
         target: None,
         body: Vec::new(),
         cut_short: None,
-        handed: handed(state),
+        handed: state.handed,
     }
 }
 
@@ -170,11 +166,11 @@ fn call(
 /// Classifies the failure of a call.
 fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: &State) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
-        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, handed: handed(state), cause },
+        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, handed: state.handed, cause },
         Err(error) => UreqError::from(error),
     };
     if state.is_connected {
-        return Failure { stage: Stage::Exchanging, handed: handed(state), cause: plain_cause(error) };
+        return Failure { stage: Stage::Exchanging, handed: state.handed, cause: plain_cause(error) };
     }
     let (reason, hint, transient) = failure::classify_connect_error(&error);
     let mut target = endpoint.base_url.authority().to_owned();
@@ -183,7 +179,7 @@ fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: 
     }
     Failure {
         stage: Stage::Connecting { target, reason, hint, transient },
-        handed: handed(state),
+        handed: state.handed,
         cause: plain_cause(error),
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Job<'a> {
             client: self.client,
             path: format!("/apps/{}/jobs/{}", self.app, self.id),
             what: format!("the status of {}", self.name()),
-            not_found: "is the id right, and does the job belong to this app?",
+            not_found: "check the id, and that the job belongs to this app",
         }
     }
 

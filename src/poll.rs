@@ -202,14 +202,12 @@ fn gave_up<S: Subject>(subject: &S, outage: Duration, last: Error) -> Error {
         Seconds(outage),
         S::RESUME
     );
-    let mut error = Error::new(last.kind(), message)
+    Error::new(last.kind(), message)
         .with_transient(true)
+        .with_status(last.status())
         .with_code(last.code().map(str::to_owned))
-        .with_retry_after(last.retry_after());
-    if let Some(status) = last.status() {
-        error = error.with_status(status);
-    }
-    error.with_source(last)
+        .with_retry_after(last.retry_after())
+        .with_source(last)
 }
 
 fn still_running<S: Subject>(

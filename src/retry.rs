@@ -154,25 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_overflows() {
-        let retry =
-            Retry::default().with_attempts(u32::MAX).with_first_wait(Duration::MAX).with_max_wait(Duration::MAX);
-        for attempt in [1, 2, 31, 32, 33, u32::MAX - 1] {
-            for jitter in [0.0, 1e-300, 0.3, 1.0] {
-                let wait = retry.next_wait(attempt, &refused(), jitter).unwrap();
-                assert!(wait > 1000 * S);
-            }
-        }
-    }
-
-    #[test]
     fn no_wait_is_longer_than_allowed_or_shorter_than_asked() {
         for _ in 0..10_000 {
             let (first, longest, asked) = (random::duration(), random::duration(), random::duration());
             let attempt = u32::try_from(random::bits() >> 32).unwrap() >> random::below(32);
             let retry = Retry::default().with_attempts(u32::MAX).with_first_wait(first).with_max_wait(longest);
             let error = Error::new(ErrorKind::Rejected, "later").with_transient(true).with_retry_after(Some(asked));
-            match retry.next_wait(attempt, &error, random::fraction()) {
+            match retry.next_wait(attempt, &error, [0.0, 1e-300, random::fraction(), 1.0][random::below(4)]) {
                 Ok(wait) => assert!(asked <= wait && wait <= longest, "{retry:?}, {asked:?}, {attempt}"),
                 Err(_) => {
                     assert!(asked > longest || attempt == u32::MAX, "{retry:?}, {asked:?}, {attempt}");

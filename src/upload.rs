@@ -210,14 +210,3 @@ fn percent_encoded(name: &str) -> String {
     }
     encoded
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_percent_encoded_down_to_the_unreserved_characters() {
-        assert_eq!(percent_encoded("calc_1.0.0-45~x.mda"), "calc_1.0.0-45~x.mda");
-        assert_eq!(percent_encoded("a b+c&d#e%f/../é\r\n\""), "a%20b%2Bc%26d%23e%25f%2F..%2F%C3%A9%0D%0A%22");
-    }
-}

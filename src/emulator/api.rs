@@ -193,18 +193,3 @@ pub(super) fn render(status: u16, body: &str) -> String {
         _ => format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_comes_from_the_query_or_is_the_default() {
-        let name = |query: &str| package_name(query).ok();
-        assert_eq!(name("").as_deref(), Some("default.mda"));
-        assert_eq!(name("name=a+b%2b%E2%82%AC=.mda").as_deref(), Some("a+b+€=.mda"));
-        for bad in ["name=", "name", "name=a&name=a", "Name=a", "x=y", "name=%", "name=%4", "name=%+4", "name=%ff"] {
-            assert_eq!(name(bad), None, "{bad}");
-        }
-    }
-}

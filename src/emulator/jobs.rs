@@ -74,13 +74,4 @@ mod tests {
         assert_eq!(by_time(Duration::from_secs(100)), ["Queued", "Queued", "Running", "Running", "Failed"]);
         assert_eq!((by_time(Duration::ZERO), by_time(Duration::MAX)), (["Failed"; 5], ["Queued"; 5]));
     }
-
-    #[test]
-    fn a_job_that_never_ends_runs_until_that_changes_and_no_end_changes_any_more() {
-        let now = Instant::now();
-        let mut job = Job::new("calc".parse().unwrap(), now);
-        let ends = [JobEnd::Never, JobEnd::Never, JobEnd::Failed, JobEnd::Completed, JobEnd::Never];
-        let statuses = ends.map(|end| job.poll(Pace::Polls(1), end, now));
-        assert_eq!(statuses, ["Running", "Running", "Failed", "Failed", "Failed"]);
-    }
 }

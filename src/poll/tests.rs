@@ -1,13 +1,14 @@
 //! Waits on scripted answers, under a clock that takes no time.
 
 use std::cell::RefCell;
+use std::error::Error as _;
 
 use super::*;
 use crate::random::duration;
 
 const S: Duration = Duration::from_secs(1);
-const RUNNING: Result<&str> = Ok("Running");
-const COMPLETED: Result<&str> = Ok("Completed");
+const RUNNING: Result<Polled<&str>> = Ok(Polled { status: "Running", retry_after: None });
+const COMPLETED: Result<Polled<&str>> = Ok(Polled { status: "Completed", retry_after: None });
 
 /// A clock that stands still but for the pauses.
 #[derive(Default)]
@@ -27,10 +28,9 @@ impl Clock for TestClock {
     }
 }
 
+/// Records what it is told.
 #[derive(Default)]
-struct Thing {
-    events: RefCell<Vec<String>>,
-}
+struct Thing(RefCell<Vec<String>>);
 
 impl Subject for Thing {
     type Status = &'static str;
@@ -46,11 +46,11 @@ impl Subject for Thing {
     }
 
     fn polled(&self, status: &&'static str, elapsed: Duration, next_poll: Option<Duration>) {
-        self.events.borrow_mut().push(format!("{status} after {elapsed:?}, next in {next_poll:?}"));
+        self.0.borrow_mut().push(format!("{status} after {elapsed:?}, next in {next_poll:?}"));
     }
 
     fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration) {
-        self.events.borrow_mut().push(format!("no status for {outage:?}, next in {next_poll:?}: {error}"));
+        self.0.borrow_mut().push(format!("no status for {outage:?}, next in {next_poll:?}: {error}"));
     }
 }
 
@@ -69,18 +69,14 @@ impl Outcome {
 }
 
 /// Waits on a script: the answer to poll `n` is `script(n)`, n from 0.
-fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<&'static str>) -> Outcome {
-    wait_told(poll, |n| script(n).map(|status| Polled { status, retry_after: None }))
-}
-
-fn wait_told(poll: &Poll, script: impl Fn(usize) -> Result<Polled<&'static str>>) -> Outcome {
+fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Polled<&'static str>>) -> Outcome {
     let (mut clock, mut polls, thing) = (TestClock::default(), 0, Thing::default());
     let result = until(poll, &mut clock, &thing, || {
         polls += 1;
         assert!(polls < 1_000_000, "no end");
         script(polls - 1)
     });
-    Outcome { result, clock, polls, events: thing.events.into_inner() }
+    Outcome { result, clock, polls, events: thing.0.into_inner() }
 }
 
 /// A poll that was answered with an error; 404 and 401 are not transient.
@@ -96,45 +92,35 @@ fn broken() -> Error {
 fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
     let outcome = wait_on(&Poll::default(), |_| RUNNING);
     let pauses = &outcome.clock.pauses;
-    assert_eq!(pauses[..10], [S; 10]);
-    assert_eq!(pauses[10], S, "a tenth of 10 s");
+    assert_eq!(pauses[..11], [S; 11], "a tenth of up to 10 s");
     assert_eq!(pauses[11], Duration::from_millis(1100));
-    assert!(pauses.iter().all(|pause| *pause <= 15 * S));
-    assert!(pauses.contains(&(15 * S)));
+    assert_eq!(pauses.iter().max(), Some(&(15 * S)));
     assert_eq!(outcome.clock.now, 30 * 60 * S, "the last pause is cut to the time left");
     assert!((140..=160).contains(&outcome.polls), "{} polls", outcome.polls);
-    assert_eq!(outcome.error().kind(), ErrorKind::StillRunning);
+    assert_eq!((outcome.error().kind(), outcome.error().is_transient()), (ErrorKind::StillRunning, true));
     assert_eq!(
         outcome.error().to_string(),
         "thing 1 had not ended after 30 min 0 s (last status: Running); it goes on: wait again to go on waiting"
     );
-    assert!(outcome.error().is_transient());
 }
 
 #[test]
-fn the_usual_course_is_four_polls_and_four_events() {
-    let course = ["Queued", "Running", "Running", "Completed"];
-    let outcome = wait_on(&Poll::default(), |n| Ok(course[n]));
+fn every_status_is_told_and_nothing_follows_the_last_one() {
+    let outcome = wait_on(&Poll::default(), |n| if n < 2 { RUNNING } else { COMPLETED });
     assert_eq!(outcome.result.unwrap(), "Completed");
-    assert_eq!(outcome.clock.pauses, [S; 3]);
-    assert_eq!(
-        outcome.events,
-        [
-            "Queued after 0ns, next in Some(1s)", "Running after 1s, next in Some(1s)",
-            "Running after 2s, next in Some(1s)", "Completed after 3s, next in None",
-        ]
-    );
-}
-
-#[test]
-fn an_end_at_the_first_poll_costs_no_sleep() {
-    let outcome = wait_on(&Poll::default().with_timeout(Duration::ZERO), |_| COMPLETED);
-    assert!(outcome.result.is_ok() && outcome.clock.pauses.is_empty() && outcome.polls == 1);
+    assert_eq!(outcome.clock.pauses, [S; 2]);
+    let events = [
+        "Running after 0ns, next in Some(1s)", "Running after 1s, next in Some(1s)", "Completed after 2s, next in None",
+    ];
+    assert_eq!(outcome.events, events);
 }
 
 #[test]
 fn a_zero_timeout_polls_once_and_zero_intervals_do_not_spin() {
-    let once = wait_on(&Poll::default().with_timeout(Duration::ZERO), |_| RUNNING);
+    let at_once = Poll::default().with_timeout(Duration::ZERO);
+    let ended = wait_on(&at_once, |_| COMPLETED);
+    assert!(ended.result.is_ok() && ended.polls == 1);
+    let once = wait_on(&at_once, |_| RUNNING);
     assert_eq!((once.polls, once.error().kind()), (1, ErrorKind::StillRunning));
     let poll = Poll::default().with_interval(Duration::ZERO).with_max_interval(Duration::ZERO);
     let quick = wait_on(&poll.with_timeout(S), |_| RUNNING);
@@ -142,23 +128,14 @@ fn a_zero_timeout_polls_once_and_zero_intervals_do_not_spin() {
 }
 
 #[test]
-fn no_setting_overflows() {
-    let endless = Poll::default().without_timeout().with_interval(Duration::MAX).with_max_interval(Duration::MAX);
-    assert_eq!(endless.pause(None, Duration::ZERO), Some(Duration::MAX));
-    assert_eq!(endless.pause(None, S), Some(Duration::MAX.saturating_sub(S)), "never beyond what a clock can show");
-    let limited = endless.with_timeout(Duration::MAX);
-    assert_eq!(limited.pause(Some(Duration::MAX), Duration::MAX), None);
-    assert_eq!(Poll::default().pause(Some(Duration::MAX), S), Some(300 * S));
-}
-
-#[test]
 fn retry_after_makes_a_pause_longer_but_not_shorter_whatever_it_comes_with() {
-    let outcome = wait_told(&Poll::default(), |n| match n {
+    let asked = |status, wait| Ok(Polled { status, retry_after: Some(wait) });
+    let outcome = wait_on(&Poll::default(), |n| match n {
         0 => Err(answered(503).with_retry_after(Some(7 * S))),
         1 => Err(answered(429).with_retry_after(Some(Duration::ZERO))),
-        2 => Ok(Polled { status: "Running", retry_after: Some(9 * S) }),
-        3 => Ok(Polled { status: "Running", retry_after: Some(Duration::ZERO) }),
-        _ => Ok(Polled { status: "Completed", retry_after: Some(900 * S) }),
+        2 => asked("Running", 9 * S),
+        3 => asked("Running", Duration::ZERO),
+        _ => asked("Completed", 900 * S),
     });
     assert!(outcome.result.is_ok());
     assert_eq!(outcome.clock.pauses, [7 * S, S, 9 * S, S * 17 / 10]);
@@ -177,7 +154,7 @@ fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count
         assert_eq!((error.kind(), error.status(), error.code()), (kind, last.status(), last.code()));
         assert!(error.is_transient() && (300 * S..315 * S).contains(&outcome.clock.now), "{:?}", outcome.clock.now);
         assert!(error.to_string().contains("thing 1: no poll has brought a status for 5 min"), "{error}");
-        assert_eq!(std::error::Error::source(error).unwrap().to_string(), last.to_string());
+        assert_eq!(error.source().unwrap().to_string(), last.to_string());
         assert_eq!(outcome.events[1], format!("no status for 1s, next in 1s: {last}"));
     }
 }
@@ -195,16 +172,11 @@ fn a_status_ends_an_outage() {
 #[test]
 fn no_outage_is_over_before_the_second_failure() {
     let strict = Poll::default().with_max_outage(Duration::ZERO);
-    let rare = strict.clone().with_interval(600 * S);
-    for poll in [strict, rare] {
-        let outcome = wait_on(&poll, |n| {
-            if n % 2 == 0 {
-                Err(broken())
-            } else if n < 3 {
-                RUNNING
-            } else {
-                COMPLETED
-            }
+    for poll in [strict.clone(), strict.with_interval(600 * S)] {
+        let outcome = wait_on(&poll, |n| match n {
+            0 | 2 => Err(broken()),
+            1 => RUNNING,
+            _ => COMPLETED,
         });
         assert!(outcome.result.is_ok());
         let outcome = wait_on(&poll, |n| if n == 0 { RUNNING } else { Err(broken()) });
@@ -231,15 +203,10 @@ fn a_404_is_tolerated_for_thirty_seconds_if_nothing_was_ever_seen() {
 
 #[test]
 fn a_404_for_what_was_seen_before_is_an_outage() {
-    let lost = |n: usize| (1..40).contains(&n);
-    let found = wait_on(&Poll::default(), |n| {
-        if n == 40 {
-            COMPLETED
-        } else if lost(n) {
-            Err(answered(404))
-        } else {
-            RUNNING
-        }
+    let found = wait_on(&Poll::default(), |n| match n {
+        0 => RUNNING,
+        1..40 => Err(answered(404)),
+        _ => COMPLETED,
     });
     assert!(found.result.is_ok() && found.clock.now > 60 * S, "{:?}", found.clock.now);
     let gone = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(answered(404)) });
@@ -259,27 +226,24 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let poll = Poll::default().with_timeout(3 * S);
     let outcome = wait_on(&poll, |n| if n == 0 { RUNNING } else { Err(answered(500)) });
     let error = outcome.error();
-    assert_eq!(error.kind(), ErrorKind::StillRunning);
-    assert!(error.to_string().contains("last status: Running"), "{error}");
-    assert!(std::error::Error::source(error).is_some());
-    assert_eq!((outcome.polls, outcome.events.len()), (4, 3), "the last poll is made when the time is up");
+    assert_eq!((error.kind(), outcome.polls), (ErrorKind::StillRunning, 4), "the last poll is made at the timeout");
+    assert!(error.to_string().contains("last status: Running") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
     assert!(never.error().to_string().contains("has shown no status for 3.0 s; it may go on"), "{}", never.error());
 }
 
 #[test]
-fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins() {
+fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins_or_cut_short() {
     for _ in 0..10_000 {
         let (interval, longest, timeout, elapsed) = (duration(), duration(), duration(), duration());
         let poll = Poll::default().with_interval(interval).with_max_interval(longest).with_timeout(timeout);
-        let case = format!("{poll:?} after {elapsed:?}");
-        let left = timeout.saturating_sub(elapsed);
-        match poll.pause(None, elapsed) {
+        let (left, asked) = (timeout.saturating_sub(elapsed), duration());
+        let least = Duration::from_millis(100).max(interval).max(asked.min(300 * S)).min(left);
+        let case = format!("{poll:?}, {asked:?} after {elapsed:?}");
+        match poll.pause(Some(asked), elapsed) {
             None => assert_eq!(left, Duration::ZERO, "{case}"),
-            Some(pause) => {
-                assert!(pause <= left, "{case}");
-                assert!(pause == left || pause >= Duration::from_millis(100).max(interval), "{case}");
-            }
+            Some(pause) => assert!(least <= pause && pause <= left, "{case}"),
         }
+        assert!(poll.without_timeout().pause(None, elapsed) <= Some(Duration::MAX.saturating_sub(elapsed)), "{case}");
     }
 }

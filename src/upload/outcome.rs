@@ -20,39 +20,41 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Returns both ids, or an error that says which it is: refused, cut short (which cannot have been accepted,
-    /// because the announced length is exact), or unknown.
+    /// Returns both ids, or an error that says whether the server has accepted the upload. It cannot have accepted one
+    /// that was cut short, because the announced length is exact.
     pub(super) fn outcome(&self, end: Result<Reply, Failure>) -> Result<UploadedPackage> {
-        let what = format!("the upload of {} to app {}", text::path(self.path), self.app);
-        let key = &self.client.endpoint.api_key;
-        let (is_success, handed, ids) = match &end {
-            Ok(reply) if reply.is_success() => (true, reply.handed, uploaded::ids(&reply.body, key)),
-            Ok(reply) => (false, reply.handed, (None, None)),
-            Err(failure) => (false, failure.handed, (None, None)),
+        let handed = match &end {
+            Ok(reply) => reply.handed,
+            Err(failure) => failure.handed,
         };
-        let (package, job) = match (end.is_ok() && handed.is_whole(), ids) {
-            (true, (Some(package_id), Some(job_id))) => return Ok(UploadedPackage { package_id, job_id }),
-            (_, ids) => ids,
-        };
-        if let Err(Failure { stage: Stage::ReadingBody, cause, .. }) = end {
-            let problem = "the file changed or could not be read while it was sent; no package was made";
-            return Err(Error::new(ErrorKind::File, format!("{what} failed: {problem}")).with_source(cause));
-        }
-
-        let open = |said: Option<&str>| match (handed.is_whole(), is_success) {
-            (true, _) => self.unknown(&format!("all of it was sent, but {}", said.unwrap_or("no usable answer came"))),
-            (false, true) => self.unknown(&format!("only a part of it was sent when {}", said.unwrap_or_default())),
-            (false, false) => {
-                let how = said.unwrap_or("the connection broke while the body was being sent");
-                Error::new(ErrorKind::Interrupted, format!("{what} failed: {how}; no package was made"))
+        match end {
+            Ok(reply) if reply.is_success() => self.accepted(reply),
+            Err(Failure { stage: Stage::ReadingBody, cause, .. }) => {
+                let how = "the file changed or could not be read while it was sent";
+                Err(self.failed(ErrorKind::File, how).with_source(cause))
             }
+            end if handed.is_whole() => Err(self.error(end, true, |said| {
+                self.unknown(&format!("all of it was sent, but {}", said.unwrap_or("no usable answer came")))
+            })),
+            end => Err(self.error(end, false, |said| {
+                self.failed(
+                    ErrorKind::Interrupted,
+                    said.unwrap_or("the connection broke while the body was being sent"),
+                )
+            })),
+        }
+    }
+
+    /// The ids that came are kept even if it is no success.
+    fn accepted(&self, reply: Reply) -> Result<UploadedPackage> {
+        let is_whole = reply.handed.is_whole();
+        let (package, job) = match uploaded::ids(&reply.body, &self.client.endpoint.api_key) {
+            (Some(package_id), Some(job_id)) if is_whole => return Ok(UploadedPackage { package_id, job_id }),
+            ids => ids,
         };
-        let not_found = format!(
-            "is \"{}\" the subdomain of the app's URL (not its UUID or display name), and the base URL right?",
-            self.app
-        );
-        let asked = Asked { key, what: &what, not_found: &not_found, may_be_done: handed.is_whole() };
-        let mut error = asked.error(end, open);
+        let sent = if is_whole { "all of it was sent, but" } else { "only a part of it was sent when" };
+        let mut error =
+            self.error(Ok(reply), true, |said| self.unknown(&format!("{sent} {}", said.unwrap_or_default())));
         if let Some(package) = package {
             error = error.with_package(&package).with_note(&format!("; package {package} is the one to look for"));
         }
@@ -60,6 +62,23 @@ impl Attempt<'_> {
             error = error.with_job(&job).with_note(&format!("; wait_for_job with job {job} tells how it ends"));
         }
         Err(error)
+    }
+
+    fn what(&self) -> String {
+        format!("the upload of {} to app {}", text::path(self.path), self.app)
+    }
+
+    fn error(&self, end: Result<Reply, Failure>, may_be_done: bool, open: impl FnOnce(Option<&str>) -> Error) -> Error {
+        let app = self.app;
+        let not_found = format!(
+            "check the base URL, and that \"{app}\" is the subdomain of the app's URL (not its UUID or display name)"
+        );
+        let key = &self.client.endpoint.api_key;
+        Asked { key, what: &self.what(), not_found: &not_found, may_be_done }.error(end, open)
+    }
+
+    fn failed(&self, kind: ErrorKind, how: &str) -> Error {
+        Error::new(kind, format!("{} failed: {how}; no package was made", self.what()))
     }
 
     fn unknown(&self, how: &str) -> Error {

@@ -119,10 +119,10 @@ impl Read for Unchanged<'_> {
 struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
-    /// The time of the last change to content, name, owner or permissions, which cannot be set back, and the number of
-    /// links.
-    #[cfg(unix)]
-    changed: (i64, i64, u64),
+    /// The time of the last change to content, name, owner or permissions, which cannot be set back.
+    changed: Option<(i64, i64)>,
+    /// The number of names. Removing, replacing or adding one also changes the time, but not the content.
+    names: u64,
 }
 
 impl Stamp {
@@ -132,7 +132,13 @@ impl Stamp {
             size: metadata.len(),
             modified: metadata.modified().ok(),
             #[cfg(unix)]
-            changed: (metadata.ctime(), metadata.ctime_nsec(), metadata.nlink()),
+            changed: Some((metadata.ctime(), metadata.ctime_nsec())),
+            #[cfg(unix)]
+            names: metadata.nlink(),
+            #[cfg(not(unix))]
+            changed: None,
+            #[cfg(not(unix))]
+            names: 1,
         })
     }
 
@@ -142,24 +148,12 @@ impl Stamp {
             format!("it has {} bytes now and had {} when it was opened", now.size, self.size)
         } else if now.modified != self.modified {
             "it was written to".to_owned()
-        } else if self.is_changed(&now) {
+        } else if now.names == self.names && now.changed != self.changed {
             "its content, name or permissions were changed".to_owned()
         } else {
             return Ok(());
         };
         Err(io::Error::new(io::ErrorKind::InvalidData, how))
-    }
-
-    /// Removing, replacing or adding a name also changes this, but not the content.
-    #[cfg(unix)]
-    fn is_changed(&self, now: &Stamp) -> bool {
-        let ((.., names), (.., names_now)) = (self.changed, now.changed);
-        names == names_now && self.changed != now.changed
-    }
-
-    #[cfg(not(unix))]
-    fn is_changed(&self, _: &Stamp) -> bool {
-        false
     }
 }
 

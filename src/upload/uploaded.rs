@@ -1,9 +1,8 @@
 //! `UploadedPackage`, and how it is read and written.
 
-use std::collections::HashMap;
-
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::credentials::ApiKey;
 use crate::error::Error;
@@ -38,11 +37,8 @@ impl Serialize for UploadedPackage {
 
 impl<'de> Deserialize<'de> for UploadedPackage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = HashMap::<String, serde_json::Value>::deserialize(deserializer)?;
-        let id = |name| {
-            let text = fields.get(name).and_then(serde_json::Value::as_str);
-            text.ok_or_else(|| serde::de::Error::missing_field(name))
-        };
+        let fields = serde_json::Map::deserialize(deserializer)?;
+        let id = |name| fields.get(name).and_then(Value::as_str).ok_or_else(|| serde::de::Error::missing_field(name));
         let custom = serde::de::Error::custom::<Error>;
         Ok(UploadedPackage {
             package_id: id("PackageId")?.parse().map_err(custom)?,

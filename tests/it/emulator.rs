@@ -168,6 +168,64 @@ fn a_job_is_known_only_under_its_own_app() {
 }
 
 #[test]
+fn a_header_sent_twice_counts_as_absent() {
+    let with = |field: &str| upload_head("", 5, &format!("{field}\r\n"));
+    assert_eq!(refusal(&with("Mendix-Username: x")), 401);
+    assert_eq!(refusal(&with("Content-Type: multipart/form-data; boundary=B")), 400);
+}
+
+#[test]
+fn a_length_that_is_not_plain_digits_or_another_framing_is_refused() {
+    let with = |field: &str| upload_head("", 0, "").replace("Content-Length: 0", field);
+    for value in ["+5", "-5", "5, 5", "0x5", "", "99999999999999999999", "5\r\nContent-Length: 5"] {
+        assert_eq!(refusal(&with(&format!("Content-Length: {value}"))), 400, "{value:?}");
+    }
+    for value in ["chunked", "identity", "gzip, chunked\r\nContent-Length: 5"] {
+        assert_eq!(refusal(&with(&format!("Transfer-Encoding: {value}"))), 411, "{value:?}");
+    }
+}
+
+#[test]
+fn malformed_heads_get_400_and_long_ones_431() {
+    assert_eq!(refusal("GET /\r\n\r\n"), 400);
+    assert_eq!(refusal("GET / HTTP/1.1\r\nHost : x\r\n\r\n"), 400);
+    assert_eq!(refusal(&format!("GET / HTTP/1.1\r\nHost: {}", "x".repeat(64 << 10))), 431);
+}
+
+#[test]
+fn the_name_comes_from_the_query_or_is_the_default() {
+    let emulator = Emulator::start().unwrap();
+    for (query, name) in [("", "default.mda"), ("?name=a+b%2b%E2%82%AC=.mda", "a+b+€=.mda")] {
+        assert_eq!(ask(&emulator, &upload(query, &form("x"))).status, 200);
+        assert_eq!(emulator.uploads().pop().unwrap().name, name);
+    }
+    for bad in ["name=", "name", "name=a&name=a", "Name=a", "x=y", "name=%", "name=%4", "name=%+4", "name=%ff"] {
+        assert_eq!(refusal(&upload(&format!("?{bad}"), &form("x"))), 400, "{bad}");
+    }
+}
+
+#[test]
+fn anything_but_one_part_named_file_gets_400() {
+    let good = form("x");
+    let part = good.strip_suffix("--\r\n").unwrap();
+    for body in [
+        String::new(),
+        format!("\r\n{good}"),
+        good.replacen("--B", "--A", 1),
+        format!("{part}\r\n{}", good.strip_prefix("--B\r\n").unwrap()),
+        format!("{part}B\r\n--B--\r\n"),
+        part.to_owned(),
+        format!("{good}epilogue"),
+        good.replace("\"file\"", "\"File\""),
+        good.replace("; filename=\"x.mda\"", ""),
+        good.replace("\"x.mda\"", "\"x.mda\"; filename*=UTF-8''x"),
+        good.replace("form-data", "attachment"),
+    ] {
+        assert_eq!(refusal(&upload("", &body)), 400, "{body:?}");
+    }
+}
+
+#[test]
 fn a_body_that_is_not_the_form_or_has_no_length_is_refused() {
     let good = upload("", &form("x"));
     assert_eq!(refusal(&good.replace("multipart/form-data", "multipart/mixed")), 400);

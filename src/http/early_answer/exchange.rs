@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use ureq::{Error, Timeout};
 
+use crate::http::failure::Handed;
+
 /// "For ever", but short enough to be added to an instant.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// The approximate size of unread input at which reading stops. There is a pause between reads, so this also bounds how
@@ -29,11 +31,10 @@ pub(crate) struct Exchange(Arc<Mutex<State>>);
 pub(crate) struct State {
     /// Whether the connection is established, including TLS.
     pub(crate) is_connected: bool,
-    /// Bytes of the request's body: in total, read from their source, and accepted by the kernel as of the last time
-    /// the queue was empty.
-    pub(crate) body_length: u64,
+    /// How much of the request's body has been read from its source.
     pub(crate) body_read: u64,
-    pub(crate) body_sent: u64,
+    /// How much of it the kernel had accepted when the queue was last empty.
+    pub(crate) handed: Handed,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) is_answered: bool,
     /// The response's status, 0 until it is known, its `Retry-After` and its `Date`. They count even if the rest of the
@@ -156,7 +157,7 @@ impl State {
             return Err(Error::Timeout(Timeout::PerWrite));
         }
         if self.queue.is_empty() {
-            self.body_sent = self.body_read;
+            self.handed.bytes = self.body_read;
         }
         Ok(())
     }
@@ -197,7 +198,7 @@ pub(super) mod tests {
         let mut state = exchange.lock();
         (state.body_read, state.queue) = (10, vec![0; 10]);
         state.advance_or_stall().unwrap();
-        assert_eq!((state.body_sent, state.queue.len()), (10, 0));
+        assert_eq!((state.handed.bytes, state.queue.len()), (10, 0));
 
         // More than the buffers on the way hold.
         (state.body_read, state.queue) = (64 << 20, vec![0; 64 << 20]);
@@ -210,7 +211,7 @@ pub(super) mod tests {
             }
         };
         assert!(matches!(error, Error::Timeout(Timeout::PerWrite)) && started.elapsed() >= STALL, "{error}");
-        assert_eq!((state.body_sent, state.received.as_slice(), state.has_news), (10, &b"news"[..], true));
+        assert_eq!((state.handed.bytes, state.received.as_slice(), state.has_news), (10, &b"news"[..], true));
         state.stop_sending();
         assert!(state.is_answered && state.queue.is_empty());
         assert_eq!(format!("{exchange:?}"), "Exchange { .. }", "over plain HTTP the key is in the queue");

@@ -64,14 +64,6 @@ fn content(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn the_file_is_found_again_at_every_read_size() {
-    let file = content(1000);
-    for size in (1..=300).chain([128 * 1024]) {
-        assert_eq!(parts(&file, "calc.mda", || size), expected(&file, "calc.mda"), "read size {size}");
-    }
-}
-
-#[test]
 fn awkward_names_stay_one_part_with_the_right_bytes() {
     let long = "x".repeat(300);
     for name in
@@ -83,7 +75,7 @@ fn awkward_names_stay_one_part_with_the_right_bytes() {
 
 #[test]
 fn ten_thousand_random_files_names_and_read_sizes_are_found_again() {
-    // RFC 2183 readers disagree on a backslash, so it has a test of its own.
+    // Without a backslash, on which readers of RFC 2183 disagree.
     let alphabet: Vec<char> = "ab.-_\"\r\n;%+&# é漢🦀'=:,/".chars().collect();
     for _ in 0..10_000 {
         let file = content(1 + below(600));
@@ -92,12 +84,4 @@ fn ten_thousand_random_files_names_and_read_sizes_are_found_again() {
         let found = parts(&file, &name, || 1 + below(largest));
         assert_eq!(found, expected(&file, &name), "{} bytes as {name:?}, reads up to {largest}", file.len());
     }
-}
-
-#[test]
-fn a_backslash_is_sent_as_it_is() {
-    let (mut body, _) = encode(&Boundary::random(), "file", "a\\b.mda", &b"PK"[..], 2);
-    let mut text = String::new();
-    body.read_to_string(&mut text).unwrap();
-    assert!(text.contains("filename=\"a\\b.mda\""), "{text}");
 }

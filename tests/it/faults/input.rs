@@ -63,6 +63,21 @@ fn an_ambiguous_or_leaky_base_url_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_base_url_is_kept_without_trailing_slashes_and_with_its_port_and_prefix() {
+    for (given, kept) in [
+        ("HTTPS://deploy.mendix.com/", "https://deploy.mendix.com"),
+        ("https://h:8443/a/b_c//", "https://h:8443/a/b_c"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("http://localhost:80", "http://localhost:80"),
+        ("http://127.8.9.1/x", "http://127.8.9.1/x"),
+        ("http://[::1]:9", "http://[::1]:9"),
+    ] {
+        let client = Client::new(USER, KEY).unwrap().with_base_url(given).unwrap();
+        assert!(format!("{client:?}").contains(&format!("base_url: {kept}, ")), "{client:?}");
+    }
+}
+
+#[test]
 fn trailing_slashes_a_sub_path_and_a_port_work() {
     for (suffix, target) in [
         ("", "/api/v2/apps/calc/jobs/j-1"),
