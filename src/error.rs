@@ -221,11 +221,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_one_word() {
-        assert!(size_of::<Result<()>>() <= size_of::<usize>());
-    }
-
-    #[test]
     fn debug_prints_the_chain_and_display_one_line() {
         let cause = anyhow::anyhow!("connection refused").context("no route");
         let error = Error::new(ErrorKind::Connect, "cannot reach x:1").with_source(cause);

@@ -1,6 +1,6 @@
 //! Deploy API v2, "Job Status": polls a job, once or until it has ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::answer;
 use crate::call::Call;
@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::http::Reply;
 use crate::id::{AppId, JobId};
 use crate::json;
-use crate::poll::{self, Poll, Polled, Subject, WallClock};
+use crate::poll::{self, Poll, Polled, Subject};
 use crate::status::JobStatus;
 use crate::text;
 
@@ -64,7 +64,7 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> Result<()> {
     let subject = Job { client, app, id: job };
     let call = subject.call();
-    let status = poll::until(poll, &mut WallClock::start(), &subject, || call.once(|reply| subject.read(reply)));
+    let status = poll::until(poll, &mut Instant::now(), &subject, || call.once(|reply| subject.read(reply)));
     match status.map_err(|error| error.with_job(job))? {
         JobStatus::Completed => Ok(()),
         _ => Err(failed(app, job)),

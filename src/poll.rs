@@ -124,17 +124,10 @@ pub(crate) trait Clock {
     fn sleep(&mut self, pause: Duration);
 }
 
-pub(crate) struct WallClock(Instant);
-
-impl WallClock {
-    pub(crate) fn start() -> Self {
-        WallClock(Instant::now())
-    }
-}
-
-impl Clock for WallClock {
+/// The start of the wait.
+impl Clock for Instant {
     fn elapsed(&self) -> Duration {
-        self.0.elapsed()
+        Instant::elapsed(self)
     }
 
     fn sleep(&mut self, pause: Duration) {

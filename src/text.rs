@@ -49,11 +49,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_beginning_is_cut_between_characters() {
-        assert_eq!((beginning("aéb", 2), beginning("aéb", 3), beginning("aéb", 9)), ("aé", "aéb", "aéb"));
-    }
-
-    #[test]
     fn whitespace_is_folded_and_misleading_characters_are_removed() {
         assert_eq!(sanitize("  a\r\n\t b\u{1b}[2Jc\u{202e}d\u{a0}\u{feff} "), "a b [2Jc d");
         assert_eq!((sanitize(" \n"), sanitize("")), (String::new(), String::new()));

@@ -215,13 +215,6 @@ fn a_404_for_what_was_seen_before_is_an_outage() {
 }
 
 #[test]
-fn a_refusal_ends_the_wait_at_once() {
-    let outcome = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(answered(401)) });
-    assert_eq!((outcome.polls, outcome.error().status()), (2, Some(401)));
-    assert!(!outcome.error().is_transient());
-}
-
-#[test]
 fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let poll = Poll::default().with_timeout(3 * S);
     let outcome = wait_on(&poll, |n| if n == 0 { RUNNING } else { Err(answered(500)) });

@@ -61,6 +61,7 @@ fn types_have_the_promised_traits() {
     fn value<T: Debug + Clone + Eq + Hash + Serialize>() {}
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     error::<Error>();
+    assert!(size_of::<Result<()>>() <= size_of::<usize>(), "an error is one word");
     shared::<Client>();
     shared::<Event>();
     setting::<Poll>();
