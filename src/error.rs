@@ -25,7 +25,8 @@ pub enum ErrorKind {
     Rejected,
     /// The connection broke while the body was being sent, so the server cannot have the whole package.
     Interrupted,
-    /// The whole upload was sent but no usable response came: the package may exist. Never retried.
+    /// The whole upload was sent but no usable response came, or an incomplete one was accepted: the package may exist.
+    /// Never retried.
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,

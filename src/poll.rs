@@ -143,8 +143,8 @@ pub(crate) fn until<S: Subject>(
     mut ask: impl FnMut() -> Result<Polled<S::Status>>,
 ) -> Result<S::Status> {
     let mut last_status = None;
-    // The time of the last poll that did not fail, and the number of failures since.
-    let (mut outage_since, mut failures) = (Duration::ZERO, 0_u32);
+    // The time of the last status, and the number of failures in a row.
+    let (mut last_seen, mut failures) = (Duration::ZERO, 0_u32);
     loop {
         let answer = ask();
         let elapsed = clock.elapsed();
@@ -157,19 +157,19 @@ pub(crate) fn until<S: Subject>(
                 let pause = poll.pause(retry_after, elapsed);
                 subject.polled(&status, elapsed, pause);
                 last_status = Some(status);
-                (outage_since, failures) = (elapsed, 0);
+                (last_seen, failures) = (elapsed, 0);
                 (pause, None)
             }
             Err(error) => {
                 let not_found = error.status() == Some(404);
                 if not_found && last_status.is_none() && elapsed < NOT_FOUND_GRACE {
-                    (outage_since, failures) = (elapsed, 0);
+                    failures = 0;
                 } else if error.is_transient() || (not_found && last_status.is_some()) {
                     failures = failures.saturating_add(1);
                 } else {
                     return Err(error);
                 }
-                let outage = elapsed.saturating_sub(outage_since);
+                let outage = elapsed.saturating_sub(last_seen);
                 if failures >= 2 && outage >= poll.max_outage {
                     return Err(gave_up(subject, outage, error));
                 }

@@ -19,6 +19,7 @@ pub(crate) fn display() -> impl Fn(&Event) + Send + Sync + 'static {
         let news = match event {
             Event::Uploading { .. } => "uploading".to_owned(),
             Event::Polled { status, .. } => format!("polled {status}"),
+            Event::PollFailed { .. } => "poll failed".to_owned(),
             other => other.to_string(),
         };
         let repeated = last.as_ref().is_some_and(|(earlier, _)| *earlier == news);
