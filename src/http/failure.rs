@@ -10,7 +10,7 @@ const UNRESOLVED: &str = "its name cannot be resolved";
 /// How much of a request's body the kernel had accepted when the exchange ended. The server cannot have any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Handed {
-    /// A lower bound, but exact if it is all or nothing.
+    /// A lower bound, as of the last block that was accepted as a whole.
     pub(crate) bytes: u64,
     pub(crate) total: u64,
 }
