@@ -1,4 +1,4 @@
-//! When to poll what goes on at the server: the settings, the schedule, and the loop that follows it. The twin of `retry`.
+//! When to poll a job or the like: the settings, the schedule, and the loop that follows it. The twin of `retry`.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -124,7 +124,6 @@ pub(crate) trait Clock {
     fn sleep(&mut self, pause: Duration);
 }
 
-/// The start of the wait.
 impl Clock for Instant {
     fn elapsed(&self) -> Duration {
         Instant::elapsed(self)

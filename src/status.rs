@@ -16,8 +16,8 @@ pub enum JobStatus {
     Completed,
     /// Ended without a package.
     Failed,
-    /// A status that the specification does not name, sanitized and cut to 64 characters. It is shown and waited on, never
-    /// taken for an end. A later version may give it a variant of its own.
+    /// A status that the specification does not name, sanitized and cut to 64 characters. It is waited on, never taken
+    /// for an end. A later version may give it a variant of its own.
     Other(String),
 }
 

@@ -74,7 +74,6 @@ fn told_to_answer(status: u16) -> Stop {
     refused(status, "the emulator was told to answer so")
 }
 
-/// No response.
 fn hang_up() -> Stop {
     Stop::Broken(io::ErrorKind::ConnectionAborted.into())
 }

@@ -101,7 +101,6 @@ impl State {
         self.queue.clear();
     }
 
-    /// Reads what has arrived.
     pub(super) fn take_in(&mut self) -> io::Result<()> {
         let Some(mut stream) = self.stream.as_ref() else { return Err(ErrorKind::NotConnected.into()) };
         let mut block = [0; 4096];
