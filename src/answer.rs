@@ -14,7 +14,7 @@ const SANITIZED_MAX: usize = 2 * 1024;
 const UNREADABLE: &str = "the rest of the response could not be read";
 
 /// The body of a refusal, as far as it could be read.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, PartialEq)]
 struct Refusal {
     /// `errorCode`, or `code` in newer versions of the API.
     code: Option<String>,
@@ -45,22 +45,22 @@ impl Asked<'_> {
             }
             Err(failure) => return open(None).with_source(failure.cause),
         };
-        let said = Refusal::of_reply(&reply, self.key);
-        let error = match reply.status {
-            200..=299 => open(Some(&no_use(&reply, self.key))),
-            status if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) => {
-                let message = format!("{} was refused: {status}{}", self.what, said.after_the_status());
-                Error::new(ErrorKind::Rejected, message)
-                    .with_note(&self.meaning(&reply))
-                    .with_transient(is_retryable_status(status))
-                    .with_code(said.code)
-            }
-            status => {
-                let how = format!("the server answered {status}{}", said.after_the_status());
-                open(Some(&how)).with_code(said.code)
-            }
+        let status = reply.status;
+        let (code, words) = if reply.is_success() {
+            (None, no_use(&reply, self.key))
+        } else {
+            let said = Refusal::of_reply(&reply, self.key);
+            let words = said.after_the_status();
+            (said.code, words)
         };
-        let error = error.with_status(reply.status).with_retry_after(reply.retry_after);
+        let error = if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
+            Error::new(ErrorKind::Rejected, format!("{} was refused: {status}{words}", self.what))
+                .with_note(&self.meaning(&reply))
+                .with_transient(is_retryable_status(status))
+        } else {
+            open(Some(&format!("the server answered {status}{words}")))
+        };
+        let error = error.with_status(status).with_code(code).with_retry_after(reply.retry_after);
         match reply.cut_short {
             Some(cause) => error.with_source(anyhow::Error::new(cause).context("the response is incomplete")),
             None => error,
@@ -157,14 +157,12 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// Describes a success that is of no use.
+/// Describes a success that is of no use, to follow the status in a message.
 fn no_use(reply: &Reply, key: &ApiKey) -> String {
     match excerpt(&reply.body, key) {
-        text if text.is_empty() && reply.cut_short.is_some() => {
-            format!("the server answered {}, and {UNREADABLE}", reply.status)
-        }
-        text if text.is_empty() => format!("the server answered {} with an empty body", reply.status),
-        text => format!("the server answered {} and said \"{text}\"", reply.status),
+        text if !text.is_empty() => format!(" and said \"{text}\""),
+        _ if reply.cut_short.is_some() => format!(", and {UNREADABLE}"),
+        _ => " with an empty body".to_owned(),
     }
 }
 

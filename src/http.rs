@@ -166,22 +166,18 @@ fn call(
 /// Classifies the failure of a call.
 fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: &State) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
-        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, handed: state.handed, cause },
+        Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
     };
     if state.is_connected {
-        return Failure { stage: Stage::Exchanging, handed: state.handed, cause: plain_cause(error) };
+        return Failure { stage: Stage::Exchanging { handed: state.handed }, cause: plain_cause(error) };
     }
     let (reason, hint, transient) = failure::classify_connect_error(&error);
     let mut target = endpoint.base_url.authority().to_owned();
     if let Some(proxy) = proxy {
         target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
     }
-    Failure {
-        stage: Stage::Connecting { target, reason, hint, transient },
-        handed: state.handed,
-        cause: plain_cause(error),
-    }
+    Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause: plain_cause(error) }
 }
 
 /// The standard reason phrase of a status.

@@ -18,7 +18,7 @@ use progress::Progress;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::http::{self, Body, Failure, Handed, Reply, Request, Stage};
+use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
 use crate::job::wait_for_job;
 use crate::poll::Poll;
@@ -177,11 +177,7 @@ impl Post<'_> {
 
     fn send_once(&mut self) -> Result<Reply, Failure> {
         let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
-        let file = self.package.read_from_start().map_err(|cause| Failure {
-            stage: Stage::ReadingBody,
-            handed: Handed { bytes: 0, total: size },
-            cause,
-        })?;
+        let file = self.package.read_from_start().map_err(|cause| Failure { stage: Stage::ReadingBody, cause })?;
         let client = self.attempt.client;
         let boundary = Boundary::random();
         let progress = Progress::of(file, size, client);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use ureq::http::Uri;
 use ureq::{Error as UreqError, Proxy, Timeout};
 
-use super::failure::{Failure, Handed, Stage};
+use super::failure::{Failure, Stage};
 use crate::base_url::BaseUrl;
 
 /// The variables in which ureq looks for a proxy, in order.
@@ -26,7 +26,6 @@ pub(super) fn proxy(base_url: &BaseUrl) -> Result<Option<Proxy>, Failure> {
         let reason = "the proxy of the environment cannot be used";
         Err(Failure {
             stage: Stage::Connecting { target, reason, hint, transient: false },
-            handed: Handed::default(),
             cause: io::Error::other(problem),
         })
     };

@@ -25,7 +25,6 @@ impl Handed {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) stage: Stage,
-    pub(crate) handed: Handed,
     pub(crate) cause: io::Error,
 }
 
@@ -37,7 +36,7 @@ pub(crate) enum Stage {
     /// The source of the request's body failed.
     ReadingBody,
     /// While sending the request or awaiting the response.
-    Exchanging,
+    Exchanging { handed: Handed },
 }
 
 /// Marks an error of the body's source, to tell it from one of the connection.

@@ -23,9 +23,10 @@ impl Attempt<'_> {
     /// Returns both ids, or an error that says whether the server has accepted the upload. It cannot have accepted one
     /// that was cut short, because the announced length is exact.
     pub(super) fn outcome(&self, end: Result<Reply, Failure>) -> Result<UploadedPackage> {
-        let handed = match &end {
-            Ok(reply) => reply.handed,
-            Err(failure) => failure.handed,
+        let is_whole = match &end {
+            Ok(reply) => reply.handed.is_whole(),
+            Err(Failure { stage: Stage::Exchanging { handed }, .. }) => handed.is_whole(),
+            Err(_) => false,
         };
         match end {
             Ok(reply) if reply.is_success() => self.accepted(reply),
@@ -33,7 +34,7 @@ impl Attempt<'_> {
                 let how = "the file changed or could not be read while it was sent";
                 Err(self.failed(ErrorKind::File, how).with_source(cause))
             }
-            end if handed.is_whole() => Err(self.error(end, true, |said| {
+            end if is_whole => Err(self.error(end, true, |said| {
                 self.unknown(&format!("all of it was sent, but {}", said.unwrap_or("no usable answer came")))
             })),
             end => Err(self.error(end, false, |said| {
@@ -123,10 +124,6 @@ mod tests {
         Reply { status, retry_after, target: None, body: body.into(), cut_short: None, handed }
     }
 
-    fn failure(stage: Stage, handed: Handed) -> Failure {
-        Failure { stage, handed, cause: io::Error::other("its cause") }
-    }
-
     /// The kind of an error, and whether the upload is retried.
     fn kind(end: Result<Reply, Failure>) -> (ErrorKind, bool) {
         let error = outcome(end).unwrap_err();
@@ -177,17 +174,17 @@ mod tests {
     fn a_failure_means_this_before_and_after_the_whole_body() {
         let connecting =
             |transient| Stage::Connecting { target: "h:1".into(), reason: "why", hint: "; how", transient };
-        for (stage, handed, expected) in [
-            (connecting(true), NOTHING, (Connect, true)),
-            (connecting(false), NOTHING, (Connect, false)),
-            (Stage::ReadingBody, NOTHING, (File, false)),
-            (Stage::ReadingBody, HALF, (File, false)),
-            (Stage::Exchanging, NOTHING, (Interrupted, true)),
-            (Stage::Exchanging, HALF, (Interrupted, true)),
-            (Stage::Exchanging, WHOLE, (OutcomeUnknown, false)),
+        let exchanging = |handed| Stage::Exchanging { handed };
+        for (stage, expected) in [
+            (connecting(true), (Connect, true)),
+            (connecting(false), (Connect, false)),
+            (Stage::ReadingBody, (File, false)),
+            (exchanging(NOTHING), (Interrupted, true)),
+            (exchanging(HALF), (Interrupted, true)),
+            (exchanging(WHOLE), (OutcomeUnknown, false)),
         ] {
-            let case = format!("{stage:?} {handed:?}");
-            let error = outcome(Err(failure(stage, handed))).unwrap_err();
+            let case = format!("{stage:?}");
+            let error = outcome(Err(Failure { stage, cause: io::Error::other("its cause") })).unwrap_err();
             assert_eq!((error.kind(), error.is_transient()), expected, "{case}");
             assert!(format!("{error:?}").ends_with("caused by: its cause"), "{error:?}");
         }
