@@ -21,12 +21,19 @@ fn program(name: &str) -> Command {
     Command::new(path)
 }
 
+/// The variables of a client for the emulator.
+fn client_of(emulator: &Emulator) -> [(&str, &str); 3] {
+    [
+        ("MENDIX_USERNAME", Emulator::USERNAME),
+        ("MENDIX_API_KEY", Emulator::API_KEY),
+        ("MENDIX_DEPLOY_URL", emulator.url()),
+    ]
+}
+
 /// An example with the environment for the emulator.
 fn example(name: &str, emulator: &Emulator) -> Command {
     let mut command = program(name);
-    command.env("MENDIX_USERNAME", Emulator::USERNAME);
-    command.env("MENDIX_API_KEY", Emulator::API_KEY);
-    command.env("MENDIX_DEPLOY_URL", emulator.url());
+    command.envs(client_of(emulator));
     command.env("NO_PROXY", "127.0.0.1").env_remove("SSL_CERT_FILE").env_remove("RUST_BACKTRACE");
     command
 }
@@ -114,8 +121,7 @@ fn a_build_script_uploads_its_package() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/build_script");
     let build = |deploy: bool| {
         let mut command = Command::new(env!("CARGO"));
-        command.current_dir(folder).arg("build").env("MENDIX_USERNAME", Emulator::USERNAME);
-        command.env("MENDIX_API_KEY", Emulator::API_KEY).env("MENDIX_DEPLOY_URL", emulator.url());
+        command.current_dir(folder).arg("build").envs(client_of(&emulator));
         if deploy {
             command.env("DEPLOY_APP", "calc");
         }

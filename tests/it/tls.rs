@@ -115,8 +115,6 @@ fn from_env() -> Caller {
     Caller::from(Client::from_env().unwrap(), |_| {}).with(|client| client.with_retry(Retry::never()))
 }
 
-const CREDENTIALS: [(&str, &str); 2] = [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY)];
-
 #[test]
 fn credentials_base_url_and_certificates_come_from_the_environment() {
     if child::is_running() {
@@ -125,7 +123,7 @@ fn credentials_base_url_and_certificates_come_from_the_environment() {
     }
     let server = Server::tls([accepted()]);
     let url = server.url();
-    let set = [&CREDENTIALS[..], &[("MENDIX_DEPLOY_URL", url.as_str()), ("SSL_CERT_FILE", CA_FILE)]].concat();
+    let set = [&child::client_of(&url)[..], &[("SSL_CERT_FILE", CA_FILE)]].concat();
     child::run(module_path!(), "credentials_base_url_and_certificates_come_from_the_environment", &set);
     let seen = server.stop();
     assert_eq!(seen.requests[0].header("Mendix-Username"), Some(USER));
@@ -142,7 +140,7 @@ fn a_variable_that_is_missing_or_unusable_is_named() {
         assert!(error.to_string().contains(&named), "{error}");
         return;
     }
-    let [user, key] = CREDENTIALS;
+    let [user, key, _] = child::client_of("");
     let (trailing, missing_file) = (format!("{KEY}\n"), format!("{CA_FILE}.missing"));
     let cases: [(&str, &[(&str, &str)]); 8] = [
         ("MENDIX_USERNAME", &[key]),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Retry};
 
-use crate::support::caller::{Caller, KEY, Outcome, USER, fast_retry, trusting};
+use crate::support::caller::{Caller, Outcome, fast_retry, trusting};
 use crate::support::child;
 use crate::support::package::{MIB, Package};
 use crate::support::server::{Seen, Server, Step, accepted, answer, go_ahead, write};
@@ -32,8 +32,7 @@ fn upload(bytes: u64, retry: Retry) -> Outcome<mendix_deploy::UploadedPackage> {
 /// Runs the test in a child with the settings of a client for `url`, and these variables.
 #[track_caller]
 fn in_child(test: &str, url: &str, variables: &[(&str, &str)]) {
-    let client = [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY), ("MENDIX_DEPLOY_URL", url)];
-    child::run(module_path!(), test, &[&client[..], variables].concat());
+    child::run(module_path!(), test, &[&child::client_of(url)[..], variables].concat());
 }
 
 /// Runs the test in a child with a proxy that answers `CONNECT` by `steps`, and returns what the proxy saw.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Retry};
 
-use crate::support::caller::{Caller, KEY, Outcome, USER};
+use crate::support::caller::{Caller, Outcome};
 use crate::support::child;
 use crate::support::package::{KIB, MIB, Package};
 use crate::support::server::{IDS, Server, Step, answer, go_ahead};
@@ -30,9 +30,7 @@ const STOP: &str = "sleep 0.2; kill -STOP $PPID; sleep 1; kill -CONT $PPID";
 #[track_caller]
 fn in_child(test: &str, script: Vec<Step>) {
     let server = Server::start([script]);
-    let url = server.url();
-    let variables = [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY), ("MENDIX_DEPLOY_URL", url.as_str())];
-    child::run(module_path!(), test, &variables);
+    child::run(module_path!(), test, &child::client_of(&server.url()));
     assert_eq!(server.stop().connections, 1);
 }
 

@@ -3,6 +3,8 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::caller::{KEY, USER, assert_no_key};
+
 const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
 /// All variables that the crate reads.
 const VARIABLES: [&str; 12] = [
@@ -13,6 +15,11 @@ const VARIABLES: [&str; 12] = [
 /// Whether this process was started by [`run`].
 pub(crate) fn is_running() -> bool {
     std::env::var_os(MARK).is_some()
+}
+
+/// The variables of a client for `url`.
+pub(crate) fn client_of(url: &str) -> [(&str, &str); 3] {
+    [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY), ("MENDIX_DEPLOY_URL", url)]
 }
 
 /// Runs the test `name` of `module` (`module_path!()`) in a child. Of [`VARIABLES`], it has only the given ones.
@@ -37,5 +44,5 @@ pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_one = out.contains("1 passed");
     assert!(output.status.success() && is_one, "with {variables:?}: {}\n{out}\n{err}", output.status);
-    super::caller::assert_no_key(&format!("{out}{err}"));
+    assert_no_key(&format!("{out}{err}"));
 }
