@@ -1,8 +1,10 @@
 //! Describes a response in words: what the server said, read leniently and sanitized, and what it usually means.
 
+use std::io;
+
 use serde_json::Value;
 
-use crate::credentials::ApiKey;
+use crate::credentials::Secrets;
 use crate::error::{Error, ErrorKind};
 use crate::event::Seconds;
 use crate::http::{Failure, Reply, Stage};
@@ -24,7 +26,7 @@ struct Refusal {
 
 /// A request, as its errors describe it.
 pub(crate) struct Asked<'a> {
-    pub(crate) key: &'a ApiKey,
+    pub(crate) secrets: &'a Secrets,
     /// For example "the upload of calc.mda to app calc".
     pub(crate) what: &'a str,
     /// A hint for a 404.
@@ -41,15 +43,17 @@ impl Asked<'_> {
             Ok(reply) => reply,
             Err(Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause, .. }) => {
                 let message = format!("cannot connect to {target}: {reason}{hint}");
-                return Error::new(ErrorKind::Connect, message).with_transient(transient).with_source(cause);
+                return Error::new(ErrorKind::Connect, message)
+                    .with_transient(transient)
+                    .with_source(self.sanitized(&cause));
             }
-            Err(failure) => return open(None).with_source(failure.cause),
+            Err(failure) => return open(None).with_source(self.sanitized(&failure.cause)),
         };
         let status = reply.status;
         let (code, words) = if reply.is_success() {
-            (None, no_use(&reply, self.key))
+            (None, no_use(&reply, self.secrets))
         } else {
-            let said = Refusal::of_reply(&reply, self.key);
+            let said = Refusal::of_reply(&reply, self.secrets);
             let words = said.after_the_status();
             (said.code, words)
         };
@@ -62,9 +66,14 @@ impl Asked<'_> {
         };
         let error = error.with_status(status).with_code(code).with_retry_after(reply.retry_after);
         match reply.cut_short {
-            Some(cause) => error.with_source(anyhow::Error::new(cause).context("the response is incomplete")),
+            Some(cause) => error.with_source(self.sanitized(&cause).context("the response is incomplete")),
             None => error,
         }
+    }
+
+    /// A cause may contain foreign text, such as all the names in a certificate.
+    fn sanitized(&self, cause: &io::Error) -> anyhow::Error {
+        anyhow::Error::msg(sanitized(&cause.to_string(), self.secrets))
     }
 
     /// What such a refusal usually means, as the end of a sentence.
@@ -72,7 +81,7 @@ impl Asked<'_> {
         let meaning = match (reply.status, reply.retry_after) {
             (300..=399, _) => {
                 let target =
-                    reply.target.as_deref().map_or(String::new(), |to| format!(" to {}", sanitized(to, self.key)));
+                    reply.target.as_deref().map_or(String::new(), |to| format!(" to {}", sanitized(to, self.secrets)));
                 format!("redirects{target} are not followed, to keep the API key from other hosts; check the base URL")
             }
             (401, _) => "check the user name and the API key".into(),
@@ -115,20 +124,20 @@ impl Refusal {
     }
 
     /// The body of a response, or a note that it could not be read.
-    fn of_reply(reply: &Reply, key: &ApiKey) -> Refusal {
+    fn of_reply(reply: &Reply, secrets: &Secrets) -> Refusal {
         match &reply.cut_short {
             Some(_) if reply.body.is_empty() => Refusal { code: None, text: UNREADABLE.to_owned() },
-            _ => Refusal::of(&reply.body, key),
+            _ => Refusal::of(&reply.body, secrets),
         }
     }
 
     /// Reads the API's two shapes of an error body, or whatever a gateway sent instead.
-    fn of(body: &[u8], key: &ApiKey) -> Refusal {
+    fn of(body: &[u8], secrets: &Secrets) -> Refusal {
         let inner = json::field(body, "error").filter(Value::is_object).map(|error| error.to_string());
         let object = inner.as_ref().map_or(body, String::as_bytes);
         let field = |name: &str, newer: &str| {
             let value = json::field(object, name).or_else(|| json::field(object, newer))?;
-            let text = sanitized(&plain(&value)?, key);
+            let text = sanitized(&plain(&value)?, secrets);
             (!text.is_empty()).then_some(text)
         };
         let code = field("errorCode", "code");
@@ -136,7 +145,7 @@ impl Refusal {
             (Some(message), Some(details)) => format!("{message} ({details})"),
             (Some(text), None) | (None, Some(text)) => text,
             (None, None) => {
-                decoded(body).map_or_else(|| excerpt(body, key), |object| sanitized(&object.to_string(), key))
+                decoded(body).map_or_else(|| excerpt(body, secrets), |object| sanitized(&object.to_string(), secrets))
             }
         };
         Refusal { code, text }
@@ -158,8 +167,8 @@ fn plain(value: &Value) -> Option<String> {
 }
 
 /// Describes a success that is of no use, to follow the status in a message.
-fn no_use(reply: &Reply, key: &ApiKey) -> String {
-    match excerpt(&reply.body, key) {
+fn no_use(reply: &Reply, secrets: &Secrets) -> String {
+    match excerpt(&reply.body, secrets) {
         text if !text.is_empty() => format!(" and said \"{text}\""),
         _ if reply.cut_short.is_some() => format!(", and {UNREADABLE}"),
         _ => " with an empty body".to_owned(),
@@ -167,14 +176,14 @@ fn no_use(reply: &Reply, key: &ApiKey) -> String {
 }
 
 /// The beginning of a body of any kind, sanitized.
-fn excerpt(body: &[u8], key: &ApiKey) -> String {
-    sanitized(&String::from_utf8_lossy(without_bom(body)), key)
+fn excerpt(body: &[u8], secrets: &Secrets) -> String {
+    sanitized(&String::from_utf8_lossy(without_bom(body)), secrets)
 }
 
-/// Sanitizes server text: no key, no control characters or escapes, whitespace folded, at most 2 KiB.
-pub(crate) fn sanitized(text: &str, key: &ApiKey) -> String {
-    // The key is redacted before the cut, which could leave a part of it.
-    let mut text = key.redact(&text::sanitize(text));
+/// Sanitizes foreign text: no secrets, no control characters or escapes, whitespace folded, at most 2 KiB.
+pub(crate) fn sanitized(text: &str, secrets: &Secrets) -> String {
+    // Redacted before the cut, which could leave a part of a secret.
+    let mut text = secrets.redact(&text::sanitize(text));
     if text.len() > SANITIZED_MAX {
         let ellipsis = '…';
         let end = (0..=SANITIZED_MAX - ellipsis.len_utf8()).rev().find(|end| text.is_char_boundary(*end));
@@ -190,8 +199,8 @@ mod tests {
     use crate::json::is_whole_object;
     use crate::random::{self, below};
 
-    fn key() -> ApiKey {
-        ApiKey::new("26587896-1CEF").unwrap()
+    fn key() -> Secrets {
+        Secrets::new(["26587896-1CEF"])
     }
 
     #[test]
@@ -227,11 +236,11 @@ mod tests {
 
     #[test]
     fn server_text_is_stripped_redacted_and_cut() {
-        assert_eq!(sanitized("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d", &key()), "a [31mred b c d");
-        assert_eq!(sanitized("it was 26587896-1cef, or \"26587896-1CEF\"", &key()), "it was [key], or \"[key]\"");
+        assert_eq!(sanitized("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d", &key()), "a [31mred bc d");
+        assert_eq!(sanitized("it was 26587896-1cef, or \"26587896-1CEF\"", &key()), "it was [secret], or \"[secret]\"");
         // A key that is spelled with escapes in JSON is plain once decoded.
         let body = br#"{"errorCode":"X","errorMessage":"\u0032\u0036587896-1cef"}"#;
-        assert_eq!(Refusal::of(body, &key()).text, "[key]");
+        assert_eq!(Refusal::of(body, &key()).text, "[secret]");
         let long = sanitized(&"é".repeat(4000), &key());
         assert!((2000..=2048).contains(&long.len()) && long.ends_with("é…"), "{}", long.len());
         let at_the_cut = format!("{}26587896-1cef", "x".repeat(SANITIZED_MAX - 8));
@@ -261,8 +270,8 @@ mod tests {
 
     #[test]
     fn no_answer_panics_leaks_the_key_or_escapes_the_limits() {
-        let key = ApiKey::new("s3cret-key").unwrap();
-        for _ in 0..10_000 {
+        let key = Secrets::new(["s3cret-key"]);
+        for _ in 0..3_000 {
             let body = noise();
             let case = String::from_utf8_lossy(&body);
             let said = Refusal::of(&body, &key);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::credentials::not_a_value;
 use crate::error::{Error, Result};
 use crate::text;
 
@@ -20,6 +21,9 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(url: &str) -> Result<Self> {
+        if let Some(problem) = not_a_value(url) {
+            return Err(refused(&format!("it {problem}")));
+        }
         if url.bytes().any(|b| !b.is_ascii_graphic()) {
             return Err(refused("it contains whitespace, control or non-ASCII characters"));
         }

@@ -29,7 +29,8 @@ impl Call<'_> {
             return Ok(found);
         }
         let what = format!("the request for {}", self.what);
-        let asked = Asked { key: &client.endpoint.api_key, what: &what, not_found: self.not_found, may_be_done: false };
+        let asked =
+            Asked { secrets: &client.endpoint.secrets(), what: &what, not_found: self.not_found, may_be_done: false };
         Err(asked.error(end, |said| {
             Error::new(ErrorKind::NoAnswer, format!("{what} failed: {}", said.unwrap_or("no usable answer came")))
         }))

@@ -96,6 +96,9 @@ impl Client {
             client = client.with_base_url(&url).map_err(|e| e.prefixed_with("MENDIX_DEPLOY_URL"))?;
         }
         if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
+            if file.to_string_lossy().contains("-----BEGIN") {
+                return Err(Error::config("SSL_CERT_FILE is a certificate or a key; expected the path of a PEM file"));
+            }
             let source = format!("SSL_CERT_FILE, {}", text::path(Path::new(&file)));
             let pem = std::fs::read(&file)
                 .map_err(|e| Error::config("the file cannot be read").with_source(e).prefixed_with(&source))?;

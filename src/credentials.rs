@@ -1,8 +1,17 @@
 //! User name and API key: validated, never shown, redacted from text.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::text::{self, Plain};
+
+/// A shorter secret is not looked for, because it would be found everywhere.
+const SHORTEST: usize = 4;
+/// As much of a longer secret gives it away.
+const PIECE: usize = 8;
+/// How much of a text is searched for secrets, in characters. No message shows as much.
+const SEARCHED: usize = 8 * 1024;
 
 /// The API key, without `Debug` and `Display`, so that it cannot be printed by accident.
 #[derive(Clone)]
@@ -18,32 +27,69 @@ impl ApiKey {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+}
 
-    /// Replaces every occurrence of the key in `text`, ignoring case.
+/// What no text may show.
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        Secrets(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).map(str::to_ascii_lowercase).collect())
+    }
+
+    /// The beginning of `text` with all secrets replaced, and all pieces of them that are long enough to be of use,
+    /// however they are written: in any case, escaped, or with whitespace or invisible characters in between.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let (lower, key) = (text.to_ascii_lowercase(), self.0.to_ascii_lowercase());
+        let text = text::beginning(text, SEARCHED);
         let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
-        for (start, found) in lower.match_indices(&key) {
-            clean += text.get(end..start).unwrap_or_default();
-            clean += "[key]";
-            end = start + found.len();
+        for found in self.find(&text::plain(text)) {
+            clean += text.get(end..found.start).unwrap_or_default();
+            clean += "[secret]";
+            end = found.end;
         }
         clean + text.get(end..).unwrap_or_default()
     }
 
-    /// Whether `text` contains the key; a short key, as in tests, only counts if it is the whole text.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
-        text.eq_ignore_ascii_case(&self.0)
-            || (self.0.len() >= 8 && text.to_ascii_lowercase().contains(&self.0.to_ascii_lowercase()))
+    /// Whether `text` contains a secret; a short one, as in tests, only counts if it is the whole text.
+    pub(crate) fn are_in(&self, text: &str) -> bool {
+        let plain = text::plain(text);
+        self.find(&plain).iter().any(|found| found.len() >= PIECE || found.len() == text.len())
+    }
+
+    /// Where secrets and their pieces are in the text that `plain` was made of.
+    fn find(&self, plain: &[Plain]) -> Vec<Range<usize>> {
+        let (mut found, mut rest) = (Vec::new(), plain);
+        while let [first, others @ ..] = rest {
+            let length = self.0.iter().map(|secret| common_beginning(rest, secret)).max().unwrap_or(0);
+            match length.checked_sub(1).and_then(|last| rest.get(last)) {
+                Some(last) => {
+                    found.push(first.1.start..last.1.end);
+                    rest = rest.get(length..).unwrap_or_default();
+                }
+                None => rest = others,
+            }
+        }
+        found
     }
 }
 
-/// Refuses a header value that servers could read differently: only visible ASCII is allowed.
+/// How many characters of `text` are a part of `secret`, or 0 if these are too few to matter.
+fn common_beginning(text: &[Plain], secret: &str) -> usize {
+    let parts = secret.char_indices().filter_map(|(start, _)| secret.get(start..));
+    let length =
+        |part: &str| part.chars().zip(text).take_while(|(c, (other, _))| *c == other.to_ascii_lowercase()).count();
+    parts.map(length).max().filter(|length| *length >= PIECE.min(secret.len())).unwrap_or(0)
+}
+
+/// Refuses a header value that servers could read differently (only visible ASCII is allowed), and one that is no value
+/// but what a script or a CI system should have replaced by it.
 pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     let problem = if value.is_empty() {
         "is empty"
     } else if value.trim() != value {
         "has leading or trailing whitespace; was it read from a file that ends in a newline?"
+    } else if let Some(problem) = not_a_value(value) {
+        problem
     } else if !value.bytes().all(|b| b.is_ascii_graphic()) {
         "contains a character that is not visible ASCII"
     } else {
@@ -52,15 +98,87 @@ pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     Err(Error::config(format!("{what} {problem}")))
 }
 
+/// What is wrong with a text that only stands for a value.
+pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
+    const QUOTES: [&str; 6] = ["\"", "'", "`", "\u{201c}", "\u{201d}", "\u{2018}"];
+    const BEGINNINGS: [&str; 6] = ["$(", "${", "$[", "{{", "#{", "$env:"];
+    const ENDS: [(&str, &str); 3] = [("%", "%"), ("<", ">"), ("__", "__")];
+    let is_variable = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    if QUOTES.iter().any(|quote| text.starts_with(quote)) {
+        Some("is in quotes, which are not part of it")
+    } else if BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+        || ENDS
+            .iter()
+            .any(|(start, end)| text.len() > 2 * start.len() && text.starts_with(start) && text.ends_with(end))
+        || text.strip_prefix('$').is_some_and(is_variable)
+    {
+        Some("is a placeholder that nothing has replaced: is the variable defined, and visible to this step?")
+    } else if text.bytes().all(|b| b == b'*') {
+        Some("consists of asterisks: it was copied from where it is masked")
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
+
     #[test]
-    fn the_key_is_found_in_any_case_and_next_to_multi_byte_text() {
-        let key = ApiKey::new("aB-1").unwrap();
-        assert_eq!(key.redact("é ab-1é AB-1aB-1"), "é [key]é [key][key]");
-        assert_eq!(key.redact("nothing"), "nothing");
-        assert!(key.is_in("AB-1") && !key.is_in("xab-1x"));
+    fn a_secret_is_found_in_any_case_and_next_to_multi_byte_text() {
+        let secrets = Secrets::new(["aB-1", "no"]);
+        assert_eq!(secrets.redact("é ab-1é AB-1aB-1"), "é [secret]é [secret][secret]");
+        assert_eq!(secrets.redact("nothing"), "nothing");
+        assert!(secrets.are_in("AB-1") && !secrets.are_in("xab-1x"));
+        assert!(Secrets::new([KEY]).are_in("x-26587896-1CEF-4483-accf-ad304e2673d6"));
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_written() {
+        let escaped = |escape: fn(char) -> String| KEY.chars().map(escape).collect::<String>();
+        for echo in [
+            KEY.replace('-', "-\r\n"),
+            KEY.replace('8', "\u{ad}8\u{200b}"),
+            KEY.replace('8', "8\u{e0001}\u{2063} \u{1b}"),
+            escaped(|c| format!("\\u{:04x}", c as u32)),
+            escaped(|c| format!("&#{};", c as u32)),
+            escaped(|c| format!("&#x{:x};", c as u32)),
+            escaped(|c| format!("%{:02X}", c as u32)),
+            escaped(|c| format!("%25{:02x}", c as u32)),
+            KEY.replace('-', "%2D"),
+        ] {
+            assert_eq!(Secrets::new([KEY]).redact(&format!("it was {echo}, yes")), "it was [secret], yes", "{echo}");
+        }
+    }
+
+    #[test]
+    fn a_piece_of_a_secret_is_found() {
+        let secrets = Secrets::new([KEY, "p%5b&<\"'\\pw"]);
+        for (start, end) in [(0, 8), (3, 20), (28, 36)] {
+            assert_eq!(secrets.redact(&format!("<{}>", &KEY[start..end])), "<[secret]>");
+        }
+        let halves = format!("{}<br>{}", &KEY[..18], &KEY[18..]);
+        assert_eq!(secrets.redact(&halves), "[secret]<br>[secret]");
+        assert_eq!(secrets.redact(&KEY[..7]), &KEY[..7], "too little to be of use");
+        let long = format!("{}{KEY}", "x".repeat(SEARCHED - 20));
+        assert!(secrets.redact(&long).ends_with("x[secret]"));
+    }
+
+    #[test]
+    fn what_only_stands_for_a_value_is_none() {
+        for text in [
+            "\"pa55\"", "'pa55'", "$(PA55)", "${PA55}", "${{ secrets.PA55 }}", "{{ pa55 }}", "%PA55%", "#{PA55}#",
+            "<pa55>", "__PA55__", "$PASS", "$env:PA55", "***",
+        ] {
+            let problem = not_a_value(text).unwrap_or_default();
+            assert!(!problem.is_empty(), "{text}");
+        }
+        for text in
+            ["pa55", "$ecret", "100%", "%", "a\"b", "{pa55}", "<", "__", "____", "*a*", "$Pass", "26587896-1cef"]
+        {
+            assert_eq!(not_a_value(text), None, "{text}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::answer;
 use crate::call::Call;
 use crate::client::Client;
-use crate::credentials::ApiKey;
+use crate::credentials::Secrets;
 use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::event::Event;
 use crate::http::Reply;
@@ -100,15 +100,15 @@ impl<'a> Job<'a> {
 
     fn read(&self, reply: &Reply) -> Option<Polled<JobStatus>> {
         let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
-        let status = read_status(&said, &self.client.endpoint.api_key);
+        let status = read_status(&said, &self.client.endpoint.secrets());
         Some(Polled { status, retry_after: reply.retry_after })
     }
 }
 
 /// An unknown status is server text, so it is sanitized and cut.
-fn read_status(said: &str, key: &ApiKey) -> JobStatus {
+fn read_status(said: &str, secrets: &Secrets) -> JobStatus {
     JobStatus::known(said)
-        .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::sanitized(said, key), OTHER_MAX).to_owned()))
+        .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::sanitized(said, secrets), OTHER_MAX).to_owned()))
 }
 
 impl Subject for Job<'_> {
@@ -139,15 +139,15 @@ mod tests {
 
     #[test]
     fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {
-        let key = ApiKey::new("s3cret").unwrap();
+        let key = Secrets::new(["s3cret"]);
         let read = |text| read_status(text, &key);
         assert_eq!(read("completed"), JobStatus::Completed);
         assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
         assert_eq!(read("\u{b}Completed\u{a0}"), JobStatus::Completed);
-        assert_eq!(read_status("Completed", &ApiKey::new("e").unwrap()), JobStatus::Completed);
+        assert_eq!(read_status("Completed", &Secrets::new(["completed"])), JobStatus::Completed);
         assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
         assert_eq!(read("Completed?").to_string(), "Completed?");
-        assert_eq!(read("\u{1b}[2Js3cret"), JobStatus::Other("[2J[key]".into()));
+        assert_eq!(read("\u{1b}[2Js3cret"), JobStatus::Other("[2J[secret]".into()));
         assert_eq!(read(&"x".repeat(3000)).as_str().len(), OTHER_MAX);
     }
 }

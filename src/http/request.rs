@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::tls::RootCertificates;
 use crate::base_url::BaseUrl;
-use crate::credentials::ApiKey;
+use crate::credentials::{ApiKey, Secrets};
 
 /// Where the API is, who calls it, and the timeouts.
 #[derive(Clone)]
@@ -16,6 +16,13 @@ pub(crate) struct Endpoint {
     pub(crate) roots: Option<RootCertificates>,
     pub(crate) connect_timeout: Duration,
     pub(crate) stall_timeout: Duration,
+}
+
+impl Endpoint {
+    /// What no text may show.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::new([self.api_key.expose()])
+    }
 }
 
 /// A GET, or a POST if there is a body.

@@ -4,22 +4,27 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::error::{Error, Result};
 
+const EXPECTED: &str =
+    "; expected one or more blocks of lines, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
+
 /// Certificates to trust instead of the default ones.
 #[derive(Clone)]
 pub(crate) struct RootCertificates(RootCerts);
 
 impl RootCertificates {
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Self> {
-        let mut certificates = Vec::new();
+        let (mut certificates, mut others) = (Vec::new(), 0);
         for item in parse_pem(pem) {
-            let item =
-                item.map_err(|e| Error::config("the root certificates are not valid PEM").with_source(e.into_io()))?;
-            if let PemItem::Certificate(certificate) = item {
-                certificates.push(certificate);
+            // Without the parser's words, which contain the input.
+            let item = item.map_err(|_| Error::config(format!("the root certificates are not valid PEM{EXPECTED}")))?;
+            match item {
+                PemItem::Certificate(certificate) => certificates.push(certificate),
+                _ => others += 1,
             }
         }
         if certificates.is_empty() {
-            return Err(Error::config("the root certificates contain no PEM block named CERTIFICATE"));
+            let what = if others > 0 { "a private key and no certificate" } else { "no certificate" };
+            return Err(Error::config(format!("the root certificates contain {what}{EXPECTED}")));
         }
         Ok(RootCertificates(RootCerts::new_with_certs(&certificates)))
     }

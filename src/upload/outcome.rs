@@ -49,7 +49,7 @@ impl Attempt<'_> {
     /// The ids that came are kept even if it is no success.
     fn accepted(&self, reply: Reply) -> Result<UploadedPackage> {
         let is_whole = reply.handed.is_whole();
-        let (package, job) = match uploaded::ids(&reply.body, &self.client.endpoint.api_key) {
+        let (package, job) = match uploaded::ids(&reply.body, &self.client.endpoint.secrets()) {
             (Some(package_id), Some(job_id)) if is_whole => return Ok(UploadedPackage { package_id, job_id }),
             ids => ids,
         };
@@ -74,8 +74,8 @@ impl Attempt<'_> {
         let not_found = format!(
             "check the base URL, and that \"{app}\" is the subdomain of the app's URL (not its UUID or display name)"
         );
-        let key = &self.client.endpoint.api_key;
-        Asked { key, what: &self.what(), not_found: &not_found, may_be_done }.error(end, open)
+        let secrets = &self.client.endpoint.secrets();
+        Asked { secrets, what: &self.what(), not_found: &not_found, may_be_done }.error(end, open)
     }
 
     fn failed(&self, kind: ErrorKind, how: &str) -> Error {

@@ -4,7 +4,7 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::credentials::ApiKey;
+use crate::credentials::Secrets;
 use crate::error::Error;
 use crate::id::{JobId, PackageId};
 use crate::json;
@@ -19,10 +19,10 @@ pub struct UploadedPackage {
     pub job_id: JobId,
 }
 
-/// The ids in the body of a success, each read on its own. An id that contains the key is not used, as it would be
+/// The ids in the body of a success, each read on its own. An id that contains a secret is not used, as it would be
 /// shown.
-pub(super) fn ids(body: &[u8], key: &ApiKey) -> (Option<PackageId>, Option<JobId>) {
-    let id = |name| json::text(body, name).filter(|id| !key.is_in(id));
+pub(super) fn ids(body: &[u8], secrets: &Secrets) -> (Option<PackageId>, Option<JobId>) {
+    let id = |name| json::text(body, name).filter(|id| !secrets.are_in(id));
     (id("PackageId").and_then(|id| id.try_into().ok()), id("JobId").and_then(|id| id.try_into().ok()))
 }
 
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str, key: &str) -> (Option<String>, Option<String>) {
-        let (package, job) = ids(body.as_bytes(), &ApiKey::new(key).unwrap());
+        let (package, job) = ids(body.as_bytes(), &Secrets::new([key]));
         (package.map(|id| id.to_string()), job.map(|id| id.to_string()))
     }
 

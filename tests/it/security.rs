@@ -2,7 +2,7 @@
 
 use mendix_deploy::{ErrorKind, Retry};
 
-use crate::support::caller::{Caller, KEY, assert_no_key};
+use crate::support::caller::{Caller, KEY, assert_no_secret};
 use crate::support::package::{MIB, Package};
 use crate::support::server::{IDS, Server, Step, accepted, answer, answered, side_by_side};
 
@@ -54,9 +54,26 @@ fn echoes(key: &str) -> Vec<String> {
         format!("{}{key}", "x".repeat(2030)),
         format!(r#"{{"errorMessage":"{}{key}"}}"#, "y".repeat(2035)),
         format!(r#"{{"Status":"{}{key}"}}"#, "z".repeat(55)),
-        // JSON can escape any character.
+        // JSON, HTML and URLs can escape any character, and each other's escapes.
         format!(r#"{{"errorMessage":"\u0{:03x}{}"}}"#, key.as_bytes()[0], &key[1..]),
+        escaped(key, |byte| format!("\\u{byte:04x}")),
+        escaped(key, |byte| format!("&#{byte};")),
+        escaped(key, |byte| format!("&#x{byte:x};")),
+        escaped(key, |byte| format!("%{byte:02X}")),
+        escaped(key, |byte| format!("%25{byte:02x}")),
+        // Cut in two by what cannot be seen.
+        key.replace('-', "-\r\n  "),
+        key.replace('-', "-\u{ad}"),
+        key.replace('8', "\u{200b}8\u{2060}\u{e0020}"),
+        format!(r#"{{"errorMessage":"{}\n{}\u00ad"}}"#, &key[..9], &key[9..]),
+        format!(r#"{{"Status":"{}\u200d{}"}}"#, &key[..9], &key[9..]),
+        // A piece of it.
+        format!("<b>{}</b>{}", &key[..8], &key[10..]),
     ]
+}
+
+fn escaped(key: &str, escape: fn(u8) -> String) -> String {
+    key.bytes().map(escape).collect()
 }
 
 #[test]
@@ -88,6 +105,9 @@ fn a_key_in_the_headers_or_in_garbage_is_in_no_text() {
         format!("HTTP/1.1 200 OK\r\nContent-Length: {KEY}\r\n\r\n"),
         format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{KEY}\r\n"),
         format!("{KEY}\r\n\r\n"),
+        // The connection ends in the middle of the key.
+        format!("HTTP/1.1 403 No\r\nContent-Length: 999\r\n\r\nbad key {}", &KEY[..20]),
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nbad key {}", &KEY[..20]),
     ] {
         let server = Server::start([vec![Step::Request, crate::support::server::write(raw.clone())]]);
         assert!(Caller::of(&server).upload(Package::small()).result.is_err(), "{raw}");
@@ -113,6 +133,25 @@ fn escape_sequences_and_hidden_text_do_not_reach_the_terminal() {
     }
 }
 
+#[test]
+fn server_text_is_no_command_to_a_ci_agent() {
+    for command in ["##vso[task.setvariable variable=x]y", "##[error]x", "##teamcity[x]", "::error::x", "#\u{ad}#[x]"] {
+        let field = |name: &str| serde_json::json!({ name: command, "errorCode": command }).to_string();
+        for body in [command.to_owned(), field("errorMessage"), field("Status"), format!("<title>{command}</title>")] {
+            for status in ["200 OK", "403 No", "500 Oops", "503 Later\nRetry-After: 0"] {
+                let server = Server::answering(status, &body);
+                let caller = Caller::of(&server);
+                let status = caller.status();
+                let shown = status.result.as_ref().map(ToString::to_string).unwrap_or_default();
+                for text in [texts(&caller.upload(Package::small())), texts(&status), vec![shown]].concat() {
+                    let is_command = |line: &str| line.contains("##") || line.trim_start().starts_with("::");
+                    assert!(!text.lines().any(is_command), "{text:?}");
+                }
+            }
+        }
+    }
+}
+
 /// Everything that can be printed of an outcome.
 fn texts<T: std::fmt::Debug>(outcome: &crate::support::caller::Outcome<T>) -> Vec<String> {
     let error = outcome.result.as_ref().err();
@@ -133,8 +172,8 @@ fn the_key_is_sent_in_one_header_and_nowhere_else() {
     for request in [upload, server.only_request()] {
         assert_eq!(request.header("Mendix-ApiKey"), Some(KEY));
         let rest = request.head.replacen(&format!(": {KEY}\r\n"), "", 1);
-        assert_no_key(&rest);
-        assert_no_key(&String::from_utf8_lossy(&request.body));
+        assert_no_secret(&rest);
+        assert_no_secret(&String::from_utf8_lossy(&request.body));
         let names = request.head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name);
         let usual = [
             "host", "mendix-username", "mendix-apikey", "content-type", "content-length", "expect", "user-agent",

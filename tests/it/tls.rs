@@ -51,13 +51,35 @@ fn a_certificate_for_another_name_is_refused_once() {
 }
 
 #[test]
-fn invalid_root_certificates_are_a_config_error() {
+fn a_certificate_with_a_thousand_names_does_not_flood_the_error() {
+    let (certificate, key) =
+        (include_bytes!("../certs/thousand-names.pem"), include_bytes!("../certs/thousand-names-key.pem"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config_of(certificate, key)));
+    let outcome =
+        Caller::at(&url).with(|client| client.with_root_certificates(certificate).unwrap()).upload(Package::small());
+    assert_refused_once(&outcome, server);
+    let text = format!("{:?}", outcome.error(ErrorKind::Connect));
+    assert!(text.len() < 4 << 10, "{} bytes: {text}", text.len());
+}
+
+#[test]
+fn invalid_root_certificates_are_a_config_error_and_not_shown() {
     let key = include_bytes!("../certs/leaf-key.pem");
     let torn = &CA[..CA.len() / 2];
-    for pem in [&b""[..], b"not PEM", key, torn, b"\xff\xfe"] {
+    let in_one_line: Vec<u8> = CA.iter().filter(|byte| **byte != b'\n').copied().collect();
+    let long = [&b"-----BEGIN CERTIFICATE-----"[..], &b"QUJD".repeat(200_000)].concat();
+    for pem in [&b""[..], b"not PEM", key, torn, b"\xff\xfe", &in_one_line, &long, b"-----BEGIN 84, 104-----"] {
         let error = Client::new(USER, KEY).unwrap().with_root_certificates(pem).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains("root certificates"), "{error}");
+        // Neither as text nor as a list of bytes.
+        let text = format!("{error:?}");
+        assert!(
+            text.len() < 300 && !text.contains("QUJD") && !text.contains("MII") && !text.contains("84, "),
+            "{text}"
+        );
     }
 }
 
@@ -134,15 +156,23 @@ fn credentials_base_url_and_certificates_come_from_the_environment() {
 fn a_variable_that_is_missing_or_unusable_is_named() {
     if child::is_running() {
         let error = Client::from_env().unwrap_err();
-        crate::support::caller::assert_no_key(&format!("{error} {error:?}"));
+        crate::support::caller::assert_no_secret(&format!("{error} {error:?}"));
         assert_eq!(error.kind(), ErrorKind::Config);
         let named = std::env::var("EXPECTED").unwrap();
-        assert!(error.to_string().contains(&named), "{error}");
+        let text = format!("{error:?}");
+        assert!(text.contains(&named) && text.len() < 400, "{error}");
+        assert!(!text.contains("MII") && !text.contains("pa55"), "{text}");
         return;
     }
     let [user, key, _] = child::client_of("");
     let (trailing, missing_file) = (format!("{KEY}\n"), format!("{CA_FILE}.missing"));
-    let cases: [(&str, &[(&str, &str)]); 8] = [
+    let (secret_file, pem) = (format!("{CA_FILE}/{}", "x".repeat(3000)), String::from_utf8_lossy(CA));
+    let cases: [(&str, &[(&str, &str)]); 13] = [
+        ("placeholder", &[user, ("MENDIX_API_KEY", "$(pa55)")]),
+        ("quotes", &[("MENDIX_USERNAME", "\"pa55\""), key]),
+        ("placeholder", &[user, key, ("MENDIX_DEPLOY_URL", "${pa55}")]),
+        ("path of a PEM file", &[user, key, ("SSL_CERT_FILE", &pem)]),
+        ("SSL_CERT_FILE", &[user, key, ("SSL_CERT_FILE", &secret_file)]),
         ("MENDIX_USERNAME", &[key]),
         ("MENDIX_API_KEY", &[user]),
         ("MENDIX_API_KEY", &[user, ("MENDIX_API_KEY", "")]),

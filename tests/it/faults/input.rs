@@ -62,6 +62,33 @@ fn credentials_that_no_header_can_carry_are_refused_and_not_shown() {
 }
 
 #[test]
+fn a_credential_that_was_never_filled_in_is_refused_and_not_shown() {
+    for (bad, problem) in [
+        ("\"pa55\"", "quotes"),
+        ("'pa55'", "quotes"),
+        ("\u{201c}pa55\u{201d}", "quotes"),
+        ("$(pa55)", "placeholder"),
+        ("${pa55}", "placeholder"),
+        ("${{ secrets.pa55 }}", "placeholder"),
+        ("{{pa55}}", "placeholder"),
+        ("%pa55%", "placeholder"),
+        ("#{pa55}#", "placeholder"),
+        ("__pa55__", "placeholder"),
+        ("<pa55>", "placeholder"),
+        ("$PASSWORD", "placeholder"),
+        ("$env:pa55", "placeholder"),
+        ("***", "asterisks"),
+    ] {
+        for (result, field) in [(Client::new(bad, "key"), "user name"), (Client::new("me@example.com", bad), "API key")]
+        {
+            let error = result.unwrap_err();
+            assert_well_formed_config(&error, field);
+            assert!(error.to_string().contains(problem) && !format!("{error:?}").contains("pa55"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn an_ambiguous_or_leaky_base_url_is_refused_and_not_repeated() {
     for bad in [
         "", "h", "https://", "https:///x", "ftp://h", "://h", "https://me:pa55@h", "https://pa55@h",
@@ -70,7 +97,7 @@ fn an_ambiguous_or_leaky_base_url_is_refused_and_not_repeated() {
         "https://[::1]x", "https://.h", "https://h..x", "https://h/../pa55", "https://h/.", "https://h/a//b",
         "https://h/%2e", "https://h\\pa55", "https://h/a b", "https://h\r\npa55: x", "https://hé", "https://h/api/v2",
         "https://h/x/api/v2/", "http://h", "http://10.0.0.1", "http://localhost.evil.com", "http://127.0.0.1.evil.com",
-        "http://[::2]",
+        "http://[::2]", "$(pa55)", "\"https://pa55\"",
     ] {
         let error = Client::new(USER, KEY).unwrap().with_base_url(bad).unwrap_err();
         assert_well_formed_config(&error, "base URL");

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Retry};
 
-use crate::support::caller::{Caller, Outcome, fast_retry, trusting};
+use crate::support::caller::{Caller, Outcome, PROXY_AUTHORIZATION, PROXY_PASSWORD as PASSWORD, fast_retry, trusting};
 use crate::support::child;
 use crate::support::package::{MIB, Package};
 use crate::support::server::{Seen, Server, Step, accepted, answer, go_ahead, write};
-
-const PASSWORD: &str = "pr0xy-pa55";
 
 /// A proxy that connects to the server.
 fn proxy_to(server: &Server) -> Server {
@@ -24,9 +22,7 @@ fn tunnel_to(server: &Server) -> Vec<Step> {
 fn upload(bytes: u64, retry: Retry) -> Outcome<mendix_deploy::UploadedPackage> {
     let client = Client::from_env().unwrap().with_retry(retry);
     let client = client.with_connect_timeout(Duration::from_secs(15));
-    let outcome = Caller::from(client, |_| {}).with(trusting).upload(Package::sparse(bytes));
-    assert!(!format!("{outcome:?}").contains(PASSWORD), "{outcome:?}");
-    outcome
+    Caller::from(client, |_| {}).with(trusting).upload(Package::sparse(bytes))
 }
 
 /// Runs the test in a child with the settings of a client for `url`, and these variables.
@@ -51,7 +47,7 @@ fn an_upload_goes_through_the_proxy_and_shows_it_nothing() {
         upload(3 * MIB, Retry::never()).ok();
         return;
     }
-    for (user, authorization) in [("", None), ("someone:pr0xy-pa55@", Some("Basic c29tZW9uZTpwcjB4eS1wYTU1"))] {
+    for (user, authorization) in [("", None), ("someone:pr0xy-pa55@", Some(PROXY_AUTHORIZATION))] {
         let server = Server::tls([accepted()]);
         let proxy = proxy_to(&server);
         let (url, address) = (server.url(), format!("http://{user}{}", proxy.address()));
@@ -61,7 +57,7 @@ fn an_upload_goes_through_the_proxy_and_shows_it_nothing() {
         let target = url.strip_prefix("https://").unwrap();
         assert!(connect.head.starts_with(&format!("CONNECT {target} HTTP/1.1\r\n")), "{}", connect.head);
         assert_eq!(connect.header("Proxy-Authorization"), authorization);
-        crate::support::caller::assert_no_key(&connect.head);
+        crate::support::caller::assert_no_secret(&connect.head.replace(PROXY_AUTHORIZATION, ""));
     }
 }
 
@@ -79,8 +75,8 @@ fn an_upload_goes_through_a_proxy_that_is_reached_by_tls() {
     assert!(server.stop().requests[0].has_closing_boundary());
     let connect = &proxy.stop().requests[0];
     assert!(connect.head.starts_with("CONNECT localhost:"), "{}", connect.head);
-    assert_eq!(connect.header("Proxy-Authorization"), Some("Basic c29tZW9uZTpwcjB4eS1wYTU1"));
-    crate::support::caller::assert_no_key(&connect.head);
+    assert_eq!(connect.header("Proxy-Authorization"), Some(PROXY_AUTHORIZATION));
+    crate::support::caller::assert_no_secret(&connect.head.replace(PROXY_AUTHORIZATION, ""));
 }
 
 fn is_refused_at_once() {

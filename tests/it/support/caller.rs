@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt::Debug;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use mendix_deploy::emulator::Emulator;
@@ -14,6 +14,9 @@ use mendix_deploy::{
 use super::server::Server;
 
 pub(crate) const KEY: &str = "26587896-Secret-Key-4483";
+/// Of the proxy in tests with one, and how both look on the wire.
+pub(crate) const PROXY_PASSWORD: &str = "pr0xy-pa55";
+pub(crate) const PROXY_AUTHORIZATION: &str = "Basic c29tZW9uZTpwcjB4eS1wYTU1";
 pub(crate) const USER: &str = "richard.ford51@example.com";
 
 pub(crate) const CA: &[u8] = include_bytes!("../../certs/ca.pem");
@@ -118,7 +121,7 @@ impl Caller {
         let events = std::mem::take(&mut *self.events.lock().unwrap());
         let outcome = Outcome { result, events, took, cpu };
         outcome.check();
-        assert_no_key(&format!("{:?}", self.client));
+        assert_no_secret(&format!("{:?}", self.client));
         assert!(took < PATIENCE / 2, "a timeout that nobody was to reach has expired: {outcome:?}");
         outcome
     }
@@ -127,7 +130,7 @@ impl Caller {
 impl<T: Debug> Outcome<T> {
     /// Checks what holds for every call.
     fn check(&self) {
-        assert_no_key(&format!("{:?} {:?}", self.result, self.events));
+        assert_no_secret(&format!("{:?} {:?}", self.result, self.events));
         for event in &self.events {
             assert_one_line(&event.to_string());
         }
@@ -179,7 +182,7 @@ impl<T: Debug> Outcome<T> {
 pub(crate) fn assert_well_formed(error: &Error) {
     let text = error.to_string();
     assert_one_line(&text);
-    assert_no_key(&format!("{text} {error:?} {:?}", error.code()));
+    assert_no_secret(&format!("{text} {error:?} {:?}", error.code()));
     assert!(!text.starts_with(char::is_uppercase), "a message starts in lower case: {text}");
     assert!(text.len() < 8 << 10, "a message is bounded: {text}");
     let ids = [error.job_id().map(JobId::as_str), error.package_id().map(mendix_deploy::PackageId::as_str)];
@@ -188,7 +191,7 @@ pub(crate) fn assert_well_formed(error: &Error) {
     }
     let mut cause = error.source();
     while let Some(error) = cause {
-        assert_no_key(&format!("{error} {error:?}"));
+        assert_no_secret(&format!("{error} {error:?}"));
         assert!(!text.contains(&error.to_string()), "Display repeats its source: {text}");
         cause = error.source();
     }
@@ -199,14 +202,28 @@ fn assert_one_line(text: &str) {
     assert!(!text.is_empty() && !text.chars().any(char::is_control), "not one clean line: {text:?}");
 }
 
-/// Neither the key nor a useful part of it.
+/// Neither a secret nor a useful piece of one, however it is written.
 #[track_caller]
-pub(crate) fn assert_no_key(text: &str) {
-    let (text, key) = (text.to_ascii_lowercase(), KEY.to_ascii_lowercase());
-    for part in [&key[..12], &key[12..]] {
-        assert!(!text.contains(part), "the key is in: {text}");
+pub(crate) fn assert_no_secret(text: &str) {
+    let visible: String = text.chars().filter(char::is_ascii_graphic).map(|c| c.to_ascii_lowercase()).collect();
+    for form in FORMS.iter() {
+        assert!(!visible.contains(form), "{form}, a piece of a secret, is in: {text}");
     }
 }
+
+/// All pieces of 8 characters, in lower case, as they are and escaped for JSON, HTML and URLs.
+static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let escapes: [fn(u8) -> String; 5] = [
+        |byte| char::from(byte).to_string(),
+        |byte| format!("%{byte:02x}"),
+        |byte| format!("\\u{byte:04x}"),
+        |byte| format!("&#{byte};"),
+        |byte| format!("&#x{byte:x};"),
+    ];
+    let secrets = [KEY, PROXY_PASSWORD, PROXY_AUTHORIZATION].map(str::to_ascii_lowercase);
+    let pieces = secrets.iter().flat_map(|secret| secret.as_bytes().windows(8));
+    pieces.flat_map(|piece| escapes.map(|escape| piece.iter().copied().map(escape).collect())).collect()
+});
 
 /// Trusts the CA of the tests.
 pub(crate) fn trusting(client: Client) -> Client {

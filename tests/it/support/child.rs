@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::caller::{KEY, USER, assert_no_key};
+use super::caller::{KEY, USER, assert_no_secret};
 
 const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
 /// All variables that the crate reads.
@@ -44,5 +44,5 @@ pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_one = out.contains("1 passed");
     assert!(output.status.success() && is_one, "with {variables:?}: {}\n{out}\n{err}", output.status);
-    assert_no_key(&format!("{out}{err}"));
+    assert_no_secret(&format!("{out}{err}"));
 }

@@ -230,8 +230,13 @@ impl Drop for Server {
 }
 
 pub(crate) fn tls_config() -> Arc<ServerConfig> {
-    let chain = CertificateDer::from_pem_slice(include_bytes!("../../certs/leaf.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../certs/leaf-key.pem")).unwrap();
+    tls_config_of(include_bytes!("../../certs/leaf.pem"), include_bytes!("../../certs/leaf-key.pem"))
+}
+
+/// A certificate and its key, in PEM.
+pub(crate) fn tls_config_of(certificate: &[u8], key: &[u8]) -> Arc<ServerConfig> {
+    let chain = CertificateDer::from_pem_slice(certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     Arc::new(config.with_no_client_auth().with_single_cert(vec![chain], key).unwrap())
