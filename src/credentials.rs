@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::text::{self, Plain};
 
+/// The maximum length of foreign text in a message, in bytes.
+const SANITIZED_MAX: usize = 2 * 1024;
 /// A shorter secret is not looked for, because it would be found everywhere.
 const SHORTEST: usize = 4;
 /// As much of a longer secret gives it away.
@@ -37,9 +39,22 @@ impl Secrets {
         Secrets(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).map(str::to_ascii_lowercase).collect())
     }
 
+    /// Sanitizes foreign text: no secrets, no control characters or escapes, whitespace folded, at most 2 KiB.
+    pub(crate) fn sanitized(&self, text: &str) -> String {
+        // Redacted before the cut, which could leave a part of a secret.
+        let mut text = self.redact(&text::sanitize(text));
+        if text.len() > SANITIZED_MAX {
+            let ellipsis = '…';
+            let end = (0..=SANITIZED_MAX - ellipsis.len_utf8()).rev().find(|end| text.is_char_boundary(*end));
+            text.truncate(end.unwrap_or(0));
+            text.push(ellipsis);
+        }
+        text
+    }
+
     /// The beginning of `text` with all secrets replaced, and all pieces of them that are long enough to be of use,
     /// however they are written: in any case, escaped, or with whitespace or invisible characters in between.
-    pub(crate) fn redact(&self, text: &str) -> String {
+    fn redact(&self, text: &str) -> String {
         let text = text::beginning(text, SEARCHED);
         let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
         for found in self.find(&text::plain(text)) {
@@ -164,6 +179,19 @@ mod tests {
         assert_eq!(secrets.redact(&KEY[..7]), &KEY[..7], "too little to be of use");
         let long = format!("{}{KEY}", "x".repeat(SEARCHED - 20));
         assert!(secrets.redact(&long).ends_with("x[secret]"));
+    }
+
+    #[test]
+    fn foreign_text_is_stripped_redacted_and_cut() {
+        let secrets = Secrets::new(["26587896-1CEF"]);
+        assert_eq!(secrets.sanitized("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d"), "a [31mred bc d");
+        assert_eq!(secrets.sanitized("it was 26587896-1cef, or \"26587896-1CEF\""), "it was [secret], or \"[secret]\"");
+        let long = secrets.sanitized(&"é".repeat(4000));
+        assert!((2000..=2048).contains(&long.len()) && long.ends_with("é…"), "{}", long.len());
+        let at_the_cut = format!("{}26587896-1cef", "x".repeat(SANITIZED_MAX - 8));
+        assert!(!secrets.sanitized(&at_the_cut).contains("2658"));
+        let exact = "x".repeat(SANITIZED_MAX);
+        assert_eq!(secrets.sanitized(&exact), exact);
     }
 
     #[test]

@@ -176,6 +176,16 @@ impl Error {
         self
     }
 
+    /// Why the call failed, in a few words of our own.
+    pub(crate) fn in_brief(&self) -> String {
+        match (self.status(), self.kind()) {
+            (Some(status), _) => format!("the server answered {status}"),
+            (None, ErrorKind::Connect) => "no connection could be made".to_owned(),
+            (None, ErrorKind::Interrupted) => "the connection broke while the body was being sent".to_owned(),
+            (None, _) => "no usable answer came".to_owned(),
+        }
+    }
+
     /// Appends a note, such as the number of attempts.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.message.push_str(note);

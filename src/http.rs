@@ -41,6 +41,8 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<Duration>,
     /// Where a redirect points: scheme and host only.
     pub(crate) target: Option<String>,
+    /// `Content-Encoding`, foreign text.
+    pub(crate) encoding: Option<String>,
     /// At most 64 KiB.
     pub(crate) body: Vec<u8>,
     /// Why the response is incomplete, if it is. For a refusal, only an incomplete head counts: how long its body may
@@ -75,6 +77,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
         target: headers.get(header::LOCATION).and_then(|value| origin(value.to_str().ok()?)),
+        encoding: headers.get(header::CONTENT_ENCODING).and_then(|value| Some(value.to_str().ok()?.to_owned())),
         ..reply(response.status().as_u16(), &exchange.lock())
     };
     let mut body = response.into_body().into_reader();
@@ -107,6 +110,7 @@ fn reply(status: u16, state: &State) -> Reply {
         status,
         retry_after: retry_after::parse(state.retry_after.as_deref(), state.date.as_deref()),
         target: None,
+        encoding: None,
         body: Vec::new(),
         cut_short: None,
         handed: state.handed,

@@ -1,8 +1,8 @@
 //! Deploy API v2, "Job Status": polls a job, once or until it has ended.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::answer;
 use crate::call::Call;
 use crate::client::Client;
 use crate::credentials::Secrets;
@@ -15,6 +15,8 @@ use crate::poll::{self, Poll, Polled, Subject};
 use crate::status::JobStatus;
 use crate::text;
 
+/// Parts of the names of fields that may say why a job failed.
+const REASONS: [&str; 7] = ["message", "reason", "error", "detail", "description", "cause", "info"];
 /// An unknown status is cut to so many characters.
 const OTHER_MAX: usize = 64;
 
@@ -36,7 +38,7 @@ const OTHER_MAX: usize = 64;
 pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
     let subject = Job { client, app, id: job };
     let polled = subject.call().with_retry(|reply| subject.read(reply)).map_err(|error| error.with_job(job))?;
-    Ok(polled.status)
+    Ok(polled.status.status)
 }
 
 /// Waits until the job has completed. `Ok` means that it has, and nothing else.
@@ -65,21 +67,36 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> R
     let subject = Job { client, app, id: job };
     let call = subject.call();
     let status = poll::until(poll, &mut Instant::now(), &subject, || call.once(|reply| subject.read(reply)));
-    match status.map_err(|error| error.with_job(job))? {
+    let last = status.map_err(|error| error.with_job(job))?;
+    match last.status {
         JobStatus::Completed => Ok(()),
-        _ => Err(failed(app, job)),
+        _ => Err(failed(app, job, last.reason.as_deref())),
     }
 }
 
-fn failed(app: &AppId, job: &JobId) -> Error {
-    Error::new(
-        ErrorKind::JobFailed,
-        format!(
-            "job {job} failed, so there is no package to deploy; the API gives no reason; check the Environments page of \
-             app {app}, and whether the package has more than 1 GB or 64,000 files when unpacked"
+fn failed(app: &AppId, job: &JobId, reason: Option<&str>) -> Error {
+    let failed = format!("job {job} failed, so there is no package to deploy");
+    let message = match reason {
+        Some(reason) => format!("{failed}; the API says \"{reason}\"; see also the Environments page of app {app}"),
+        None => format!(
+            "{failed}; the API gives no reason; check the Environments page of app {app}, and whether the package has \
+             more than 1 GB or 64,000 files when unpacked"
         ),
-    )
-    .with_job(job)
+    };
+    Error::new(ErrorKind::JobFailed, message).with_job(job)
+}
+
+/// What a poll says of a job.
+struct Said {
+    status: JobStatus,
+    /// Why the job has failed, if it has and the API gives a reason. The specification names no field for it.
+    reason: Option<String>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.fmt(f)
+    }
 }
 
 struct Job<'a> {
@@ -98,21 +115,33 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn read(&self, reply: &Reply) -> Option<Polled<JobStatus>> {
+    fn read(&self, reply: &Reply) -> Option<Polled<Said>> {
         let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
-        let status = read_status(&said, &self.client.endpoint.secrets());
-        Some(Polled { status, retry_after: reply.retry_after })
+        let secrets = self.client.endpoint.secrets();
+        let status = read_status(&said, &secrets);
+        let reason = if status == JobStatus::Failed { read_reason(&reply.body, &secrets) } else { None };
+        Some(Polled { status: Said { status, reason }, retry_after: reply.retry_after })
     }
+}
+
+/// The first of [`REASONS`] for which there is text.
+fn read_reason(body: &[u8], secrets: &Secrets) -> Option<String> {
+    let reason = |part: &&str| {
+        let is_one = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase().contains(part);
+        let text = secrets.sanitized(json::find(body, &is_one)?.as_str()?);
+        (!text.is_empty()).then_some(text)
+    };
+    REASONS.iter().find_map(reason)
 }
 
 /// An unknown status is server text, so it is sanitized and cut.
 fn read_status(said: &str, secrets: &Secrets) -> JobStatus {
     JobStatus::known(said)
-        .unwrap_or_else(|| JobStatus::Other(text::beginning(&answer::sanitized(said, secrets), OTHER_MAX).to_owned()))
+        .unwrap_or_else(|| JobStatus::Other(text::beginning(&secrets.sanitized(said), OTHER_MAX).to_owned()))
 }
 
 impl Subject for Job<'_> {
-    type Status = JobStatus;
+    type Status = Said;
 
     const RESUME: &'static str = "call wait_for_job with this job";
 
@@ -120,12 +149,13 @@ impl Subject for Job<'_> {
         format!("job {} of app {}", self.id, self.app)
     }
 
-    fn has_ended(&self, status: &JobStatus) -> bool {
-        matches!(status, JobStatus::Completed | JobStatus::Failed)
+    fn has_ended(&self, said: &Said) -> bool {
+        matches!(said.status, JobStatus::Completed | JobStatus::Failed)
     }
 
-    fn polled(&self, status: &JobStatus, elapsed: Duration, next_poll: Option<Duration>) {
-        self.client.notify(&Event::Polled { job_id: self.id.clone(), status: status.clone(), elapsed, next_poll });
+    fn polled(&self, said: &Said, elapsed: Duration, next_poll: Option<Duration>) {
+        let (job_id, status) = (self.id.clone(), said.status.clone());
+        self.client.notify(&Event::Polled { job_id, status, elapsed, next_poll });
     }
 
     fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration) {
@@ -136,6 +166,20 @@ impl Subject for Job<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_of_a_failure_is_read_from_any_likely_field() {
+        let read = |body: &str| read_reason(body.as_bytes(), &Secrets::new(["s3cret"]));
+        for field in ["Message", "reason", "Error", "errorMessage", "FailureReason", "Details", "StatusDescription"] {
+            let body = format!(r#"{{"Status":"Failed","Other":"x","{field}":" no\r\nroom ##vso[s3cret] "}}"#);
+            assert_eq!(read(&body).as_deref(), Some("no room # #vso[[secret]]"), "{field}");
+        }
+        assert_eq!(read(r#"{"ErrorCode":"X","Message":"no room"}"#).as_deref(), Some("no room"));
+        assert_eq!(read(r#"{"Message":"","Reason":null,"Error":"X"}"#).as_deref(), Some("X"));
+        for none in [r#"{"Status":"Failed"}"#, r#"{"Message":" ","Error":7}"#, "", "[]"] {
+            assert_eq!(read(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {

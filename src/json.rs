@@ -8,15 +8,16 @@ use serde_json::Value;
 /// The value of a field of a JSON object. If no name matches exactly, case is ignored: the specification itself has
 /// both `JobId` and `JobID`. The object may be truncated after the field.
 pub(crate) fn field(body: &[u8], name: &str) -> Option<Value> {
+    let name = name.as_bytes();
+    find(body, &|key| key == name).or_else(|| find(body, &|key| key.eq_ignore_ascii_case(name)))
+}
+
+/// The value of the last field whose name is wanted.
+pub(crate) fn find(body: &[u8], is_wanted: Wanted<'_>) -> Option<Value> {
     let body = readable(body);
-    let (name, mut found) = (name.as_bytes(), None);
-    for is_wanted in [&|key: &[u8]| key == name, &|key: &[u8]| key.eq_ignore_ascii_case(name)] as [Wanted<'_>; 2] {
-        // An error means that the field, or what follows it, is not JSON.
-        let _ = serde_json::Deserializer::from_slice(&body).deserialize_map(Find { is_wanted, found: &mut found });
-        if found.is_some() {
-            break;
-        }
-    }
+    let mut found = None;
+    // An error means that the field, or what follows it, is not JSON.
+    let _ = serde_json::Deserializer::from_slice(&body).deserialize_map(Find { is_wanted, found: &mut found });
     found
 }
 
@@ -27,20 +28,30 @@ pub(crate) fn text(body: &[u8], name: &str) -> Option<String> {
 
 /// Whether `body` is already a complete JSON object, so that nothing of interest can follow.
 pub(crate) fn is_whole_object(body: &[u8]) -> bool {
-    let trimmed = body.trim_ascii();
-    trimmed.ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(&readable(trimmed)).is_ok()
+    let trimmed = without_bom(body).trim_ascii();
+    trimmed.starts_with(b"{")
+        && trimmed.ends_with(b"}")
+        && serde_json::from_slice::<IgnoredAny>(&readable(trimmed)).is_ok()
 }
 
 pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// Drops a byte order mark and replaces control characters, which JSON strings must not contain, by spaces.
+/// The object in a body: without what gateways put around it (a byte order mark, the quotes and escapes of a string, an
+/// array, a prefix such as `)]}',`), and with spaces in place of control characters, which JSON strings must not contain.
 fn readable(body: &[u8]) -> Vec<u8> {
-    without_bom(body).iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect()
+    let text: Vec<u8> =
+        without_bom(body).iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect();
+    let text = serde_json::from_slice::<String>(&text).map_or(text, String::into_bytes);
+    match text.iter().position(|byte| *byte == b'{') {
+        Some(start) if !text.trim_ascii_start().starts_with(b"<") => text.get(start..).unwrap_or_default().to_vec(),
+        _ => text,
+    }
 }
 
-type Wanted<'a> = &'a dyn Fn(&[u8]) -> bool;
+/// Whether a field with this name is wanted.
+pub(crate) type Wanted<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// Keeps the value of the last field that is wanted and skips all others unread.
 struct Find<'a> {
@@ -102,6 +113,10 @@ mod tests {
         assert_eq!(read(r#"{"jobId":"j","packageId":"p"}"#), both);
         assert_eq!(read(r#"{"JobID":"x","JobId":"j","PackageId":"p"}"#), both, "the documented spelling wins");
         assert_eq!(read("\u{feff}{\"PackageId\":\"p\",\"JobId\":\"j\"}"), both);
+        assert_eq!(read(r#""{\"PackageId\":\"p\",\"JobId\":\"j\"}""#), both, "in a string");
+        assert_eq!(read(r#"[{"PackageId":"p","JobId":"j"}]"#), both, "in an array");
+        assert_eq!(read(")]}',\n{\"PackageId\":\"p\",\"JobId\":\"j\"}"), both, "behind a prefix");
+        assert_eq!(read(r#"<script>{"PackageId":"p","JobId":"j"}"#), None, "in a web page");
         assert_eq!(read(r#"{"PackageId":"p\u000b","JobId":"\u00a0j"}"#), both, "white space of any kind");
         assert_eq!(read(r#"{"PackageId":"p","JobId":"j""#), both, "cut short behind them");
         for bad in ["", "null", "[]", "{}", "<html>", r#"{"PackageId":"p"}"#, r#"{"PackageId":"p","JobId":7}"#] {

@@ -89,6 +89,7 @@ impl Retry {
 /// Calls `attempt` until it succeeds or `retry` gives up.
 pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let mut number = 1_u32;
+    let mut earlier: Option<String> = None;
     loop {
         let error = match attempt() {
             Ok(value) => return Ok(value),
@@ -96,8 +97,18 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
         };
         let wait = match retry.next_wait(number, &error, random::fraction()) {
             Ok(wait) => wait,
-            Err(note) => return Err(error.with_note(&note)),
+            Err(note) => {
+                let note = match earlier {
+                    // A refusal such as 409 may be the result of what went before it.
+                    Some(why) if !error.is_transient() => {
+                        format!("{note}; this was attempt {number}, as the one before had failed: {why}")
+                    }
+                    _ => note,
+                };
+                return Err(error.with_note(&note));
+            }
         };
+        earlier = Some(error.in_brief());
         notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: one_line(&error) });
         std::thread::sleep(wait);
         number = number.saturating_add(1);

@@ -121,7 +121,7 @@ mod tests {
 
     fn reply(status: u16, body: &str, handed: Handed) -> Reply {
         let retry_after = Some(Duration::from_secs(7));
-        Reply { status, retry_after, target: None, body: body.into(), cut_short: None, handed }
+        Reply { status, retry_after, target: None, encoding: None, body: body.into(), cut_short: None, handed }
     }
 
     /// The kind of an error, and whether the upload is retried.

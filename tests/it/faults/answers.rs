@@ -227,6 +227,9 @@ fn a_2xx_with_both_ids_is_a_success_whatever_is_beside_them() {
         r#"{"Name":"\ud83d.mda","Size":1e999,"PackageId":"p-1","JobId":"j-1","\udc00":"\ud83d"}"#,
         "{\"Note\":\"a raw\ttab\",\"PackageId\":\"p-1\",\"JobId\":\"j-1\"}",
         &format!(r#"{{"Deep":{}{},"PackageId":"p-1","JobId":"j-1"}}"#, "[".repeat(200), "]".repeat(200)),
+        r#""{\"PackageId\":\"p-1\",\"JobId\":\"j-1\"}""#,
+        r#"[{"PackageId":"p-1","JobId":"j-1"}]"#,
+        ")]}',\n{\"PackageId\":\"p-1\",\"JobId\":\"j-1\"}",
         "\u{feff} {\r\n\t\"PackageId\" : \"p-1\",\r\n\t\"JobId\" : \"j-1\"\r\n}\r\n",
     ] {
         for status in ["200 OK", "201 Created", "202 Accepted", "299 Odd"] {

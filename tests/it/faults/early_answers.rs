@@ -177,7 +177,7 @@ fn a_refusal_without_a_length_on_an_open_connection_is_not_waited_on() {
     for start in [PLAIN, TLS] {
         let server = start(vec![vec![Step::Head, write(text), Step::Hold]]);
         let outcome = Caller::of(&server).upload(Package::sparse(20 * MIB));
-        assert!(outcome.error(ErrorKind::Rejected).to_string().contains("<h1>no</h1>"));
+        assert!(outcome.error(ErrorKind::Rejected).to_string().contains("403, a web page, \"no\""));
         assert!(outcome.took < Duration::from_millis(900), "{outcome:?}");
     }
 }

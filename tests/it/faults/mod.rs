@@ -3,6 +3,7 @@
 mod answers;
 mod before_sending;
 mod early_answers;
+mod foreign_answers;
 mod input;
 mod interim_answers;
 mod local_file;
