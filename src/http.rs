@@ -5,6 +5,7 @@ mod connecting;
 mod early_answer;
 mod failure;
 mod head;
+mod proxy;
 mod request;
 mod retry_after;
 mod tls;
@@ -62,7 +63,7 @@ impl Reply {
 /// as long as the body makes progress, and the response timeout.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Exchange::default();
-    let proxy = connecting::proxy(&endpoint.base_url)?;
+    let proxy = proxy::from_env(&endpoint.base_url)?;
     exchange.lock().handed.total = request.body.as_ref().map_or(0, |body| body.length);
     let agent = agent(endpoint, &request, proxy.clone(), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
@@ -133,7 +134,7 @@ fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, excha
         .timeout_recv_response(response_timeout)
         .timeout_recv_body(response_timeout)
         .build();
-    early_answer::agent(config, exchange, in_range(endpoint.stall_timeout))
+    early_answer::agent(config, exchange, in_range(endpoint.stall_timeout), endpoint.base_url.is_plain())
 }
 
 /// A timeout that can be set on a socket and added to an instant.
@@ -173,7 +174,7 @@ fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: 
         Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
     };
-    if state.is_connected {
+    if state.is_connected && !failure::is_handshake_alert(&error) {
         return Failure { stage: Stage::Exchanging { handed: state.handed }, cause: plain_cause(error) };
     }
     let (reason, hint, transient) = failure::classify_connect_error(&error);

@@ -8,6 +8,7 @@
 
 mod connector;
 mod exchange;
+mod resolver;
 mod socket;
 mod watch;
 

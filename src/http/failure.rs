@@ -5,6 +5,8 @@ use std::io;
 
 use ureq::{Error as UreqError, Timeout};
 
+use super::connecting::NotLoopback;
+
 const UNRESOLVED: &str = "its name cannot be resolved";
 
 /// How much of a request's body the kernel had accepted when the exchange ended. The server cannot have any more.
@@ -65,6 +67,20 @@ pub(super) fn plain_cause(error: UreqError) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
+/// Alerts by which a server ends a handshake. In TLS 1.3 the client has finished it by then, but the server reads nothing
+/// of the request before it has.
+const HANDSHAKE_ALERTS: [&str; 9] = [
+    "certificaterequired", "badcertificate", "unsupportedcertificate", "certificaterevoked", "certificateexpired",
+    "certificateunknown", "unknownca", "accessdenied", "handshakefailure",
+];
+
+/// Whether the server ended the TLS handshake, most likely for want of a client certificate.
+pub(super) fn is_handshake_alert(error: &UreqError) -> bool {
+    // rustls writes "CertificateRequired", OpenSSL "certificate required".
+    let text = error.to_string().to_ascii_lowercase().replace(' ', "");
+    text.contains("alert") && HANDSHAKE_ALERTS.iter().any(|alert| text.contains(alert))
+}
+
 /// Why connecting failed in a few words, what may help, and whether another attempt may succeed.
 pub(super) fn classify_connect_error(error: &UreqError) -> (&'static str, &'static str, bool) {
     let text = error.to_string().to_ascii_lowercase();
@@ -80,6 +96,12 @@ pub(super) fn classify_connect_error(error: &UreqError) -> (&'static str, &'stat
         UreqError::Timeout(_) => ("timed out", "", true),
         UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => ("the connection was refused", "", true),
         UreqError::Io(_) if says("lookup") => (UNRESOLVED, "", true),
+        UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<NotLoopback>()).is_some() => {
+            ("it is not this machine", "; plain http would expose the API key: use https", false)
+        }
+        _ if is_handshake_alert(error) => {
+            ("the server ended the TLS handshake", "; does it want a client certificate? None can be sent", false)
+        }
         // Before the connection is established, only TLS reports invalid data.
         UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => ("the connection failed", "", true),
         UreqError::ConnectionFailed => ("the connection failed", "", true),

@@ -51,6 +51,27 @@ fn a_certificate_for_another_name_is_refused_once() {
 }
 
 #[test]
+fn a_demand_for_a_client_certificate_is_told_once_and_leaves_no_doubt_about_the_package() {
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        for package in [Package::small(), Package::sparse(3 * MIB)] {
+            let config = crate::support::server::tls_config_for_known_clients(version);
+            let start = || {
+                let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+                Server::on(listener, [accepted()], Some(config.clone()))
+            };
+            let server = start();
+            let text = assert_refused_once(&Caller::of(&server).upload(&package), server);
+            assert!(text.contains("client certificate"), "{text}");
+            let server = start();
+            let outcome = Caller::of(&server).status();
+            let error = outcome.error(ErrorKind::Connect);
+            assert!(error.to_string().contains("client certificate") && !error.is_transient(), "{error:?}");
+            assert_eq!((server.stop().connections, outcome.retries()), (1, 0));
+        }
+    }
+}
+
+#[test]
 fn a_certificate_with_a_thousand_names_does_not_flood_the_error() {
     let (certificate, key) =
         (include_bytes!("../certs/thousand-names.pem"), include_bytes!("../certs/thousand-names-key.pem"));

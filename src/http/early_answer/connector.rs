@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::resolver::DefaultResolver;
 #[cfg(feature = "native-tls")]
 use ureq::unversioned::transport::NativeTlsConnector as TlsConnector;
 #[cfg(not(feature = "native-tls"))]
@@ -11,18 +10,19 @@ use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Con
 use ureq::{Agent, Error, config::Config};
 
 use super::exchange::{Exchange, LONGEST};
+use super::resolver::Lookup;
 use super::socket::Socket;
 use super::watch::Watch;
 use crate::http::connecting;
 
-/// An agent for exactly one exchange.
-pub(crate) fn agent(config: Config, exchange: &Exchange, stall_timeout: Duration) -> Agent {
+/// An agent for exactly one exchange, with this machine only if so wanted.
+pub(crate) fn agent(config: Config, exchange: &Exchange, stall_timeout: Duration, loopback_only: bool) -> Agent {
     let watched = WatchConnector { exchange: exchange.clone(), is_proxied: config.proxy().is_some() };
     let connector = ConnectProxyConnector::default()
         .chain(SocketConnector { exchange: exchange.clone(), stall_timeout })
         .chain(TlsConnector::default())
         .chain(watched);
-    Agent::with_parts(config, connector, DefaultResolver::default())
+    Agent::with_parts(config, connector, Lookup { loopback_only })
 }
 
 /// Opens our own socket, unless there is already a tunnel.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mendix_deploy::{Client, ErrorKind, Event, Retry};
 
 use crate::support::caller::{Caller, KEY, USER, fast_retry};
+use crate::support::child;
 use crate::support::package::Package;
 use crate::support::server::{IDS, Server, accepted, answered};
 
@@ -72,6 +73,27 @@ fn plain_http_is_refused_except_to_this_machine() {
         assert!(error.to_string().contains("https"), "{error}");
     }
     assert!(client().with_base_url("http://127.9.9.9:1").is_ok());
+}
+
+/// Where a process may have no more threads: the lookup and the connections are made in the caller's own.
+#[cfg(unix)]
+#[test]
+fn an_upload_and_a_wait_need_no_thread() {
+    const URL: &str = "MENDIX_DEPLOY_URL";
+    if child::is_running() {
+        assert!(std::thread::Builder::new().spawn(|| {}).is_err(), "there are threads after all");
+        let caller = Caller::at(&std::env::var(URL).unwrap());
+        caller.upload(Package::small()).ok();
+        caller.wait(&mendix_deploy::Poll::default()).ok();
+        return;
+    }
+    let server = Server::start([accepted(), answered("200 OK", r#"{"Status":"Completed"}"#)]);
+    // No stack is that large, so no thread can be started.
+    let variables =
+        [(URL, server.url()), ("RUST_MIN_STACK", (1_u64 << 50).to_string()), ("RUST_TEST_THREADS", "1".into())];
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    child::run(module_path!(), "an_upload_and_a_wait_need_no_thread", &variables);
+    assert_eq!(server.stop().connections, 2);
 }
 
 #[test]

@@ -233,6 +233,19 @@ pub(crate) fn tls_config() -> Arc<ServerConfig> {
     tls_config_of(include_bytes!("../../certs/leaf.pem"), include_bytes!("../../certs/leaf-key.pem"))
 }
 
+/// Demands a certificate from the client, in TLS 1.3 or 1.2.
+pub(crate) fn tls_config_for_known_clients(version: &'static rustls::SupportedProtocolVersion) -> Arc<ServerConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(include_bytes!("../../certs/ca.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let chain = CertificateDer::from_pem_slice(include_bytes!("../../certs/leaf.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../certs/leaf-key.pem")).unwrap();
+    let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
+    let config = config.with_client_cert_verifier(verifier.build().unwrap());
+    Arc::new(config.with_single_cert(vec![chain], key).unwrap())
+}
+
 /// A certificate and its key, in PEM.
 pub(crate) fn tls_config_of(certificate: &[u8], key: &[u8]) -> Arc<ServerConfig> {
     let chain = CertificateDer::from_pem_slice(certificate).unwrap();

@@ -1,0 +1,34 @@
+//! The lookup of names, with a limit and without ureq's panic where no thread can be started.
+
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+use ureq::{Error, config::Config};
+
+use super::exchange::LONGEST;
+use crate::http::connecting;
+
+/// There is room for so many in [`ResolvedSocketAddrs`].
+const ADDRESSES_MAX: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct Lookup {
+    /// Whether to connect to this machine only.
+    pub(super) loopback_only: bool,
+}
+
+impl Resolver for Lookup {
+    fn resolve(&self, uri: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let host = uri.host().ok_or(Error::HostNotFound)?;
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let mut found = connecting::look_up(&format!("{host}:{port}"), (*timeout.after).min(LONGEST))?;
+        if self.loopback_only {
+            found = connecting::loopback_only(found)?;
+        }
+        let mut addresses = self.empty();
+        for address in found.into_iter().take(ADDRESSES_MAX) {
+            addresses.push(address);
+        }
+        if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
+    }
+}
