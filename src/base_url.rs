@@ -36,7 +36,7 @@ impl BaseUrl {
         if rest.contains('@') {
             return Err(refused("it contains a user name or password, or a stray @"));
         }
-        let Some(host) = host_of(authority) else {
+        let Some((host, _)) = host_and_port(authority) else {
             return Err(refused("its host or port is missing or malformed"));
         };
         let (prefix, query) = split_before(prefix, &['?', '#']);
@@ -64,6 +64,11 @@ impl BaseUrl {
         self.text.starts_with("http:")
     }
 
+    /// Without the brackets of an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        host_and_port(&self.authority).map_or("", |(host, _)| host)
+    }
+
     /// `host` or `host:port`, for messages.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
@@ -83,8 +88,8 @@ fn refused(problem: &str) -> Error {
     ))
 }
 
-/// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, if both are well-formed.
-fn host_of(authority: &str) -> Option<&str> {
+/// The parts of `host`, `host:port`, `[v6]` or `[v6]:port`, if they are well-formed. The host is without brackets.
+pub(crate) fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (address, rest) = split_before(rest, &[']']);
         address.parse::<Ipv6Addr>().ok()?;
@@ -98,9 +103,9 @@ fn host_of(authority: &str) -> Option<&str> {
         (host, port)
     };
     match port.strip_prefix(':') {
-        None if port.is_empty() => Some(host),
+        None if port.is_empty() => Some((host, None)),
         Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => {
-            port.parse::<u16>().ok().filter(|port| *port > 0).map(|_| host)
+            port.parse::<u16>().ok().filter(|port| *port > 0).map(|port| (host, Some(port)))
         }
         _ => None,
     }

@@ -18,7 +18,8 @@ use ureq::{Agent, Error as UreqError, Proxy, SendBody};
 
 use body::{CountingReader, read_body};
 use early_answer::{Exchange, LONGEST, State};
-use failure::{BodyError, plain_cause};
+use failure::{BodyError, Circumstances, plain_cause};
+use proxy::Chosen;
 
 pub(crate) use failure::{Failure, Handed, Stage};
 pub(crate) use request::{Body, Endpoint, Request};
@@ -63,9 +64,9 @@ impl Reply {
 /// as long as the body makes progress, and the response timeout.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let exchange = Exchange::default();
-    let proxy = proxy::from_env(&endpoint.base_url)?;
+    let proxy = proxy::from_env(&endpoint.base_url).map_err(|problem| unusable_proxy(endpoint, &problem))?;
     exchange.lock().handed.total = request.body.as_ref().map_or(0, |body| body.length);
-    let agent = agent(endpoint, &request, proxy.clone(), &exchange);
+    let agent = agent(endpoint, &request, proxy.as_ref().map(|chosen| chosen.proxy.clone()), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,
         Err(error) => {
@@ -168,8 +169,18 @@ fn call(
     post.send(SendBody::from_reader(&mut reader))
 }
 
+fn unusable_proxy(endpoint: &Endpoint, problem: &str) -> Failure {
+    let stage = Stage::Connecting {
+        target: endpoint.base_url.authority().to_owned(),
+        reason: "the proxy of the environment cannot be used",
+        hint: format!("; {problem}; expected http://[user:password@]host:port"),
+        transient: false,
+    };
+    Failure { stage, cause: io::Error::new(io::ErrorKind::InvalidInput, "refused before any socket was opened") }
+}
+
 /// Classifies the failure of a call.
-fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: &State) -> Failure {
+fn failure(endpoint: &Endpoint, proxy: Option<&Chosen>, error: UreqError, state: &State) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
         Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
@@ -177,9 +188,11 @@ fn failure(endpoint: &Endpoint, proxy: Option<&Proxy>, error: UreqError, state: 
     if state.is_connected && !failure::is_handshake_alert(&error) {
         return Failure { stage: Stage::Exchanging { handed: state.handed }, cause: plain_cause(error) };
     }
-    let (reason, hint, transient) = failure::classify_connect_error(&error);
+    let circumstances =
+        Circumstances { proxy, has_reached_proxy: state.has_reached_proxy, has_own_roots: endpoint.roots.is_some() };
+    let (reason, hint, transient) = circumstances.classify(&error);
     let mut target = endpoint.base_url.authority().to_owned();
-    if let Some(proxy) = proxy {
+    if let Some(Chosen { proxy, .. }) = proxy {
         target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
     }
     Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause: plain_cause(error) }

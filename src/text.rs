@@ -109,6 +109,26 @@ fn escape(first: char, others: &[Plain]) -> Option<(char, usize)> {
     }
 }
 
+/// Resolves percent-encoding (RFC 3986 §2.1); a `%` that begins no escape stands for itself.
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        match piece.split_at_checked(2) {
+            // `from_str_radix` would accept a sign.
+            Some((digits, rest)) if digits.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                bytes.extend(u8::from_str_radix(digits, 16));
+                bytes.extend_from_slice(rest.as_bytes());
+            }
+            _ => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    bytes
+}
+
 /// A path on one line, whatever its name contains; of a long one, its end.
 pub(crate) fn path(path: &Path) -> String {
     let path = path.to_string_lossy();

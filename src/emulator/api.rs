@@ -11,6 +11,7 @@ use super::request::{Head, Stop, refused};
 use super::state::{State, lock};
 use crate::http::reason;
 use crate::id::{AppId, JobId};
+use crate::text;
 
 pub(super) const USERNAME: &str = "richard.ford51@example.com";
 pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
@@ -161,20 +162,11 @@ fn package_name(query: &str) -> Result<String, Stop> {
     name.ok_or_else(|| refused(400, "the query must be name=, percent-encoded UTF-8"))
 }
 
-/// As in RFC 3986 §2.1: a `+` is a plus.
+/// As in RFC 3986 §2.1: a `+` is a plus, and a `%` begins an escape.
 fn percent_decoded(text: &str) -> Option<String> {
-    let mut pieces = text.split('%');
-    let mut bytes = pieces.next()?.as_bytes().to_vec();
-    for piece in pieces {
-        let (digits, rest) = piece.split_at_checked(2)?;
-        // `from_str_radix` would accept a sign.
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
+    let is_escape = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    let is_well_formed = text.split('%').skip(1).all(is_escape);
+    String::from_utf8(text::percent_decoded(text)).ok().filter(|_| is_well_formed)
 }
 
 pub(super) fn error_body(status: u16, message: &str) -> String {

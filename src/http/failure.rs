@@ -6,7 +6,10 @@ use std::io;
 use ureq::{Error as UreqError, Timeout};
 
 use super::connecting::NotLoopback;
+use super::proxy::Chosen;
 
+const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates, \
+                         or name its file in SSL_CERT_FILE and use Client::from_env";
 const UNRESOLVED: &str = "its name cannot be resolved";
 
 /// How much of a request's body the kernel had accepted when the exchange ended. The server cannot have any more.
@@ -34,7 +37,7 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// No byte of the request was sent. What could not be reached, why in a few words, and what may help.
-    Connecting { target: String, reason: &'static str, hint: &'static str, transient: bool },
+    Connecting { target: String, reason: &'static str, hint: String, transient: bool },
     /// The source of the request's body failed.
     ReadingBody,
     /// While sending the request or awaiting the response.
@@ -81,17 +84,70 @@ pub(super) fn is_handshake_alert(error: &UreqError) -> bool {
     text.contains("alert") && HANDSHAKE_ALERTS.iter().any(|alert| text.contains(alert))
 }
 
-/// Why connecting failed in a few words, what may help, and whether another attempt may succeed.
-pub(super) fn classify_connect_error(error: &UreqError) -> (&'static str, &'static str, bool) {
+/// What hints about a connection depend on.
+pub(super) struct Circumstances<'a> {
+    pub(super) proxy: Option<&'a Chosen>,
+    /// Whether there was a connection to the proxy.
+    pub(super) has_reached_proxy: bool,
+    /// Whether the caller has given root certificates.
+    pub(super) has_own_roots: bool,
+}
+
+impl Circumstances<'_> {
+    /// Why connecting failed in a few words, what may help, and whether another attempt may succeed.
+    pub(super) fn classify(&self, error: &UreqError) -> (&'static str, String, bool) {
+        if let Some(proxy) = self.proxy {
+            if let Some((reason, hint, transient)) = self.classify_by_proxy(proxy, error) {
+                return (reason, format!("; {hint}"), transient);
+            }
+        }
+        let (reason, hint, transient) = classify_directly(error);
+        let hint = match hint {
+            UNTRUSTED if self.has_own_roots => "; its issuer is not among the root certificates that were given",
+            hint => hint,
+        };
+        (reason, hint.to_owned(), transient)
+    }
+
+    /// What only a proxy can be the reason of.
+    fn classify_by_proxy(&self, proxy: &Chosen, error: &UreqError) -> Option<(&'static str, String, bool)> {
+        let text = error.to_string();
+        let (variable, has_credentials) = (proxy.variable, proxy.proxy.username().is_some());
+        let (reason, hint) = match error {
+            // 407 is the standard; some proxies send 401.
+            UreqError::ConnectProxyFailed(_) if text.contains("407") || text.contains("401") => {
+                if has_credentials {
+                    ("the proxy refused the user name and password", format!("check those in {variable}"))
+                } else {
+                    let hint = format!("set {variable}=http://user:password@host:port");
+                    ("the proxy demands a user name and password", hint)
+                }
+            }
+            UreqError::ConnectProxyFailed(_) => {
+                let hint = "it may not let this host through".to_owned();
+                return Some(("the proxy refused the connection", hint, !text.contains("responded 4")));
+            }
+            UreqError::Protocol(_) => {
+                ("it is not an HTTP proxy that answers", format!("check {variable}, also whether it needs https://"))
+            }
+            _ if !self.has_reached_proxy && speaks_no_tls(&text) => {
+                ("the proxy does not speak TLS", format!("write http:// in {variable}"))
+            }
+            _ => return None,
+        };
+        Some((reason, hint, false))
+    }
+}
+
+fn speaks_no_tls(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["corrupt message", "version number", "packet length"].iter().any(|words| text.contains(words))
+}
+
+fn classify_directly(error: &UreqError) -> (&'static str, &'static str, bool) {
     let text = error.to_string().to_ascii_lowercase();
     let says = |word: &str| text.contains(word);
     match error {
-        // 407 is the standard; some proxies send 401.
-        UreqError::ConnectProxyFailed(_) if says("407") || says("401") => {
-            ("the proxy demands a user name and password", "; set HTTPS_PROXY=http://user:password@host:port", false)
-        }
-        UreqError::ConnectProxyFailed(_) => ("the proxy refused the connection", "", !says("responded 4")),
-        UreqError::Protocol(_) => ("it is not an HTTP proxy that answers", "; check HTTPS_PROXY", false),
         UreqError::Timeout(Timeout::Resolve) | UreqError::HostNotFound => (UNRESOLVED, "", true),
         UreqError::Timeout(_) => ("timed out", "", true),
         UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => ("the connection was refused", "", true),
@@ -106,11 +162,12 @@ pub(super) fn classify_connect_error(error: &UreqError) -> (&'static str, &'stat
         UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => ("the connection failed", "", true),
         UreqError::ConnectionFailed => ("the connection failed", "", true),
         _ if says("unexpected eof") => ("the connection ended in the TLS handshake", "", true),
-        _ if says("unknownissuer") || says("unable to get local issuer") || says("self-signed") => (
-            "its certificate is not trusted",
-            "; for a TLS-inspecting proxy or a private CA, set SSL_CERT_FILE or with_root_certificates",
-            false,
-        ),
+        _ if says("unknownissuer") || says("unable to get local issuer") || says("self-signed") => {
+            ("its certificate is not trusted", UNTRUSTED, false)
+        }
+        _ if says("causedasendentity") => {
+            ("its certificate is that of a CA", "; issue it one of its own, with basicConstraints=CA:FALSE", false)
+        }
         _ if says("expired") || says("not valid yet") || says("notvalidyet") => {
             ("its certificate has expired or is not valid yet", "; check the clock of this machine", false)
         }
@@ -118,9 +175,7 @@ pub(super) fn classify_connect_error(error: &UreqError) -> (&'static str, &'stat
             ("its certificate is for another host", "; check the base URL", false)
         }
         _ if says("certificate") => ("its certificate was refused", "", false),
-        _ if says("corrupt message") || says("version number") || says("packet length") => {
-            ("it does not speak TLS", "; check the port", false)
-        }
+        _ if speaks_no_tls(&text) => ("it does not speak TLS", "; check the port", false),
         _ => ("TLS failed", "", false),
     }
 }

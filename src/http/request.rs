@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
+use super::proxy;
 use super::tls::RootCertificates;
 use crate::base_url::BaseUrl;
 use crate::credentials::{ApiKey, Secrets};
@@ -21,7 +22,9 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// What no text may show.
     pub(crate) fn secrets(&self) -> Secrets {
-        Secrets::new([self.api_key.expose()])
+        let proxy = proxy::from_env(&self.base_url).ok().flatten().map(|chosen| chosen.proxy);
+        let credentials = proxy.iter().flat_map(|proxy| [proxy.username(), proxy.password()]).flatten();
+        Secrets::new(credentials.chain([self.api_key.expose()]))
     }
 }
 

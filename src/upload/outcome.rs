@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_failure_means_this_before_and_after_the_whole_body() {
         let connecting =
-            |transient| Stage::Connecting { target: "h:1".into(), reason: "why", hint: "; how", transient };
+            |transient| Stage::Connecting { target: "h:1".into(), reason: "why", hint: "; how".into(), transient };
         let exchanging = |handed| Stage::Exchanging { handed };
         for (stage, expected) in [
             (connecting(true), (Connect, true)),

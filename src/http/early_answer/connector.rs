@@ -62,6 +62,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
         // For a tunnel, ureq runs the whole chain to connect to the proxy, with settings that no longer name one. Only
         // the connection to the API, through the tunnel, is watched.
         if self.is_proxied && details.config.proxy().is_none() {
+            self.exchange.lock().has_reached_proxy = true;
             return Ok(Some(Box::new(transport)));
         }
         let mut state = self.exchange.lock();

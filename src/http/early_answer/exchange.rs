@@ -31,6 +31,8 @@ pub(crate) struct Exchange(Arc<Mutex<State>>);
 pub(crate) struct State {
     /// Whether the connection is established, including TLS.
     pub(crate) is_connected: bool,
+    /// Whether there is a connection to the proxy, including TLS if it is reached that way.
+    pub(crate) has_reached_proxy: bool,
     /// How much of the request's body has been read from its source.
     pub(crate) body_read: u64,
     /// How much of it the kernel had accepted when the queue was last empty.

@@ -1,5 +1,6 @@
 //! A proxy from the environment: each case runs in a child process with its own.
 
+use std::process::Command;
 use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind, Retry};
@@ -7,7 +8,7 @@ use mendix_deploy::{Client, ErrorKind, Retry};
 use crate::support::caller::{Caller, Outcome, PROXY_AUTHORIZATION, PROXY_PASSWORD as PASSWORD, fast_retry, trusting};
 use crate::support::child;
 use crate::support::package::{MIB, Package};
-use crate::support::server::{Seen, Server, Step, accepted, answer, go_ahead, write};
+use crate::support::server::{Seen, Server, Step, accepted, answer, answered, go_ahead, side_by_side, write};
 
 /// A proxy that connects to the server.
 fn proxy_to(server: &Server) -> Server {
@@ -117,6 +118,219 @@ fn a_proxy_that_demands_a_password_is_asked_once() {
 }
 
 #[test]
+fn a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one() {
+    if child::is_running() {
+        let outcome = upload(3 * MIB, fast_retry());
+        let error = outcome.error(ErrorKind::Connect);
+        let text = error.to_string();
+        let is_given = std::env::var("HTTPS_PROXY").unwrap().contains('@');
+        assert_eq!(text.contains("refused the user name and password; check those in HTTPS_PROXY"), is_given, "{text}");
+        assert_eq!(text.contains("set HTTPS_PROXY=http://user:password@host:port"), !is_given, "{text}");
+        assert!(!error.is_transient() && outcome.retries() == 0);
+        return;
+    }
+    for user in ["", "someone:pr0xy-pa55@", "someone@"] {
+        let proxy = Server::start([vec![Step::Head, answer("407 Proxy Authentication Required", "who are you?")]]);
+        let address = format!("http://{user}{}", proxy.address());
+        let test = "a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one";
+        in_child(test, "https://localhost:9", &[("HTTPS_PROXY", &address)]);
+        assert_eq!(proxy.stop().connections, 1);
+    }
+}
+
+#[test]
+fn a_proxy_with_the_wrong_scheme_is_told_the_right_one() {
+    if child::is_running() {
+        let outcome = upload(3 * MIB, fast_retry());
+        let error = outcome.error(ErrorKind::Connect);
+        let text = error.to_string();
+        let hint = if std::env::var("all_proxy").unwrap().starts_with("https") { "http:// in" } else { "https://" };
+        assert!(text.contains(hint) && text.contains("all_proxy") && text.contains("through the proxy"), "{text}");
+        assert!(!error.is_transient() && outcome.retries() == 0, "{error:?}");
+        return;
+    }
+    let plain = Server::start([vec![Step::Body(1), answer("400 Bad Request", "speak http"), Step::Hold]]);
+    let tls = Server::tls([vec![Step::Head]]);
+    let test = "a_proxy_with_the_wrong_scheme_is_told_the_right_one";
+    for (proxy, scheme) in [(plain, "https"), (tls, "http")] {
+        in_child(test, "https://localhost:9", &[("all_proxy", &format!("{scheme}://{}", proxy.address()))]);
+        assert_eq!(proxy.stop().connections, 1);
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_parsed_is_refused_offline_and_not_shown() {
+    if child::is_running() {
+        let outcome = upload(3 * MIB, fast_retry());
+        let error = outcome.error(ErrorKind::Connect);
+        let (text, value) = (format!("{error:?}"), std::env::var("https_proxy").unwrap());
+        assert!(text.contains(&std::env::var("EXPECTED").unwrap()) && text.contains("https_proxy"), "{text}");
+        assert!(!text.contains(&value) && !text.contains("cret9") && !text.contains("joe"), "{text}");
+        assert!(!error.is_transient() && outcome.retries() == 0);
+        return;
+    }
+    for (value, expected) in [
+        ("http://joe:se@cret9/x@127.0.0.1:PORT", "%2F"),
+        ("http://joe:se@cret9@127.0.0.1:PORT", "%40"),
+        ("http://joe:se cret9@127.0.0.1:PORT", "%20"),
+        ("http://joe:cret9@127.0.0.1:PORT\n", "newline"),
+        ("'http://joe:cret9@127.0.0.1:PORT'", "quotes"),
+        ("$(cret9)", "placeholder"),
+        ("joe://cret9@127.0.0.1:PORT", "scheme"),
+        ("http://joe:cret9", "malformed"),
+    ] {
+        let (server, proxy) = (Server::tls([accepted()]), Server::start([vec![]]));
+        let value = value.replace("PORT", &proxy.address().port().to_string());
+        let variables = [("https_proxy", value.as_str()), ("EXPECTED", expected)];
+        let test = "a_proxy_that_cannot_be_parsed_is_refused_offline_and_not_shown";
+        in_child(test, &server.url(), &variables);
+        assert_eq!((server.stop().connections, proxy.stop().connections), (0, 0));
+    }
+}
+
+/// Of these variables, curl and this crate make the same choice. `{A}` and `{B}` are proxies.
+#[cfg(unix)] // Windows does not distinguish the case of variables.
+#[test]
+fn the_proxy_is_the_one_that_curl_takes() {
+    const TEST: &str = "the_proxy_is_the_one_that_curl_takes";
+    if child::is_running() {
+        let client = Client::from_env().unwrap().with_retry(Retry::never());
+        let _ = Caller::from(client, |_| {}).status();
+        return;
+    }
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[("https_proxy", "http://{A}"), ("HTTPS_PROXY", "http://{B}")], "A"),
+        (&[("https_proxy", ""), ("HTTPS_PROXY", "http://{B}")], "B"),
+        (&[("all_proxy", "http://{A}"), ("HTTPS_PROXY", "http://{B}")], "B"),
+        (&[("all_proxy", "http://{A}"), ("ALL_PROXY", "http://{B}")], "A"),
+        (&[("all_proxy", ""), ("ALL_PROXY", "http://{B}")], "B"),
+        (&[("http_proxy", "http://{A}"), ("HTTP_PROXY", "http://{B}")], "direct"),
+        (&[("https_proxy", "{A}")], "A"),
+        (&[("https_proxy", "{A}/")], "A"),
+        (&[("https_proxy", "HTTP://{A}/path?x#y")], "A"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", "a.test, localhost")], "direct"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", "a.test localhost")], "direct"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", ".LOCALHOST")], "direct"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", "*")], "direct"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", "calhost,localhost.test,localhost:443,127.0.0.1")], "A"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", "*.localhost")], "A"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", "x"), ("NO_PROXY", "localhost")], "A"),
+        (&[("https_proxy", "http://{A}"), ("no_proxy", ""), ("NO_PROXY", "localhost")], "direct"),
+    ];
+    side_by_side(cases, |(variables, expected)| {
+        let ours = |url: &str, variables: &[(&str, &str)]| in_child(TEST, url, variables);
+        assert_eq!(taken(variables, ours), *expected, "{variables:?}");
+        let curl = |url: &str, variables: &[(&str, &str)]| {
+            // It ends in an error, whatever it connects to.
+            let _ = curl_without_variables().arg(url).envs(variables.iter().copied()).output();
+        };
+        if is_curl_there() {
+            assert_eq!(taken(variables, curl), *expected, "{variables:?}");
+        }
+    });
+}
+
+fn curl_without_variables() -> Command {
+    let mut curl = Command::new("curl");
+    for name in child::VARIABLES {
+        curl.env_remove(name);
+    }
+    curl.args(["--silent", "--max-time", "10"]);
+    curl
+}
+
+fn is_curl_there() -> bool {
+    Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Which of two proxies `call` connects to, or "direct".
+fn taken(variables: &[(&str, &str)], call: impl Fn(&str, &[(&str, &str)])) -> &'static str {
+    let refuse = || Server::start([vec![Step::Head, answer("403 No", "")]]);
+    let (a, b, server) = (refuse(), refuse(), Server::tls([accepted()]));
+    let [in_a, in_b] = [&a, &b].map(|proxy| proxy.address().to_string());
+    let set: Vec<_> =
+        variables.iter().map(|(name, value)| (*name, value.replace("{A}", &in_a).replace("{B}", &in_b))).collect();
+    let set: Vec<_> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    call(&server.url(), &set);
+    match [a, b, server].map(|server| server.stop().connections > 0) {
+        [true, false, false] => "A",
+        [false, true, false] => "B",
+        [false, false, true] => "direct",
+        other => panic!("{variables:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_user_and_the_password_are_those_that_curl_sends() {
+    const TEST: &str = "the_user_and_the_password_are_those_that_curl_sends";
+    if child::is_running() {
+        let client = Client::from_env().unwrap().with_retry(Retry::never());
+        let outcome = Caller::from(client, |_| {}).status();
+        let text = outcome.error(ErrorKind::Connect).to_string();
+        assert!(!text.contains("joe") && !text.contains("cret9"), "{text}");
+        return;
+    }
+    for (user, sent) in [
+        ("joe:cret9", "am9lOmNyZXQ5"),
+        (r"CORP\joe:cret9", "Q09SUFxqb2U6Y3JldDk="),
+        ("jo%40e:p%2Fcret9", "am9AZTpwL2NyZXQ5"),
+        ("joe:p[cret9", "am9lOnBbY3JldDk="),
+        ("joe:p\u{fc}cret9", "am9lOnDDvGNyZXQ5"),
+        ("joe:cret9%", "am9lOmNyZXQ5JQ=="),
+        ("joe:cret9:a+b", "am9lOmNyZXQ5OmErYg=="),
+        ("joe", "am9lOg=="),
+        (":cret9", "OmNyZXQ5"),
+    ] {
+        let authorization = |call: &dyn Fn(&str)| {
+            let proxy = Server::start([vec![Step::Head, answer("403 No", "")]]);
+            call(&format!("http://{user}@{}", proxy.address()));
+            proxy.only_request().header("Proxy-Authorization").unwrap().to_owned()
+        };
+        let ours = authorization(&|proxy| in_child(TEST, "https://localhost:9", &[("https_proxy", proxy)]));
+        assert_eq!(ours, format!("Basic {sent}"), "{user}");
+        if is_curl_there() {
+            let curl = authorization(&|proxy| {
+                let _ = curl_without_variables().args(["--proxy", proxy, "https://localhost:9"]).output();
+            });
+            assert_eq!(curl, ours, "{user}");
+        }
+    }
+}
+
+#[test]
+fn an_unusable_proxy_gives_way_to_a_usable_one() {
+    if child::is_running() {
+        upload(MIB, Retry::never()).ok();
+        return;
+    }
+    for unusable in ["socks5://127.0.0.1:1", "x y", "nonsense://127.0.0.1:1", " "] {
+        let server = Server::tls([accepted()]);
+        let proxy = proxy_to(&server);
+        let variables = [("https_proxy", unusable), ("ALL_PROXY", &format!("http://{}", proxy.address()))];
+        in_child("an_unusable_proxy_gives_way_to_a_usable_one", &server.url(), &variables);
+        assert_eq!((server.stop().connections, proxy.stop().connections), (1, 1));
+    }
+}
+
+#[test]
+fn the_password_of_the_proxy_is_in_no_text_even_if_somebody_repeats_it() {
+    if child::is_running() {
+        let outcome = upload(MIB, Retry::never());
+        assert!(outcome.error(ErrorKind::Rejected).to_string().contains("[secret]"), "{outcome:?}");
+        return;
+    }
+    for echo in [PASSWORD.to_owned(), PASSWORD.replace('x', "%78"), PASSWORD.replace('-', "-\u{ad}")] {
+        for body in [format!("denied: {echo}"), format!("<title>denied: {echo}</title>")] {
+            let server = Server::tls([answered("403 No", &body)]);
+            let proxy = proxy_to(&server);
+            let address = format!("http://someone:{PASSWORD}@{}", proxy.address());
+            let test = "the_password_of_the_proxy_is_in_no_text_even_if_somebody_repeats_it";
+            in_child(test, &server.url(), &[("HTTPS_PROXY", &address)]);
+        }
+    }
+}
+
+#[test]
 fn a_proxy_that_answers_4xx_is_asked_once() {
     if child::is_running() {
         let outcome = upload(3 * MIB, fast_retry());
@@ -206,7 +420,7 @@ fn a_socks_proxy_is_refused_and_not_gone_around() {
     if child::is_running() {
         let outcome = upload(3 * MIB, fast_retry());
         let error = outcome.error(ErrorKind::Connect);
-        assert!(error.to_string().contains("HTTPS_PROXY") && format!("{error:?}").contains("SOCKS"), "{error:?}");
+        assert!(error.to_string().contains("ALL_PROXY is a SOCKS proxy"), "{error:?}");
         assert!(!error.is_transient() && outcome.retries() == 0);
         return;
     }

@@ -7,7 +7,7 @@ use super::caller::{KEY, USER, assert_no_secret};
 
 const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
 /// All variables that the crate reads.
-const VARIABLES: [&str; 12] = [
+pub(crate) const VARIABLES: [&str; 12] = [
     "MENDIX_USERNAME", "MENDIX_API_KEY", "MENDIX_DEPLOY_URL", "SSL_CERT_FILE", "ALL_PROXY", "all_proxy", "HTTPS_PROXY",
     "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
 ];
