@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes 8 MiB to the temporary folder; any file will do.
+/// Writes 8 MiB to the temporary folder. Any zip archive will do, and one may begin with anything.
 fn sample_package() -> std::io::Result<std::path::PathBuf> {
     let path = std::env::temp_dir().join(format!("calc_1.0.0.{}.mda", std::process::id()));
     let mut file = std::fs::File::create(&path)?;
@@ -31,5 +31,6 @@ fn sample_package() -> std::io::Result<std::path::PathBuf> {
     for _ in 0..8 {
         file.write_all(&block)?;
     }
+    file.write_all(&Emulator::SMALLEST_PACKAGE)?;
     Ok(path)
 }

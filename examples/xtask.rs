@@ -55,7 +55,7 @@ mod tests {
     fn package() -> std::path::PathBuf {
         let unique = format!("xtask-{}-{:?}.mda", std::process::id(), std::thread::current().id());
         let path = std::env::temp_dir().join(unique);
-        std::fs::write(&path, b"PK").unwrap();
+        std::fs::write(&path, Emulator::SMALLEST_PACKAGE).unwrap();
         path
     }
 
@@ -68,7 +68,7 @@ mod tests {
         let uploads = emulator.uploads();
         assert_eq!(uploads.len(), 1);
         assert!(uploads[0].name.ends_with("_45.mda"), "{}", uploads[0].name);
-        assert_eq!(uploads[0].content.as_deref(), Some(&b"PK"[..]));
+        assert_eq!(uploads[0].content.as_deref(), Some(&Emulator::SMALLEST_PACKAGE[..]));
         std::fs::remove_file(package).unwrap();
     }
 

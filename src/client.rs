@@ -2,6 +2,7 @@
 
 use std::env::VarError;
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,13 @@ use crate::base_url::{BaseUrl, MENDIX_CLOUD};
 use crate::credentials::{ApiKey, validate_header_value};
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::file::{self, Unusable};
 use crate::http::{Endpoint, RootCertificates};
 use crate::retry::Retry;
 use crate::text;
+
+/// How much of a file of certificates is read, in bytes.
+const CERTIFICATES_MAX: u64 = 16 << 20;
 
 /// Connection settings and credentials for the Deploy API.
 ///
@@ -100,8 +105,7 @@ impl Client {
                 return Err(Error::config("SSL_CERT_FILE is a certificate or a key; expected the path of a PEM file"));
             }
             let source = format!("SSL_CERT_FILE, {}", text::path(Path::new(&file)));
-            let pem = std::fs::read(&file)
-                .map_err(|e| Error::config("the file cannot be read").with_source(e).prefixed_with(&source))?;
+            let pem = read_certificates(Path::new(&file)).map_err(|e| e.prefixed_with(&source))?;
             client = client.with_root_certificates(&pem).map_err(|e| e.prefixed_with(&source))?;
         }
         Ok(client)
@@ -173,6 +177,16 @@ impl Client {
             observer(event);
         }
     }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<u8>> {
+    let file = file::open(path).map_err(|Unusable { problem, cause }| match cause {
+        Some(cause) => Error::config(problem).with_source(cause),
+        None => Error::config(problem),
+    })?;
+    let mut pem = Vec::new();
+    file.take(CERTIFICATES_MAX).read_to_end(&mut pem).map_err(|e| Error::config("it cannot be read").with_source(e))?;
+    Ok(pem)
 }
 
 impl fmt::Debug for Client {

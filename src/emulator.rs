@@ -17,13 +17,13 @@
 //! emulator.complete_after_polls(1);
 //!
 //! let path = std::env::temp_dir().join(format!("calc-{}.mda", std::process::id()));
-//! std::fs::write(&path, "a sample")?;
+//! std::fs::write(&path, Emulator::SMALLEST_PACKAGE)?;
 //! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &path, &Upload::default(), &Poll::default())?;
 //! std::fs::remove_file(&path)?;
 //!
 //! let received = emulator.uploads();
 //! assert_eq!(received[0].package_id, made.package_id);
-//! assert_eq!(received[0].content.as_deref(), Some(&b"a sample"[..]));
+//! assert_eq!(received[0].content.as_deref(), Some(&Emulator::SMALLEST_PACKAGE[..]));
 //! # Ok(())
 //! # }
 //! ```
@@ -67,6 +67,8 @@ impl Emulator {
     pub const USERNAME: &'static str = api::USERNAME;
     /// The only accepted API key.
     pub const API_KEY: &'static str = api::API_KEY;
+    /// The content of a package for tests: the smallest zip archive, which is an empty one.
+    pub const SMALLEST_PACKAGE: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
     /// Starts a server on a free port of 127.0.0.1.
     ///
@@ -120,7 +122,7 @@ impl Emulator {
     /// emulator.fail_uploads(1, Fault::NoAnswer);
     ///
     /// # let path = std::env::temp_dir().join(format!("fault-{}.mda", std::process::id()));
-    /// # std::fs::write(&path, "a sample")?;
+    /// # std::fs::write(&path, Emulator::SMALLEST_PACKAGE)?;
     /// let error = upload_package(&emulator.client(), &"calc".parse()?, &path, &Upload::default()).unwrap_err();
     /// # std::fs::remove_file(&path)?;
     /// assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);

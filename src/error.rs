@@ -16,7 +16,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened.
     Config,
-    /// The local file is missing, a directory, a FIFO, empty, too large or unreadable, or changed while it was sent.
+    /// The local file is missing, a directory, a FIFO, empty, too large or unreadable, no zip archive,
+    /// or changed while it was sent.
     File,
     /// No byte of the request was sent: name lookup, refused connection, TLS, proxy, connect timeout.
     Connect,

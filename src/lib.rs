@@ -13,6 +13,7 @@ mod credentials;
 pub mod emulator;
 mod error;
 mod event;
+mod file;
 mod http;
 mod id;
 mod job;

@@ -1,5 +1,6 @@
 //! Deploy API v2, "Upload Package": opens the file once, sends it, reads the response.
 
+mod content;
 mod multipart;
 mod outcome;
 mod package_file;
@@ -33,7 +34,8 @@ const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 const NAME_MAX: usize = 2048;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// Settings of an upload. By default, the package is named after its file, and files over 1 GiB are refused.
+/// Settings of an upload. By default, the package is named after its file, and files over 1 GiB or that are
+/// no zip archives are refused.
 ///
 /// ```
 /// use mendix_deploy::Upload;
@@ -44,6 +46,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 pub struct Upload {
     name: Name,
     size_limit: u64,
+    checks_content: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +58,7 @@ enum Name {
 
 impl Default for Upload {
     fn default() -> Self {
-        Upload { name: Name::OfTheFile, size_limit: SIZE_LIMIT }
+        Upload { name: Name::OfTheFile, size_limit: SIZE_LIMIT, checks_content: true }
     }
 }
 
@@ -79,6 +82,15 @@ impl Upload {
     #[must_use]
     pub fn with_size_limit(mut self, bytes: u64) -> Self {
         self.size_limit = bytes;
+        self
+    }
+
+    /// Uploads any file. By default, one that is not a zip archive, which a package is, is refused: a Git LFS pointer,
+    /// a web page that was downloaded in its place, an archive that was cut off. Only its first and last bytes are read
+    /// for this.
+    #[must_use]
+    pub fn without_content_check(mut self) -> Self {
+        self.checks_content = false;
         self
     }
 }
@@ -137,7 +149,7 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
     if matches!(&upload.name, Name::Given(name) if name.is_empty() || name.len() > NAME_MAX) {
         return Err(Error::config(format!("invalid package name: it must have 1 to {NAME_MAX} bytes")));
     }
-    let package = PackageFile::open(path, upload.size_limit)?;
+    let package = PackageFile::open(path, upload.size_limit, upload.checks_content)?;
     let name = match &upload.name {
         Name::OfTheFile => Some(package.file_name().to_owned()),
         Name::Given(name) => Some(name.clone()),

@@ -1,5 +1,6 @@
 //! An accepted upload: time, processor time and memory.
 
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,13 +12,17 @@ use crate::sink::Sink;
 
 const ROUNDS: usize = 11;
 
-/// A file of zeros that takes no room on the disk, removed when it is dropped.
+/// A package of zeros that takes no room on the disk, removed when it is dropped.
 pub(crate) struct Sparse(PathBuf);
 
 impl Sparse {
     pub(crate) fn new(mib: u64) -> anyhow::Result<Self> {
         let path = std::env::temp_dir().join(format!("throughput-{}-{mib}.mda", std::process::id()));
-        std::fs::File::create(&path)?.set_len(mib * MIB)?;
+        let mut file = std::fs::File::create(&path)?;
+        file.set_len(mib * MIB)?;
+        // The end record of a zip archive, which may begin with anything.
+        file.seek(SeekFrom::End(-22))?;
+        file.write_all(b"PK\x05\x06")?;
         Ok(Sparse(path))
     }
 

@@ -8,8 +8,8 @@ use ureq::{Error as UreqError, Timeout};
 use super::connecting::NotLoopback;
 use super::proxy::Chosen;
 
-const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates, \
-                         or name its file in SSL_CERT_FILE and use Client::from_env";
+const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates; \
+                         Client::from_env takes it from the file SSL_CERT_FILE";
 const UNRESOLVED: &str = "its name cannot be resolved";
 
 /// How much of a request's body the kernel had accepted when the exchange ended. The server cannot have any more.

@@ -7,10 +7,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::content;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::{self, Unusable};
 use crate::text;
 
-/// A plausible package: a regular, readable file, neither empty nor too large.
+/// A plausible package: a regular, readable file, neither empty nor too large, and a zip archive unless that is not
+/// checked.
 #[derive(Debug)]
 pub(crate) struct PackageFile {
     file: File,
@@ -19,18 +22,13 @@ pub(crate) struct PackageFile {
 }
 
 impl PackageFile {
-    pub(crate) fn open(path: &Path, size_limit: u64) -> Result<Self> {
+    pub(crate) fn open(path: &Path, size_limit: u64, check_content: bool) -> Result<Self> {
         let refuse =
             |problem: &str| Error::new(ErrorKind::File, format!("cannot upload {}: {problem}", text::path(path)));
-        // Checked before it is opened, because opening a FIFO would block until somebody writes to it.
-        let metadata = std::fs::metadata(path).map_err(|e| refuse("it cannot be found").with_source(e))?;
-        if metadata.is_dir() {
-            return Err(refuse("it is a directory"));
-        }
-        if !metadata.is_file() {
-            return Err(refuse("it is not a regular file"));
-        }
-        let file = File::open(path).map_err(|e| refuse("it cannot be opened").with_source(e))?;
+        let mut file = file::open(path).map_err(|Unusable { problem, cause }| match cause {
+            Some(cause) => refuse(problem).with_source(cause),
+            None => refuse(problem),
+        })?;
         let stamp = Stamp::of(&file).map_err(|e| refuse("its metadata cannot be read").with_source(e))?;
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(refuse("its name is not UTF-8, but the upload needs one that is"));
@@ -39,13 +37,23 @@ impl PackageFile {
         if file_name.chars().any(|c| c.is_ascii_control() && !matches!(c, '\t' | '\r' | '\n')) {
             return Err(refuse("its name contains a control character"));
         }
-        match stamp.size {
-            0 => Err(refuse("it is empty")),
-            size if size > size_limit => Err(refuse(&format!(
-                "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes up to 1 GB)"
-            ))),
-            _ => Ok(PackageFile { file_name: file_name.to_owned(), file, stamp }),
+        if stamp.size == 0 {
+            return Err(refuse("it is empty"));
         }
+        if stamp.size > size_limit {
+            let size = stamp.size;
+            return Err(refuse(&format!(
+                "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes up to 1 GB)"
+            )));
+        }
+        if check_content {
+            let problem =
+                content::problem(&mut file, stamp.size).map_err(|e| refuse("it cannot be read").with_source(e))?;
+            if let Some(problem) = problem {
+                return Err(refuse(problem));
+            }
+        }
+        Ok(PackageFile { file_name: file_name.to_owned(), file, stamp })
     }
 
     /// The last component of the path.

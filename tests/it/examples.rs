@@ -63,7 +63,7 @@ fn quickstart_needs_nothing_and_shows_the_main_job() {
 fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
     let emulator = Emulator::start().unwrap();
     emulator.complete_after_polls(1);
-    let file = Package::named("x.mda", b"PK");
+    let file = Package::called("x.mda");
     let output = example("upload", &emulator).args(["calc"]).arg(file.as_ref()).arg("named.mda").output().unwrap();
     let (out, err) = text(&output);
     assert!(output.status.success(), "{err}");
@@ -80,7 +80,7 @@ fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
 fn upload_explains_a_failure_and_exits_with_1() {
     let emulator = Emulator::start().unwrap();
     emulator.refuse_credentials();
-    let file = Package::named("x.mda", b"PK");
+    let file = Package::called("x.mda");
     let output = example("upload", &emulator).arg("calc").arg(file.as_ref()).output().unwrap();
     let (out, err) = text(&output);
     assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));

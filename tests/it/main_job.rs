@@ -26,7 +26,8 @@ fn at_once() -> Poll {
 #[test]
 fn a_package_is_uploaded_and_its_job_waited_for() {
     let (emulator, caller) = start();
-    let content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    let mut content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    content.extend(Emulator::SMALLEST_PACKAGE);
     let outcome = caller.upload_and_wait(Package::named("calc_1.0.0.45.mda", &content), &quick());
     let lines: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
     let uploaded = outcome.ok();
@@ -49,10 +50,10 @@ fn a_package_is_uploaded_and_its_job_waited_for() {
 fn events_can_be_matched_on() {
     let (emulator, caller) = start();
     emulator.complete_after_polls(1);
-    let outcome = caller.upload_and_wait(Package::named("x.mda", b"PK"), &quick());
+    let outcome = caller.upload_and_wait(Package::called("x.mda"), &quick());
     let [
         Event::Uploading { sent: 0, .. },
-        Event::Uploading { sent: 2, total: 2, .. },
+        Event::Uploading { sent: 22, total: 22, .. },
         Event::Accepted { package_id, job_id, .. },
         Event::Polled { next_poll: None, status: JobStatus::Completed, .. },
     ] = &outcome.events[..]
@@ -66,7 +67,7 @@ fn events_can_be_matched_on() {
 #[test]
 fn the_package_name_can_be_set_or_left_to_the_server() {
     let (emulator, caller) = start();
-    let file = Package::named("x.mda", b"PK");
+    let file = Package::called("x.mda");
     let long = "n".repeat(300);
     for name in ["a\"b", "a\r\nb", "a;b\\c", "100%25", "a+b&c=d#e?f", "a b", "é漢🦀", "../../x", &long] {
         caller.upload_as(&file, &Upload::default().with_name(name)).ok();
@@ -92,7 +93,7 @@ fn a_package_name_that_no_url_holds_is_refused() {
 fn awkward_file_names_arrive_as_they_are() {
     let (emulator, caller) = start();
     for name in ["a\"b.mda", "a\r\nb", "a;b\\c%41", "a+b &c#", "é漢🦀"] {
-        caller.upload(Package::named(name, b"PK")).ok();
+        caller.upload(Package::called(name)).ok();
         let received = emulator.uploads().pop().unwrap();
         assert_eq!((received.name.as_str(), received.file_name.as_str()), (name, name));
     }
@@ -103,7 +104,7 @@ fn awkward_file_names_arrive_as_they_are() {
 fn a_file_name_that_no_header_can_hold_is_refused() {
     let (emulator, caller) = start();
     for name in ["a\u{3}b", "\u{1b}[31m.mda", "a\u{7f}"] {
-        caller.upload(Package::named(name, b"PK")).error(ErrorKind::File);
+        caller.upload(Package::called(name)).error(ErrorKind::File);
     }
     assert_eq!(emulator.requests(), 0);
 }
@@ -115,7 +116,7 @@ fn every_size_around_a_buffer_arrives_whole() {
     let buffer = 128 * 1024;
     for size in [1, 2, buffer - 200, buffer - 1, buffer, buffer + 1, 2 * buffer, 3 << 20] {
         let content: Vec<u8> = (0..=250).cycle().take(size).collect();
-        caller.upload(Package::named("x.mda", &content)).ok();
+        caller.upload_as(Package::named("x.mda", &content), &Upload::default().without_content_check()).ok();
         assert!(emulator.uploads().pop().unwrap().content.unwrap() == content, "{size} bytes");
     }
 }
@@ -200,7 +201,7 @@ fn a_server_error_brings_the_servers_code() {
     let (emulator, caller) = start();
     let caller = caller.with(|client| client.with_retry(Retry::never()));
     emulator.fail_uploads(1, Fault::Status(500));
-    let error = caller.upload(Package::named("x.mda", b"PK")).result.unwrap_err();
+    let error = caller.upload(Package::called("x.mda")).result.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::OutcomeUnknown, Some("INTERNAL SERVER ERROR")));
     assert!(error.to_string().contains("\"x.mda\""), "{error}");
     emulator.fail_polls(1, Fault::Status(502));

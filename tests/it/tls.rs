@@ -51,6 +51,44 @@ fn a_certificate_for_another_name_is_refused_once() {
 }
 
 #[test]
+fn a_ca_certificate_that_is_the_servers_own_is_told_as_such() {
+    let (certificate, key) = (include_bytes!("../certs/ca-as-leaf.pem"), include_bytes!("../certs/ca-as-leaf-key.pem"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config_of(certificate, key)));
+    let caller = Caller::at(&url).with(|client| client.with_root_certificates(certificate).unwrap());
+    let outcome = caller.upload(Package::small());
+    // OpenSSL takes it.
+    if cfg!(feature = "native-tls") && outcome.result.is_ok() {
+        return;
+    }
+    let text = assert_refused_once(&outcome, server);
+    assert!(text.contains("is that of a CA") && text.contains("CA:FALSE"), "{text}");
+}
+
+#[test]
+fn nobody_is_told_to_set_what_is_set() {
+    if child::is_running() {
+        let url = std::env::var("MENDIX_DEPLOY_URL").unwrap();
+        let outcome = Caller::at(&url).upload(Package::small());
+        let text = outcome.error(ErrorKind::Connect).to_string();
+        assert!(text.contains("from_env") && !text.contains("set SSL_CERT_FILE"), "{text}");
+        let other = include_bytes!("../certs/ca-as-leaf.pem");
+        let outcome =
+            Caller::at(&url).with(|client| client.with_root_certificates(other).unwrap()).upload(Package::small());
+        let text = outcome.error(ErrorKind::Connect).to_string();
+        assert!(text.contains("among the root certificates that were given"), "{text}");
+        assert!(!text.contains("SSL_CERT_FILE") && !text.contains("with_root_certificates"), "{text}");
+        return;
+    }
+    let server = Server::tls([accepted()]);
+    let url = server.url();
+    let set = [&child::client_of(&url)[..], &[("SSL_CERT_FILE", CA_FILE)]].concat();
+    child::run(module_path!(), "nobody_is_told_to_set_what_is_set", &set);
+    assert_eq!(server.stop().connections, 2);
+}
+
+#[test]
 fn a_demand_for_a_client_certificate_is_told_once_and_leaves_no_doubt_about_the_package() {
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
         for package in [Package::small(), Package::sparse(3 * MIB)] {
@@ -203,7 +241,9 @@ fn a_variable_that_is_missing_or_unusable_is_named() {
         ("SSL_CERT_FILE", &[user, key, ("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))]),
         ("MENDIX_USERNAME", &[("MENDIX_USERNAME", "\u{e9}"), key]),
     ];
-    for (expected, set) in cases {
+    let not_regular: &[(&str, &str)] = &[user, key, ("SSL_CERT_FILE", "/dev/zero")];
+    let not_regular = [("not a regular file", not_regular)].into_iter().filter(|_| cfg!(unix));
+    for (expected, set) in cases.into_iter().chain(not_regular) {
         let set = [set, &[("EXPECTED", expected)]].concat();
         child::run(module_path!(), "a_variable_that_is_missing_or_unusable_is_named", &set);
     }

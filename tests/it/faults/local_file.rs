@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{ErrorKind, Event, Upload};
 
 use crate::support::caller::Caller;
@@ -34,8 +35,31 @@ fn an_implausible_package_is_refused_without_a_connection() {
     refused(Package::small().as_ref().parent().unwrap(), &upload, "directory");
     refused(&Package::small().as_ref().join("below-a-file"), &upload, "found");
     refused(Package::named("calc.mda", b"").as_ref(), &upload, "empty");
-    refused(Package::sparse(11).as_ref(), &upload.clone().with_size_limit(10), "11");
+    refused(Package::sparse(31).as_ref(), &upload.clone().with_size_limit(30), "31");
     refused(Package::sparse(GIB + 1).as_ref(), &upload, "1073741825");
+}
+
+#[test]
+fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
+    let whole = [&[b'x'; 5000][..], &Emulator::SMALLEST_PACKAGE].concat();
+    let cut_off = [b"PK\x03\x04", &whole[..whole.len() - 1]].concat();
+    for (content, says) in [
+        (&b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"[..], "git lfs pull"),
+        (b"<!DOCTYPE html><title>Log in</title>", "web page"),
+        (b"{\"error\":\"not found\"}", "JSON"),
+        (&cut_off, "without its end"),
+        (b"PK", "without its end"),
+        (b"just a note", "zip archive"),
+        (&[0; 10_000], "zip archive"),
+    ] {
+        let package = Package::named("calc.mda", content);
+        refused(package.as_ref(), &Upload::default(), says);
+        let server = Server::answering("200 OK", IDS);
+        Caller::of(&server).upload_as(&package, &Upload::default().without_content_check()).ok();
+        assert_eq!(server.stop().connections, 1);
+    }
+    let server = Server::answering("200 OK", IDS);
+    Caller::of(&server).upload(Package::named("calc.mda", &whole)).ok();
 }
 
 #[cfg(unix)]
@@ -68,7 +92,7 @@ fn a_file_that_may_not_be_read_is_refused() {
 #[test]
 fn a_name_that_is_not_utf_8_is_refused() {
     use std::os::unix::ffi::OsStrExt as _;
-    let package = Package::named(std::ffi::OsStr::from_bytes(b"calc\xff.mda"), b"PK");
+    let package = Package::called(std::ffi::OsStr::from_bytes(b"calc\xff.mda"));
     refused(package.as_ref(), &Upload::default(), "UTF-8");
 }
 

@@ -2,8 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use mendix_deploy::emulator::Emulator;
 
 /// Sizes in bytes.
 pub(crate) const KIB: u64 = 1 << 10;
@@ -14,15 +17,23 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// A few bytes.
+    /// 22 bytes.
     pub(crate) fn small() -> Package {
-        Package::named("calc.mda", b"PK\x03\x04 a package")
+        Package::called("calc.mda")
     }
 
-    /// A sparse file of this many bytes.
+    /// The same with another name.
+    pub(crate) fn called(name: impl AsRef<OsStr>) -> Package {
+        Package::named(name, &Emulator::SMALLEST_PACKAGE)
+    }
+
+    /// A sparse file of this many bytes, zeros but for its end.
     pub(crate) fn sparse(bytes: u64) -> Package {
         let package = Package::named("calc.mda", b"");
-        File::options().write(true).open(&package).unwrap().set_len(bytes).unwrap();
+        let mut file = File::options().write(true).open(&package).unwrap();
+        file.set_len(bytes - Emulator::SMALLEST_PACKAGE.len() as u64).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(&Emulator::SMALLEST_PACKAGE).unwrap();
         package
     }
 
