@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// The maximum length of a path in a message, in characters.
-const PATH_MAX: usize = 160;
+const PATH_MAX: usize = 100;
 
 /// Whether a URL may contain this character anywhere, unescaped (RFC 3986 §2.3).
 pub(crate) fn is_unreserved(byte: u8) -> bool {

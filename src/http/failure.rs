@@ -10,6 +10,7 @@ use super::proxy::Chosen;
 
 const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates; \
                          Client::from_env takes it from the file SSL_CERT_FILE";
+const CUT_OFF: &str = "the connection ended in the TLS handshake";
 const UNRESOLVED: &str = "its name cannot be resolved";
 
 /// How much of a request's body the kernel had accepted when the exchange ended. The server cannot have any more.
@@ -98,7 +99,7 @@ impl Circumstances<'_> {
     pub(super) fn classify(&self, error: &UreqError) -> (&'static str, String, bool) {
         if let Some(proxy) = self.proxy {
             if let Some((reason, hint, transient)) = self.classify_by_proxy(proxy, error) {
-                return (reason, format!("; {hint}"), transient);
+                return (reason, hint, transient);
             }
         }
         let (reason, hint, transient) = classify_directly(error);
@@ -123,19 +124,24 @@ impl Circumstances<'_> {
                     ("the proxy demands a user name and password", hint)
                 }
             }
+            UreqError::ConnectProxyFailed(_) if text.contains("responded 5") => {
+                return Some(("the proxy could not connect", String::new(), true));
+            }
+            UreqError::ConnectProxyFailed(_) if text.contains("responded") => {
+                ("the proxy refused the connection", "it may not let this host through".to_owned())
+            }
             UreqError::ConnectProxyFailed(_) => {
-                let hint = "it may not let this host through".to_owned();
-                return Some(("the proxy refused the connection", hint, !text.contains("responded 4")));
+                return Some(("the proxy closed the connection without a response", String::new(), true));
             }
             UreqError::Protocol(_) => {
-                ("it is not an HTTP proxy that answers", format!("check {variable}, also whether it needs https://"))
+                ("the proxy's response cannot be read", format!("check {variable}, also whether it needs https://"))
             }
             _ if !self.has_reached_proxy && speaks_no_tls(&text) => {
                 ("the proxy does not speak TLS", format!("write http:// in {variable}"))
             }
             _ => return None,
         };
-        Some((reason, hint, false))
+        Some((reason, format!("; {hint}"), false))
     }
 }
 
@@ -148,10 +154,15 @@ fn classify_directly(error: &UreqError) -> (&'static str, &'static str, bool) {
     let text = error.to_string().to_ascii_lowercase();
     let says = |word: &str| text.contains(word);
     match error {
+        // First, because the names in the certificate, which follow, may contain any other words.
+        _ if says("not valid for") || says("mismatch") => {
+            ("its certificate is for another host", "; check the base URL", false)
+        }
         UreqError::Timeout(Timeout::Resolve) | UreqError::HostNotFound => (UNRESOLVED, "", true),
         UreqError::Timeout(_) => ("timed out", "", true),
         UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => ("the connection was refused", "", true),
         UreqError::Io(_) if says("lookup") => (UNRESOLVED, "", true),
+        UreqError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => (CUT_OFF, "", true),
         UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<NotLoopback>()).is_some() => {
             ("it is not this machine", "; plain http would expose the API key: use https", false)
         }
@@ -161,7 +172,7 @@ fn classify_directly(error: &UreqError) -> (&'static str, &'static str, bool) {
         // Before the connection is established, only TLS reports invalid data.
         UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => ("the connection failed", "", true),
         UreqError::ConnectionFailed => ("the connection failed", "", true),
-        _ if says("unexpected eof") => ("the connection ended in the TLS handshake", "", true),
+        _ if says("unexpected eof") => (CUT_OFF, "", true),
         _ if says("unknownissuer") || says("unable to get local issuer") || says("self-signed") => {
             ("its certificate is not trusted", UNTRUSTED, false)
         }
@@ -170,9 +181,6 @@ fn classify_directly(error: &UreqError) -> (&'static str, &'static str, bool) {
         }
         _ if says("expired") || says("not valid yet") || says("notvalidyet") => {
             ("its certificate has expired or is not valid yet", "; check the clock of this machine", false)
-        }
-        _ if says("not valid for") || says("mismatch") => {
-            ("its certificate is for another host", "; check the base URL", false)
         }
         _ if says("certificate") => ("its certificate was refused", "", false),
         _ if speaks_no_tls(&text) => ("it does not speak TLS", "; check the port", false),

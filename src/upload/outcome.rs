@@ -10,6 +10,9 @@ use crate::http::{Failure, Reply, Stage};
 use crate::id::AppId;
 use crate::text;
 
+/// How much of the name of a package is shown, in characters.
+const NAME_MAX: usize = 100;
+
 /// An upload, as its errors describe it.
 pub(super) struct Attempt<'a> {
     pub(super) client: &'a Client,
@@ -90,7 +93,7 @@ impl Attempt<'_> {
                  app's Environments page or with GET {}/api/1/apps/{}/packages",
                 text::path(self.path),
                 self.app,
-                self.name.escape_debug(),
+                text::beginning(self.name, NAME_MAX).escape_debug(),
                 self.client.endpoint.base_url,
                 self.app,
             ),
