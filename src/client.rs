@@ -23,6 +23,8 @@ const CERTIFICATES_MAX: u64 = 16 << 20;
 ///
 /// Timeouts below one millisecond count as one millisecond.
 ///
+/// Proxies are read from the environment at every call, as the README's "Corporate networks" says.
+///
 /// Cheap to clone and safe to share between threads: it holds settings, not a connection, and creating one does no
 /// network I/O. `Debug` shows the base URL and the user name, never the key.
 ///
@@ -57,8 +59,9 @@ impl Client {
     /// Headers").
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) if either is empty or contains anything but visible ASCII; a trailing
-    /// newline from a secret file is the usual cause. The message never contains the value.
+    /// [`Config`](crate::ErrorKind::Config) if either is empty, in quotes, a placeholder that nothing has replaced (such
+    /// as `$(KEY)`), or contains anything but visible ASCII; a trailing newline from a secret file is the usual cause. The
+    /// message never contains the value.
     pub fn new(username: &str, api_key: &str) -> Result<Client> {
         validate_header_value("the user name", username)?;
         Ok(Client {
@@ -115,7 +118,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) if the URL is malformed, contains user info, a query or a fragment, or is
-    /// plain `http` to any host but this machine (`localhost`, 127.0.0.0/8, `[::1]`).
+    /// plain `http` to any host but this machine (`localhost`, 127.0.0.0/8, `[::1]`). If `localhost` resolves to another
+    /// address, calls fail as [`Connect`](crate::ErrorKind::Connect) before anything is sent.
     pub fn with_base_url(mut self, url: &str) -> Result<Client> {
         self.endpoint.base_url = BaseUrl::parse(url)?;
         Ok(self)

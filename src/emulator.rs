@@ -5,7 +5,7 @@
 //! `errorMessage` otherwise, and moves a job through `Queued`, `Running` and `Completed`. Bodies are streamed: a
 //! package of 1 GiB takes no more memory than a small one.
 //!
-//! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content, and speaks plain HTTP.
+//! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content (it does not check for a zip archive), and speaks plain HTTP.
 //! Nothing is kept after it is dropped.
 //!
 //! ```
