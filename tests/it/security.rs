@@ -78,7 +78,7 @@ fn escaped(key: &str, escape: fn(u8) -> String) -> String {
 
 #[test]
 fn a_key_that_the_server_repeats_is_in_no_text() {
-    let statuses = ["200 OK", "400 No", "401 No", "404 No", "429 Later", "500 Oops", "502 Oops", "503 Later"];
+    let statuses = ["200 OK", "401 No", "502 Oops", "503 Later"];
     for key in [KEY.to_owned(), KEY.to_uppercase()] {
         let statuses = statuses.map(str::to_owned).into_iter().chain([format!("403 {key}\nX-Echo: {key}")]);
         side_by_side(statuses, |status| {
@@ -135,7 +135,8 @@ fn escape_sequences_and_hidden_text_do_not_reach_the_terminal() {
 
 #[test]
 fn server_text_is_no_command_to_a_ci_agent() {
-    for command in ["##vso[task.setvariable variable=x]y", "##[error]x", "##teamcity[x]", "::error::x", "#\u{ad}#[x]"] {
+    let commands = ["##vso[task.setvariable variable=x]y", "##[error]x", "##teamcity[x]", "::error::x", "#\u{ad}#[x]"];
+    side_by_side(commands, |command| {
         let field = |name: &str| serde_json::json!({ name: command, "errorCode": command }).to_string();
         for body in [command.to_owned(), field("errorMessage"), field("Status"), format!("<title>{command}</title>")] {
             for status in ["200 OK", "403 No", "500 Oops", "503 Later\nRetry-After: 0"] {
@@ -149,7 +150,7 @@ fn server_text_is_no_command_to_a_ci_agent() {
                 }
             }
         }
-    }
+    });
 }
 
 /// Everything that can be printed of an outcome.

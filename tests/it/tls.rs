@@ -71,8 +71,11 @@ fn nobody_is_told_to_set_what_is_set() {
     if child::is_running() {
         let url = std::env::var("MENDIX_DEPLOY_URL").unwrap();
         let outcome = Caller::at(&url).upload(Package::small());
-        let text = outcome.error(ErrorKind::Connect).to_string();
-        assert!(text.contains("from_env") && !text.contains("set SSL_CERT_FILE"), "{text}");
+        // OpenSSL reads the variable itself.
+        if cfg!(not(feature = "native-tls")) || outcome.result.is_err() {
+            let text = outcome.error(ErrorKind::Connect).to_string();
+            assert!(text.contains("from_env") && !text.contains("set SSL_CERT_FILE"), "{text}");
+        }
         let other = include_bytes!("../certs/ca-as-leaf.pem");
         let outcome =
             Caller::at(&url).with(|client| client.with_root_certificates(other).unwrap()).upload(Package::small());
