@@ -11,7 +11,7 @@ use crate::base_url::{BaseUrl, MENDIX_CLOUD};
 use crate::credentials::{ApiKey, validate_header_value};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::file::{self, Unusable};
+use crate::file;
 use crate::http::{Endpoint, RootCertificates};
 use crate::retry::Retry;
 use crate::text;
@@ -184,10 +184,7 @@ impl Client {
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<u8>> {
-    let file = file::open(path).map_err(|Unusable { problem, cause }| match cause {
-        Some(cause) => Error::config(problem).with_source(cause),
-        None => Error::config(problem),
-    })?;
+    let file = file::open(path, &|problem| Error::config(problem))?;
     let mut pem = Vec::new();
     file.take(CERTIFICATES_MAX).read_to_end(&mut pem).map_err(|e| Error::config("it cannot be read").with_source(e))?;
     Ok(pem)

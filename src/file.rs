@@ -4,6 +4,8 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use crate::error::{Error, Result};
+
 /// Opening a FIFO returns at once, as does reading from it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const O_NONBLOCK: i32 = 0o4000;
@@ -11,39 +13,34 @@ const O_NONBLOCK: i32 = 0o4000;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 const O_NONBLOCK: i32 = 0x4;
 
-/// Why a path cannot be used, and the system's reason if it has one.
-#[derive(Debug)]
-pub(crate) struct Unusable {
-    pub(crate) problem: &'static str,
-    pub(crate) cause: Option<io::Error>,
-}
+/// Makes an error of what is wrong with a file.
+type Refuse<'a> = &'a dyn Fn(&str) -> Error;
 
 /// Opens a regular file.
-pub(crate) fn open(path: &Path) -> Result<File, Unusable> {
+pub(crate) fn open(path: &Path, refuse: Refuse<'_>) -> Result<File> {
     // Asked before it is opened, because opening a device or a FIFO has effects on others.
-    check(std::fs::metadata(path), "it cannot be found")?;
-    open_unseen(path)
+    check(std::fs::metadata(path), "it cannot be found", refuse)?;
+    open_and_check(path, refuse)
 }
 
-/// What was looked at need not be what is opened.
-fn open_unseen(path: &Path) -> Result<File, Unusable> {
+/// Checks what is open, which need not be what the path led to before.
+fn open_and_check(path: &Path, refuse: Refuse<'_>) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, O_NONBLOCK);
-    let file = options.open(path).map_err(|cause| Unusable { problem: "it cannot be opened", cause: Some(cause) })?;
-    check(file.metadata(), "its metadata cannot be read")?;
+    let file = options.open(path).map_err(|e| refuse("it cannot be opened").with_source(e))?;
+    check(file.metadata(), "its metadata cannot be read", refuse)?;
     Ok(file)
 }
 
-fn check(metadata: io::Result<Metadata>, failed: &'static str) -> Result<(), Unusable> {
-    let problem = match metadata {
-        Ok(metadata) if metadata.is_file() => return Ok(()),
-        Ok(metadata) if metadata.is_dir() => "it is a directory",
-        Ok(_) => "it is not a regular file",
-        Err(cause) => return Err(Unusable { problem: failed, cause: Some(cause) }),
-    };
-    Err(Unusable { problem, cause: None })
+fn check(metadata: io::Result<Metadata>, failed: &str, refuse: Refuse<'_>) -> Result<()> {
+    match metadata {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(metadata) if metadata.is_dir() => Err(refuse("it is a directory")),
+        Ok(_) => Err(refuse("it is not a regular file")),
+        Err(cause) => Err(refuse(failed).with_source(cause)),
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -52,15 +49,16 @@ mod tests {
 
     #[test]
     fn a_fifo_that_takes_the_place_of_a_file_is_refused_at_once() {
+        let problem = |path: &Path| open_and_check(path, &|problem| Error::config(problem)).unwrap_err().to_string();
         let path = std::env::temp_dir().join(format!("mendix-deploy-fifo-{}", std::process::id()));
         // std cannot create one.
         let made = std::process::Command::new("mkfifo").arg(&path).status();
         if made.is_ok_and(|status| status.success()) {
-            let unusable = open_unseen(&path).unwrap_err();
+            let said = problem(&path);
             std::fs::remove_file(&path).unwrap();
-            assert_eq!(unusable.problem, "it is not a regular file");
+            assert_eq!(said, "it is not a regular file");
         }
-        assert_eq!(open_unseen(Path::new("/")).unwrap_err().problem, "it is a directory");
-        assert_eq!(open(Path::new("/missing/file")).unwrap_err().problem, "it cannot be found");
+        assert_eq!(problem(Path::new("/")), "it is a directory");
+        assert_eq!(problem(Path::new("/missing/file")), "it cannot be opened");
     }
 }

@@ -87,13 +87,13 @@ fn failed(app: &AppId, job: &JobId, reason: Option<&str>) -> Error {
 }
 
 /// What a poll says of a job.
-struct Said {
+struct Report {
     status: JobStatus,
     /// Why the job has failed, if it has and the API gives a reason. The specification names no field for it.
     reason: Option<String>,
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.status.fmt(f)
     }
@@ -115,12 +115,12 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn read(&self, reply: &Reply) -> Option<Polled<Said>> {
+    fn read(&self, reply: &Reply) -> Option<Polled<Report>> {
         let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
         let secrets = self.client.endpoint.secrets();
         let status = read_status(&said, &secrets);
         let reason = if status == JobStatus::Failed { read_reason(&reply.body, &secrets) } else { None };
-        Some(Polled { status: Said { status, reason }, retry_after: reply.retry_after })
+        Some(Polled { status: Report { status, reason }, retry_after: reply.retry_after })
     }
 }
 
@@ -128,7 +128,8 @@ impl<'a> Job<'a> {
 fn read_reason(body: &[u8], secrets: &Secrets) -> Option<String> {
     let reason = |part: &&str| {
         let is_one = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase().contains(part);
-        let text = secrets.sanitized(json::find(body, &is_one)?.as_str()?);
+        let value = json::text(body, part).or_else(|| Some(json::find(body, &is_one)?.as_str()?.to_owned()))?;
+        let text = secrets.sanitized(&value);
         (!text.is_empty()).then_some(text)
     };
     REASONS.iter().find_map(reason)
@@ -141,7 +142,7 @@ fn read_status(said: &str, secrets: &Secrets) -> JobStatus {
 }
 
 impl Subject for Job<'_> {
-    type Status = Said;
+    type Status = Report;
 
     const RESUME: &'static str = "call wait_for_job with this job";
 
@@ -149,12 +150,12 @@ impl Subject for Job<'_> {
         format!("job {} of app {}", self.id, self.app)
     }
 
-    fn has_ended(&self, said: &Said) -> bool {
-        matches!(said.status, JobStatus::Completed | JobStatus::Failed)
+    fn has_ended(&self, report: &Report) -> bool {
+        matches!(report.status, JobStatus::Completed | JobStatus::Failed)
     }
 
-    fn polled(&self, said: &Said, elapsed: Duration, next_poll: Option<Duration>) {
-        let (job_id, status) = (self.id.clone(), said.status.clone());
+    fn polled(&self, report: &Report, elapsed: Duration, next_poll: Option<Duration>) {
+        let (job_id, status) = (self.id.clone(), report.status.clone());
         self.client.notify(&Event::Polled { job_id, status, elapsed, next_poll });
     }
 
@@ -175,6 +176,7 @@ mod tests {
             assert_eq!(read(&body).as_deref(), Some("no room # #vso[[secret]]"), "{field}");
         }
         assert_eq!(read(r#"{"ErrorCode":"X","Message":"no room"}"#).as_deref(), Some("no room"));
+        assert_eq!(read(r#"{"Message":"no room","MessageId":"m-1"}"#).as_deref(), Some("no room"));
         assert_eq!(read(r#"{"Message":"","Reason":null,"Error":"X"}"#).as_deref(), Some("X"));
         for none in [r#"{"Status":"Failed"}"#, r#"{"Message":" ","Error":7}"#, "", "[]"] {
             assert_eq!(read(none), None, "{none}");

@@ -110,8 +110,8 @@ fn encoding(reply: &Reply) -> Option<&'static str> {
 /// The title of a web page, or its first heading, or its text; `None` if it is none.
 fn title_of_web_page(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
-    let is_page = ["<!doctype html", "<html", "<head", "<title", "<body", "<h1"].iter().any(|tag| lower.contains(tag));
-    if !lower.starts_with('<') || !is_page {
+    let is_page = ["<!doctype html", "<html", "<head>", "<title", "<body", "<h1"].iter().any(|tag| lower.contains(tag));
+    if !is_page || lower.starts_with(['{', '[', '"']) {
         return None;
     }
     let content = |tag: &str| {
@@ -172,6 +172,7 @@ mod tests {
             (br#"{"message":"Forbidden"}"#, r#", {"message":"Forbidden"}"#),
             (br#"{"code":403,"message":"no"}"#, r#", {"code":403,"message":"no"}"#),
             (br#"{"errorCode":null,"x":1}"#, r#", {"errorCode":null,"x":1}"#),
+            (br#"{"message":"see <html>"}"#, r#", {"message":"see <html>"}"#),
             (br#"{"error":"unauthorized"}"#, r#", {"error":"unauthorized"}"#),
             (b"<?xml version=\"1.0\"?><Error/>", ", <?xml version=\"1.0\"?><Error/>"),
             (b"null", ", null"),
@@ -191,6 +192,7 @@ mod tests {
             ("\n<!DOCTYPE html><TITLE lang=en>Log in</TITLE>", ", a web page, \"Log in\""),
             ("<html><title></title><h1>No <b>way</b></h1>", ", a web page, \"No <b>way\""),
             ("<html>\n <h1>502 Bad  Gateway</h1>", ", a web page, \"502 Bad Gateway\""),
+            ("Warning: x in y.php\n<html><title>Oops</title>", ", a web page, \"Oops\""),
             ("<html><body><p>x</p> y<br>", ", a web page, \"x y\""),
             ("<html><body>", ", a web page"),
             ("<title", ", a web page"),

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::content;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Unusable};
+use crate::file;
 use crate::text;
 
 /// A plausible package: a regular, readable file, neither empty nor too large, and a zip archive unless that is not
@@ -25,10 +25,7 @@ impl PackageFile {
     pub(crate) fn open(path: &Path, size_limit: u64, check_content: bool) -> Result<Self> {
         let refuse =
             |problem: &str| Error::new(ErrorKind::File, format!("cannot upload {}: {problem}", text::path(path)));
-        let mut file = file::open(path).map_err(|Unusable { problem, cause }| match cause {
-            Some(cause) => refuse(problem).with_source(cause),
-            None => refuse(problem),
-        })?;
+        let mut file = file::open(path, &refuse)?;
         let stamp = Stamp::of(&file).map_err(|e| refuse("its metadata cannot be read").with_source(e))?;
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(refuse("its name is not UTF-8, but the upload needs one that is"));
