@@ -12,6 +12,8 @@ const SANITIZED_MAX: usize = 2 * 1024;
 const SHORTEST: usize = 4;
 /// As much of a longer secret gives it away.
 const PIECE: usize = 8;
+/// How often a secret may be escaped and is still found.
+const ESCAPED_MAX: usize = 3;
 /// How much of a text is searched for secrets, in characters. No message shows as much.
 const SEARCHED: usize = 8 * 1024;
 
@@ -31,12 +33,13 @@ impl ApiKey {
     }
 }
 
-/// What no text may show.
-pub(crate) struct Secrets(Vec<String>);
+/// What no text may show: in lower case, without blanks.
+pub(crate) struct Secrets(Vec<Vec<char>>);
 
 impl Secrets {
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        Secrets(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).map(str::to_ascii_lowercase).collect())
+        let visible = |secret| text::plain(secret, 0).iter().map(|(c, _)| c.to_ascii_lowercase()).collect();
+        Secrets(secrets.into_iter().map(visible).filter(|secret: &Vec<_>| secret.len() >= SHORTEST).collect())
     }
 
     /// Sanitizes foreign text: no secrets, no control characters or escapes, whitespace folded, at most 2 KiB.
@@ -55,9 +58,19 @@ impl Secrets {
     /// The beginning of `text` with all secrets replaced, and all pieces of them that are long enough to be of use,
     /// however they are written: in any case, escaped, or with whitespace or invisible characters in between.
     fn redact(&self, text: &str) -> String {
-        let text = text::beginning(text, SEARCHED);
+        let mut text = text::beginning(text, SEARCHED).to_owned();
+        for depth in 0..=ESCAPED_MAX {
+            // As it is first, because a secret may look like an escape.
+            if depth == 0 || text::has_escapes(&text) {
+                text = self.redact_at(depth, &text);
+            }
+        }
+        text
+    }
+
+    fn redact_at(&self, depth: usize, text: &str) -> String {
         let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
-        for found in self.find(&text::plain(text)) {
+        for found in self.find(&text::plain(text, depth)) {
             clean += text.get(end..found.start).unwrap_or_default();
             clean += "[secret]";
             end = found.end;
@@ -65,10 +78,9 @@ impl Secrets {
         clean + text.get(end..).unwrap_or_default()
     }
 
-    /// Whether `text` contains a secret; a short one, as in tests, only counts if it is the whole text.
-    pub(crate) fn are_in(&self, text: &str) -> bool {
-        let plain = text::plain(text);
-        self.find(&plain).iter().any(|found| found.len() >= PIECE || found.len() == text.len())
+    /// Whether an id contains a secret; a short one, as in tests, only counts if it is all of the id.
+    pub(crate) fn are_in(&self, id: &str) -> bool {
+        self.find(&text::plain(id, 0)).iter().any(|found| found.len() >= PIECE || found.len() == id.len())
     }
 
     /// Where secrets and their pieces are in the text that `plain` was made of.
@@ -89,11 +101,10 @@ impl Secrets {
 }
 
 /// How many characters of `text` are a part of `secret`, or 0 if these are too few to matter.
-fn common_beginning(text: &[Plain], secret: &str) -> usize {
-    let parts = secret.char_indices().filter_map(|(start, _)| secret.get(start..));
-    let length =
-        |part: &str| part.chars().zip(text).take_while(|(c, (other, _))| *c == other.to_ascii_lowercase()).count();
-    parts.map(length).max().filter(|length| *length >= PIECE.min(secret.len())).unwrap_or(0)
+fn common_beginning(text: &[Plain], secret: &[char]) -> usize {
+    let is_same = |(c, (other, _)): &(&char, &Plain)| **c == other.to_ascii_lowercase();
+    let length = |start| secret.iter().skip(start).zip(text).take_while(is_same).count();
+    (0..secret.len()).map(length).max().filter(|length| *length >= PIECE.min(secret.len())).unwrap_or(0)
 }
 
 /// Refuses a header value that servers could read differently (only visible ASCII is allowed), and one that is no value
@@ -165,6 +176,16 @@ mod tests {
             KEY.replace('-', "%2D"),
         ] {
             assert_eq!(Secrets::new([KEY]).redact(&format!("it was {echo}, yes")), "it was [secret], yes", "{echo}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_looks_like_an_escape_is_found_and_so_is_one_that_is_not_ascii() {
+        for secret in ["p%41ss", r"a\-b\\c", "x&amp;y", "100%25&#49;", "pü%C3", "ünü€", "a b c d"] {
+            let secrets = Secrets::new([secret]);
+            assert_eq!(secrets.redact(&format!("<{secret}>")), "<[secret]>");
+            let escaped: String = secret.chars().map(|c| format!("&#{};", c as u32)).collect();
+            assert_eq!(secrets.redact(&format!("<{escaped}>")), "<[secret]>", "{secret}");
         }
     }
 

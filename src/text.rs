@@ -36,7 +36,7 @@ pub(crate) fn sanitize(text: &str) -> String {
     clean
 }
 
-/// Escape sequences begin with a control character.
+/// What separates words, or begins an escape sequence of a terminal.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control() || c == '\u{2800}'
 }
@@ -47,8 +47,8 @@ fn is_invisible(c: char) -> bool {
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{70f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{13430}'..='\u{1343f}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// What escapes of JSON, HTML and URLs begin with.
@@ -57,18 +57,21 @@ const ESCAPES: [char; 3] = ['\\', '&', '%'];
 /// A character that is left of a text when nothing hides it, and where it stands in the text.
 pub(crate) type Plain = (char, Range<usize>);
 
-/// What a reader may make of `text`: without whitespace and invisible characters, and with escapes resolved.
-pub(crate) fn plain(text: &str) -> Vec<Plain> {
+/// What a reader may make of `text`: without whitespace and invisible characters, and with escapes resolved `depth` times,
+/// because they may be escaped themselves.
+pub(crate) fn plain(text: &str, depth: usize) -> Vec<Plain> {
     let is_shown = |(_, c): &(usize, char)| !is_blank(*c) && !is_invisible(*c);
     let mut plain: Vec<_> =
         text.char_indices().filter(is_shown).map(|(start, c)| (c, start..start + c.len_utf8())).collect();
-    // An escape may be escaped itself.
-    for _ in 0..3 {
-        if plain.iter().any(|(c, _)| ESCAPES.contains(c)) {
-            plain = without_escapes(&plain);
-        }
+    for _ in 0..depth {
+        plain = without_escapes(&plain);
     }
     plain
+}
+
+/// Whether [`plain`] makes more than one text of it.
+pub(crate) fn has_escapes(text: &str) -> bool {
+    text.contains(ESCAPES)
 }
 
 fn without_escapes(mut rest: &[Plain]) -> Vec<Plain> {
@@ -173,14 +176,14 @@ mod tests {
             "a-1", "a -\r\n1", "a\u{ad}-\u{200b}1", r"\u0061\u002d\u0031", r"\x61\-1", "%61%2D1", "&#97;&#45;&#49;",
             "&#x61;&#X2d;&#x00031;", "%2561-1", "&amp;#97;-1", r"\u0026#x61;-1", "a-&#\n49;",
         ] {
-            let plain = plain(text);
+            let plain = plain(text, 3);
             assert_eq!(plain.iter().map(|(c, _)| *c).collect::<String>(), "a-1", "{text}");
             assert_eq!((plain[0].1.start, plain[2].1.end), (0, text.len()), "{text}");
         }
         for text in ["%", "%4", "%zz", "&", "&x;", "&#;", "&#xd800;", r"\", r"\u12", "&#99999999999;", "é%é"] {
-            assert_eq!(plain(text).iter().map(|(c, _)| *c).collect::<String>(), text, "{text}");
+            assert_eq!(plain(text, 3).iter().map(|(c, _)| *c).collect::<String>(), text, "{text}");
         }
-        assert_eq!(plain("<&lt;&quot;&amp;").iter().map(|(c, _)| *c).collect::<String>(), "<<\"&");
+        assert_eq!(plain("<&lt;&quot;&amp;", 3).iter().map(|(c, _)| *c).collect::<String>(), "<<\"&");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! The certificates in `tests/certs` are valid from 2020 to 2120 and were made with `openssl req -newkey ec -pkeyopt
 //! ec_paramgen_curve:prime256v1 -nodes` and `openssl ca -startdate 20200101000000Z -enddate 21200101000000Z`, the leaf
-//! with `subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1`. The key of the CA was thrown away.
+//! with `subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1`. The key of the CA was thrown away. `ca-as-leaf.pem`, for the same
+//! names and with `basicConstraints=CA:TRUE`, and `thousand-names.pem`, for `host-0.example.com` to `host-999.example.com`,
+//! were made in the same way with `-selfsign`.
 
 use std::time::Duration;
 
