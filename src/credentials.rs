@@ -58,22 +58,18 @@ impl Secrets {
     /// The beginning of `text` with all secrets replaced, and all pieces of them that are long enough to be of use,
     /// however they are written: in any case, escaped, or with whitespace or invisible characters in between.
     fn redact(&self, text: &str) -> String {
-        let mut text = text::beginning(text, SEARCHED).to_owned();
-        for depth in 0..=ESCAPED_MAX {
-            // As it is first, because a secret may look like an escape.
-            if depth == 0 || text::has_escapes(&text) {
-                text = self.redact_at(depth, &text);
-            }
-        }
-        text
-    }
-
-    fn redact_at(&self, depth: usize, text: &str) -> String {
+        let text = text::beginning(text, SEARCHED);
+        // As it is, too, because a secret may look like an escape.
+        let depths = if text::has_escapes(text) { 0..=ESCAPED_MAX } else { 0..=0 };
+        let mut found: Vec<_> = depths.flat_map(|depth| self.find(&text::plain(text, depth))).collect();
+        found.sort_by_key(|range| range.start);
         let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
-        for found in self.find(&text::plain(text, depth)) {
-            clean += text.get(end..found.start).unwrap_or_default();
-            clean += "[secret]";
-            end = found.end;
+        for secret in found {
+            if secret.start >= end {
+                clean += text.get(end..secret.start).unwrap_or_default();
+                clean += "[secret]";
+            }
+            end = end.max(secret.end);
         }
         clean + text.get(end..).unwrap_or_default()
     }
@@ -184,7 +180,7 @@ mod tests {
         for secret in ["p%41ss", r"a\-b\\c", "x&amp;y", "100%25&#49;", "pü%C3", "ünü€", "a b c d"] {
             let secrets = Secrets::new([secret]);
             assert_eq!(secrets.redact(&format!("<{secret}>")), "<[secret]>");
-            let escaped: String = secret.chars().map(|c| format!("&#{};", c as u32)).collect();
+            let escaped = secret.chars().map(|c| format!("&#{};", c as u32)).collect::<Vec<_>>().concat();
             assert_eq!(secrets.redact(&format!("<{escaped}>")), "<[secret]>", "{secret}");
         }
     }

@@ -60,13 +60,17 @@ pub(crate) type Plain = (char, Range<usize>);
 /// What a reader may make of `text`: without whitespace and invisible characters, and with escapes resolved `depth` times,
 /// because they may be escaped themselves.
 pub(crate) fn plain(text: &str, depth: usize) -> Vec<Plain> {
-    let is_shown = |(_, c): &(usize, char)| !is_blank(*c) && !is_invisible(*c);
-    let mut plain: Vec<_> =
-        text.char_indices().filter(is_shown).map(|(start, c)| (c, start..start + c.len_utf8())).collect();
+    let mut plain: Vec<_> = text.char_indices().map(|(start, c)| (c, start..start + c.len_utf8())).collect();
+    plain.retain(is_shown);
     for _ in 0..depth {
         plain = without_escapes(&plain);
+        plain.retain(is_shown);
     }
     plain
+}
+
+fn is_shown((c, _): &Plain) -> bool {
+    !is_blank(*c) && !is_invisible(*c)
 }
 
 /// Whether [`plain`] makes more than one text of it.
@@ -93,7 +97,16 @@ fn without_escapes(mut rest: &[Plain]) -> Vec<Plain> {
 
 /// The character that an escape stands for, and the number of characters after its first.
 fn escape(first: char, others: &[Plain]) -> Option<(char, usize)> {
-    const NAMED: [(&str, char); 5] = [("amp;", '&'), ("lt;", '<'), ("gt;", '>'), ("quot;", '"'), ("apos;", '\'')];
+    const NAMED: [(&str, char); 8] = [
+        ("amp;", '&'),
+        ("lt;", '<'),
+        ("gt;", '>'),
+        ("quot;", '"'),
+        ("apos;", '\''),
+        ("nbsp;", '\u{a0}'),
+        ("shy;", '\u{ad}'),
+        ("zwnj;", '\u{200c}'),
+    ];
     let text: String = others.iter().take(10).map(|(c, _)| *c).collect();
     let number = |start: usize, length: usize, radix| {
         let code = u32::from_str_radix(text.get(start..start + length)?, radix).ok()?;
@@ -103,6 +116,7 @@ fn escape(first: char, others: &[Plain]) -> Option<(char, usize)> {
         ('%', _) => number(0, 2, 16),
         ('\\', 'u') => number(1, 4, 16),
         ('\\', 'x') => number(1, 2, 16),
+        ('\\', 'n' | 'r' | 't') => Some((' ', 1)),
         ('\\', c) => c.is_ascii_punctuation().then_some((c, 1)),
         (_, '#') => {
             let (start, radix) = if text.starts_with("#x") || text.starts_with("#X") { (2, 16) } else { (1, 10) };
@@ -174,7 +188,8 @@ mod tests {
     fn escapes_of_all_kinds_are_resolved_also_within_each_other() {
         for text in [
             "a-1", "a -\r\n1", "a\u{ad}-\u{200b}1", r"\u0061\u002d\u0031", r"\x61\-1", "%61%2D1", "&#97;&#45;&#49;",
-            "&#x61;&#X2d;&#x00031;", "%2561-1", "&amp;#97;-1", r"\u0026#x61;-1", "a-&#\n49;",
+            "&#x61;&#X2d;&#x00031;", "%2561-1", "&amp;#97;-1", r"\u0026#x61;-1", "a-&#\n49;", r"a\n-\u000a\u00ad1",
+            "a&shy;-%0d%0a&nbsp;1",
         ] {
             let plain = plain(text, 3);
             assert_eq!(plain.iter().map(|(c, _)| *c).collect::<String>(), "a-1", "{text}");
