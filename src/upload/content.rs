@@ -54,7 +54,7 @@ fn describe(beginning: &[u8]) -> &'static str {
         "it is a zip archive without its end: was the build cut off, or is the file still being written?"
     } else if is(b"<") {
         "it is a web page or XML, not a package: was it downloaded without logging in?"
-    } else if is(b"{") || is(b"[") {
+    } else if is(b"{") || is(b"[{") {
         "it is JSON, not a package: was an error downloaded in its place?"
     } else {
         "it is not a zip archive, which a package is (Upload::without_content_check uploads it all the same)"
@@ -118,7 +118,8 @@ mod tests {
             (b"\xef\xbb\xbf\n <!DOCTYPE html>", "web page"),
             (b"<?xml version='1.0'?>", "XML"),
             (b"{\"error\":\"not found\"}", "JSON"),
-            (b"[]", "JSON"),
+            (b"[{\"error\":1}]", "JSON"),
+            (b"[package]\nname = 1", "not a zip archive"),
             (&whole[..whole.len() - 1], "without its end"),
             (&whole[..40], "without its end"),
             (b"PK", "without its end"),
