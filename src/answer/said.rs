@@ -26,7 +26,7 @@ pub(super) struct Said {
 impl Said {
     pub(super) fn of(reply: &Reply, secrets: &Secrets) -> Said {
         let body = without_bom(&reply.body);
-        let by_the_api = |code, words| Said { code, words, is_foreign: false };
+        let not_foreign = |code, words| Said { code, words, is_foreign: false };
         let foreign = |words: String| Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true };
         if let Some(encoding) = encoding(reply) {
             return foreign(format!(", (a body in {encoding})"));
@@ -34,7 +34,7 @@ impl Said {
         let text = String::from_utf8_lossy(body);
         let text = text.trim();
         if text.is_empty() {
-            return by_the_api(
+            return not_foreign(
                 None,
                 match (&reply.cut_short, reply.is_success()) {
                     (Some(_), _) => format!(", {UNREADABLE}"),
@@ -51,10 +51,10 @@ impl Said {
             });
         }
         if reply.is_success() {
-            return by_the_api(None, format!(" and said \"{}\"", secrets.sanitized(text)));
+            return not_foreign(None, format!(" and said \"{}\"", secrets.sanitized(text)));
         }
         match api_error(body, secrets) {
-            Some((code, words)) => by_the_api(code, words),
+            Some((code, words)) => not_foreign(code, words),
             // Without unnecessary escapes, if it is JSON.
             None => foreign(match text.parse::<Value>() {
                 Ok(value) => format!(", {}", secrets.sanitized(&value.to_string())),
