@@ -108,8 +108,6 @@ fn common_beginning(text: &[Plain], secret: &[char]) -> usize {
 pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     let problem = if value.is_empty() {
         "is empty"
-    } else if value.trim() != value {
-        "has leading or trailing whitespace; was it read from a file that ends in a newline?"
     } else if let Some(problem) = not_a_value(value) {
         problem
     } else if !value.bytes().all(|b| b.is_ascii_graphic()) {
@@ -120,13 +118,15 @@ pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     Err(Error::config(format!("{what} {problem}")))
 }
 
-/// What is wrong with a text that only stands for a value.
+/// What is wrong with a text that is more than a value, or only stands for one.
 pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
     const QUOTES: [&str; 6] = ["\"", "'", "`", "\u{201c}", "\u{201d}", "\u{2018}"];
     const BEGINNINGS: [&str; 6] = ["$(", "${", "$[", "{{", "#{", "$env:"];
     const ENDS: [(&str, &str); 3] = [("%", "%"), ("<", ">"), ("__", "__")];
     let is_variable = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    if QUOTES.iter().any(|quote| text.starts_with(quote)) {
+    if text.trim() != text {
+        Some("has leading or trailing whitespace; was it read from a file that ends in a newline?")
+    } else if QUOTES.iter().any(|quote| text.starts_with(quote)) {
         Some("is in quotes, which are not part of it")
     } else if BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
         || ENDS

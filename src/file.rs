@@ -43,7 +43,8 @@ fn check(metadata: io::Result<Metadata>, failed: &str, refuse: Refuse<'_>) -> Re
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

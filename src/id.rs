@@ -136,7 +136,5 @@ fn is_opaque_id(id: &str) -> bool {
 
 /// Quotes and escapes the refused text, and keeps it short enough for a log line.
 fn refused(text: &str, what: &str) -> Error {
-    let head = text::beginning(text, 64);
-    let more = if head.len() < text.len() { "…" } else { "" };
-    Error::config(format!("\"{}{more}\" is not {what}", head.escape_debug()))
+    Error::config(format!("{} is not {what}", text::quoted(text, 64)))
 }

@@ -16,6 +16,13 @@ pub(crate) fn beginning(text: &str, characters: usize) -> &str {
     text.char_indices().nth(characters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
+/// The beginning of `text` in quotes and escaped, and an ellipsis if there is more.
+pub(crate) fn quoted(text: &str, characters: usize) -> String {
+    let beginning = beginning(text, characters);
+    let more = if beginning.len() < text.len() { "…" } else { "" };
+    format!("\"{}{more}\"", beginning.escape_debug())
+}
+
 /// Removes characters that hide or reorder text, replaces control characters by spaces, folds whitespace, and breaks up
 /// what CI agents would take for a command: `##vso[…]`, `##[…]` and `##teamcity[…]` anywhere, `::…` at the start.
 pub(crate) fn sanitize(text: &str) -> String {
@@ -199,6 +206,11 @@ mod tests {
             assert_eq!(plain(text, 3).iter().map(|(c, _)| *c).collect::<String>(), text, "{text}");
         }
         assert_eq!(plain("<&lt;&quot;&amp;", 3).iter().map(|(c, _)| *c).collect::<String>(), "<<\"&");
+    }
+
+    #[test]
+    fn what_is_quoted_is_escaped_and_shows_whether_it_was_cut() {
+        assert_eq!((quoted("a\nb", 3), quoted("éèê", 2)), (r#""a\nb""#.to_owned(), "\"éè…\"".to_owned()));
     }
 
     #[test]

@@ -34,11 +34,16 @@ pub(super) fn look_up(host_and_port: &str, limit: Duration) -> Result<Vec<Socket
 /// Alternates between IPv6 and IPv4, beginning with what the system prefers (RFC 8305 §4).
 fn families_in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let begins_with_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let total = addresses.len();
     let (preferred, others): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == begins_with_v6);
     let (mut preferred, mut others) = (preferred.into_iter(), others.into_iter());
-    std::iter::repeat_with(|| [preferred.next(), others.next()]).flatten().take(2 * total).flatten().collect()
+    let mut turns = Vec::new();
+    loop {
+        match (preferred.next(), others.next()) {
+            (None, None) => return turns,
+            (one, other) => turns.extend(one.into_iter().chain(other)),
+        }
+    }
 }
 
 /// The addresses that are this machine; an error if there are none.

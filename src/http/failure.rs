@@ -10,6 +10,7 @@ use super::proxy::Chosen;
 
 const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates; \
                          Client::from_env takes it from the file SSL_CERT_FILE";
+const NOT_GIVEN: &str = "; its issuer is not among the root certificates that were given";
 const CUT_OFF: &str = "the connection ended in the TLS handshake";
 const UNRESOLVED: &str = "its name cannot be resolved";
 
@@ -94,96 +95,95 @@ pub(super) struct Circumstances<'a> {
     pub(super) has_own_roots: bool,
 }
 
+/// The reason in a few words, what may help, and whether another attempt may succeed.
+type Why = (&'static str, String, bool);
+
 impl Circumstances<'_> {
-    /// Why connecting failed in a few words, what may help, and whether another attempt may succeed.
-    pub(super) fn classify(&self, error: &UreqError) -> (&'static str, String, bool) {
-        if let Some(proxy) = self.proxy {
-            if let Some((reason, hint, transient)) = self.classify_by_proxy(proxy, error) {
-                return (reason, hint, transient);
-            }
-        }
-        let (reason, hint, transient) = classify_directly(error);
-        let hint = match hint {
-            UNTRUSTED if self.has_own_roots => "; its issuer is not among the root certificates that were given",
-            hint => hint,
-        };
-        (reason, hint.to_owned(), transient)
+    /// Why connecting failed.
+    pub(super) fn classify(&self, error: &UreqError) -> Why {
+        self.proxy.and_then(|proxy| self.classify_by_proxy(proxy, error)).unwrap_or_else(|| {
+            let (reason, hint, transient) = self.classify_directly(error);
+            (reason, hint.to_owned(), transient)
+        })
     }
 
     /// What only a proxy can be the reason of.
-    fn classify_by_proxy(&self, proxy: &Chosen, error: &UreqError) -> Option<(&'static str, String, bool)> {
+    fn classify_by_proxy(&self, Chosen { proxy, variable }: &Chosen, error: &UreqError) -> Option<Why> {
         let text = error.to_string();
-        let (variable, has_credentials) = (proxy.variable, proxy.proxy.username().is_some());
-        let (reason, hint) = match error {
+        let says = |words: &str| text.contains(words);
+        Some(match error {
             // 407 is the standard; some proxies send 401.
-            UreqError::ConnectProxyFailed(_) if text.contains("407") || text.contains("401") => {
-                if has_credentials {
-                    ("the proxy refused the user name and password", format!("check those in {variable}"))
+            UreqError::ConnectProxyFailed(_) if says("407") || says("401") => {
+                if proxy.username().is_some() {
+                    let hint = format!("; check those in {variable}");
+                    ("the proxy refused the user name and password", hint, false)
                 } else {
-                    let hint = format!("set {variable}=http://user:password@host:port");
-                    ("the proxy demands a user name and password", hint)
+                    let hint = format!("; set {variable}=http://user:password@host:port");
+                    ("the proxy demands a user name and password", hint, false)
                 }
             }
-            UreqError::ConnectProxyFailed(_) if text.contains("responded 5") => {
-                return Some(("the proxy could not connect", String::new(), true));
+            UreqError::ConnectProxyFailed(_) if says("responded 5") => {
+                ("the proxy could not connect", String::new(), true)
             }
-            UreqError::ConnectProxyFailed(_) if text.contains("responded") => {
-                ("the proxy refused the connection", "it may not let this host through".to_owned())
+            UreqError::ConnectProxyFailed(_) if says("responded") => {
+                ("the proxy refused the connection", "; it may not let this host through".to_owned(), false)
             }
             UreqError::ConnectProxyFailed(_) => {
-                return Some(("the proxy closed the connection without a response", String::new(), true));
+                ("the proxy closed the connection without a response", String::new(), true)
             }
             UreqError::Protocol(_) => {
-                ("the proxy's response cannot be read", format!("check {variable}, also whether it needs https://"))
+                let hint = format!("; check {variable}, also whether it needs https://");
+                ("the proxy's response cannot be read", hint, false)
             }
             _ if !self.has_reached_proxy && speaks_no_tls(&text) => {
-                ("the proxy does not speak TLS", format!("write http:// in {variable}"))
+                ("the proxy does not speak TLS", format!("; write http:// in {variable}"), false)
             }
             _ => return None,
-        };
-        Some((reason, format!("; {hint}"), false))
+        })
+    }
+
+    fn classify_directly(&self, error: &UreqError) -> (&'static str, &'static str, bool) {
+        let text = error.to_string().to_ascii_lowercase();
+        let says = |word: &str| text.contains(word);
+        match error {
+            // First, because the names in the certificate, which follow, may contain any other words.
+            _ if says("not valid for") || says("mismatch") => {
+                ("its certificate is for another host", "; check the base URL", false)
+            }
+            UreqError::Timeout(Timeout::Resolve) | UreqError::HostNotFound => (UNRESOLVED, "", true),
+            UreqError::Timeout(_) => ("timed out", "", true),
+            UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+                ("the connection was refused", "", true)
+            }
+            UreqError::Io(_) if says("lookup") => (UNRESOLVED, "", true),
+            UreqError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => (CUT_OFF, "", true),
+            UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<NotLoopback>()).is_some() => {
+                ("it is not this machine", "; plain http would expose the API key: use https", false)
+            }
+            _ if is_handshake_alert(error) => {
+                ("the server ended the TLS handshake", "; does it want a client certificate? None can be sent", false)
+            }
+            // Before the connection is established, only TLS reports invalid data.
+            UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => ("the connection failed", "", true),
+            UreqError::ConnectionFailed => ("the connection failed", "", true),
+            _ if says("unexpected eof") => (CUT_OFF, "", true),
+            _ if says("unknownissuer") || says("unable to get local issuer") || says("self-signed") => {
+                ("its certificate is not trusted", if self.has_own_roots { NOT_GIVEN } else { UNTRUSTED }, false)
+            }
+            _ if says("causedasendentity") => {
+                ("its certificate is that of a CA", "; issue it one of its own, with basicConstraints=CA:FALSE", false)
+            }
+            _ if says("expired") || says("not valid yet") || says("notvalidyet") => {
+                ("its certificate has expired or is not valid yet", "; check the clock of this machine", false)
+            }
+            _ if says("certificate") => ("its certificate was refused", "", false),
+            _ if speaks_no_tls(&text) => ("it does not speak TLS", "; check the port", false),
+            _ => ("TLS failed", "", false),
+        }
     }
 }
 
 fn speaks_no_tls(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["corrupt message", "version number", "packet length"].iter().any(|words| text.contains(words))
-}
-
-fn classify_directly(error: &UreqError) -> (&'static str, &'static str, bool) {
-    let text = error.to_string().to_ascii_lowercase();
-    let says = |word: &str| text.contains(word);
-    match error {
-        // First, because the names in the certificate, which follow, may contain any other words.
-        _ if says("not valid for") || says("mismatch") => {
-            ("its certificate is for another host", "; check the base URL", false)
-        }
-        UreqError::Timeout(Timeout::Resolve) | UreqError::HostNotFound => (UNRESOLVED, "", true),
-        UreqError::Timeout(_) => ("timed out", "", true),
-        UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => ("the connection was refused", "", true),
-        UreqError::Io(_) if says("lookup") => (UNRESOLVED, "", true),
-        UreqError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => (CUT_OFF, "", true),
-        UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<NotLoopback>()).is_some() => {
-            ("it is not this machine", "; plain http would expose the API key: use https", false)
-        }
-        _ if is_handshake_alert(error) => {
-            ("the server ended the TLS handshake", "; does it want a client certificate? None can be sent", false)
-        }
-        // Before the connection is established, only TLS reports invalid data.
-        UreqError::Io(e) if e.kind() != io::ErrorKind::InvalidData => ("the connection failed", "", true),
-        UreqError::ConnectionFailed => ("the connection failed", "", true),
-        _ if says("unexpected eof") => (CUT_OFF, "", true),
-        _ if says("unknownissuer") || says("unable to get local issuer") || says("self-signed") => {
-            ("its certificate is not trusted", UNTRUSTED, false)
-        }
-        _ if says("causedasendentity") => {
-            ("its certificate is that of a CA", "; issue it one of its own, with basicConstraints=CA:FALSE", false)
-        }
-        _ if says("expired") || says("not valid yet") || says("notvalidyet") => {
-            ("its certificate has expired or is not valid yet", "; check the clock of this machine", false)
-        }
-        _ if says("certificate") => ("its certificate was refused", "", false),
-        _ if speaks_no_tls(&text) => ("it does not speak TLS", "; check the port", false),
-        _ => ("TLS failed", "", false),
-    }
 }

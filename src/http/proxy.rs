@@ -15,7 +15,6 @@ const EXEMPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
 const DEFAULT_PORT: u16 = 1080;
 
 /// A proxy, and the variable that names it.
-#[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) proxy: Proxy,
     pub(super) variable: &'static str,
@@ -56,9 +55,6 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
     const MALFORMED: &str = "has a malformed host or port";
     if let Some(problem) = not_a_value(url) {
         return Err(problem);
-    }
-    if url.trim() != url {
-        return Err("has leading or trailing whitespace; was it read from a file that ends in a newline?");
     }
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err("contains a blank or a control character; in a user name or password, percent-encode it (%20)");

@@ -89,11 +89,11 @@ impl Attempt<'_> {
         Error::new(
             ErrorKind::OutcomeUnknown,
             format!(
-                "cannot tell whether {} was uploaded to app {}: {how}; before uploading again, look for \"{}\" on the \
+                "cannot tell whether {} was uploaded to app {}: {how}; before uploading again, look for {} on the \
                  app's Environments page or with GET {}/api/1/apps/{}/packages",
                 text::path(self.path),
                 self.app,
-                text::beginning(self.name, NAME_MAX).escape_debug(),
+                text::quoted(self.name, NAME_MAX),
                 self.client.endpoint.base_url,
                 self.app,
             ),
