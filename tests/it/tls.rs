@@ -13,7 +13,9 @@ use mendix_deploy::{Client, ErrorKind, Retry};
 use crate::support::caller::{CA, Caller, KEY, Outcome, USER, fast_retry, trusting};
 use crate::support::child;
 use crate::support::package::{MIB, Package};
-use crate::support::server::{Server, Step, accepted, answer, write};
+use crate::support::server::{
+    Server, Step, accepted, answer, tls_config, tls_config_for_known_clients, tls_config_of, write,
+};
 
 const CA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs/ca.pem");
 
@@ -47,7 +49,7 @@ fn a_certificate_for_another_name_is_refused_once() {
     // On other systems this is not an address of the machine.
     let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config()));
+    let server = Server::on(listener, [accepted()], Some(tls_config()));
     let outcome = Caller::at(&url).with(trusting).upload(Package::small());
     assert_refused_once(&outcome, server);
 }
@@ -55,10 +57,8 @@ fn a_certificate_for_another_name_is_refused_once() {
 #[test]
 fn a_ca_certificate_that_is_the_servers_own_is_told_as_such() {
     let (certificate, key) = (include_bytes!("../certs/ca-as-leaf.pem"), include_bytes!("../certs/ca-as-leaf-key.pem"));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config_of(certificate, key)));
-    let caller = Caller::at(&url).with(|client| client.with_root_certificates(certificate).unwrap());
+    let server = Server::tls_as(tls_config_of((certificate, key)), [accepted()]);
+    let caller = Caller::at(&server.url()).with(|client| client.with_root_certificates(certificate).unwrap());
     let outcome = caller.upload(Package::small());
     // OpenSSL takes it.
     if cfg!(feature = "native-tls") && outcome.result.is_ok() {
@@ -98,11 +98,7 @@ fn nobody_is_told_to_set_what_is_set() {
 fn a_demand_for_a_client_certificate_is_told_once_and_leaves_no_doubt_about_the_package() {
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
         for package in [Package::small(), Package::sparse(3 * MIB)] {
-            let config = crate::support::server::tls_config_for_known_clients(version);
-            let start = || {
-                let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-                Server::on(listener, [accepted()], Some(config.clone()))
-            };
+            let start = || Server::tls_as(tls_config_for_known_clients(version), [accepted()]);
             let server = start();
             let text = assert_refused_once(&Caller::of(&server).upload(&package), server);
             assert!(text.contains("client certificate"), "{text}");
@@ -119,11 +115,9 @@ fn a_demand_for_a_client_certificate_is_told_once_and_leaves_no_doubt_about_the_
 fn a_certificate_with_a_thousand_names_does_not_flood_the_error() {
     let (certificate, key) =
         (include_bytes!("../certs/thousand-names.pem"), include_bytes!("../certs/thousand-names-key.pem"));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config_of(certificate, key)));
-    let outcome =
-        Caller::at(&url).with(|client| client.with_root_certificates(certificate).unwrap()).upload(Package::small());
+    let server = Server::tls_as(tls_config_of((certificate, key)), [accepted()]);
+    let caller = Caller::at(&server.url()).with(|client| client.with_root_certificates(certificate).unwrap());
+    let outcome = caller.upload(Package::small());
     assert_refused_once(&outcome, server);
     let text = format!("{:?}", outcome.error(ErrorKind::Connect));
     assert!(text.len() < 4 << 10, "{} bytes: {text}", text.len());

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use connection::Connection;
 
@@ -174,7 +176,11 @@ impl Server {
 
     /// The same over TLS, with a certificate for `localhost` from the CA in `tests/certs/ca.pem`.
     pub(crate) fn tls(scripts: impl IntoIterator<Item = Vec<Step>>) -> Server {
-        Server::on(TcpListener::bind("127.0.0.1:0").unwrap(), scripts, Some(tls_config()))
+        Server::tls_as(tls_config(), scripts)
+    }
+
+    pub(crate) fn tls_as(config: Arc<ServerConfig>, scripts: impl IntoIterator<Item = Vec<Step>>) -> Server {
+        Server::on(TcpListener::bind("127.0.0.1:0").unwrap(), scripts, Some(config))
     }
 
     /// Answers every request alike, after reading all of it.
@@ -229,30 +235,38 @@ impl Drop for Server {
     }
 }
 
+/// The certificate for `localhost` and its key, in PEM.
+const LEAF: (&[u8], &[u8]) = (include_bytes!("../../certs/leaf.pem"), include_bytes!("../../certs/leaf-key.pem"));
+
 pub(crate) fn tls_config() -> Arc<ServerConfig> {
-    tls_config_of(include_bytes!("../../certs/leaf.pem"), include_bytes!("../../certs/leaf-key.pem"))
+    tls_config_of(LEAF)
 }
 
-/// Demands a certificate from the client, in TLS 1.3 or 1.2.
-pub(crate) fn tls_config_for_known_clients(version: &'static rustls::SupportedProtocolVersion) -> Arc<ServerConfig> {
-    let mut roots = rustls::RootCertStore::empty();
+/// For a certificate and its key, in PEM.
+pub(crate) fn tls_config_of(identity: (&[u8], &[u8])) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    with_identity(config.with_no_client_auth(), identity)
+}
+
+/// Demands a certificate from the client, in this version of TLS.
+pub(crate) fn tls_config_for_known_clients(version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
+    let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(include_bytes!("../../certs/ca.pem")).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
-    let chain = CertificateDer::from_pem_slice(include_bytes!("../../certs/leaf.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../certs/leaf-key.pem")).unwrap();
-    let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
-    let config = config.with_client_cert_verifier(verifier.build().unwrap());
-    Arc::new(config.with_single_cert(vec![chain], key).unwrap())
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider()).build().unwrap();
+    let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap();
+    with_identity(config.with_client_cert_verifier(verifier), LEAF)
 }
 
-/// A certificate and its key, in PEM.
-pub(crate) fn tls_config_of(certificate: &[u8], key: &[u8]) -> Arc<ServerConfig> {
-    let chain = CertificateDer::from_pem_slice(certificate).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    Arc::new(config.with_no_client_auth().with_single_cert(vec![chain], key).unwrap())
+fn with_identity(
+    config: ConfigBuilder<ServerConfig, WantsServerCert>,
+    (certificate, key): (&[u8], &[u8]),
+) -> Arc<ServerConfig> {
+    let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
+    Arc::new(config.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key).unwrap()).unwrap())
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Serves until the test is over; returns the number of connections.
