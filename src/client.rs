@@ -37,7 +37,7 @@ const CERTIFICATES_MAX: u64 = 16 << 20;
 ///
 /// let client = Client::new("richard.ford51@example.com", "26587896-1cef-4483-accf-ad304e2673d6")?
 ///     .with_stall_timeout(Duration::from_secs(120))
-///     .on_event(|event| eprintln!("{event}"));
+///     .on_event(mendix_deploy::Event::log_to_stderr);
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 #[derive(Clone)]
@@ -169,7 +169,7 @@ impl Client {
     /// Sets the observer, called on the calling thread with every [`Event`]. The upload blocks while it runs, so keep
     /// it fast. Panics propagate. Replaces an earlier observer.
     ///
-    /// `.on_event(|event| eprintln!("{event}"))` is a complete progress display.
+    /// `.on_event(Event::log_to_stderr)` is all that a log needs: see [`Event::log_to_stderr`].
     #[must_use]
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Client {
         self.observer = Some(Arc::new(observer));

@@ -1,29 +1,49 @@
 //! Events: what an observer sees while a call blocks.
 
 use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::id::{JobId, PackageId};
+use crate::id::{AppId, JobId, PackageId};
 use crate::status::JobStatus;
+use crate::text;
+
+/// While nothing new happens, a log gets a line as often as this.
+pub(crate) const QUIET: Duration = Duration::from_secs(60);
 
 /// A step in an upload or a wait, passed to the observer set by [`Client::on_event`](crate::Client::on_event).
-/// `Display` is one line.
+///
+/// `Display` is one line. There are events enough to move a progress bar; those worth a line in a log are the ones that
+/// are not [routine](Self::is_routine).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Upload progress: sent at the start, then at most once a second and once per percent, and at the end. A retried
-    /// upload starts again at 0.
+    /// Upload progress: sent when the first bytes are about to be sent, then about five times a second, and when all
+    /// have been sent. A retried upload starts again at 0.
     #[non_exhaustive]
     Uploading {
+        /// The app that the package is for.
+        app: AppId,
+        /// The path of the package, as it was given.
+        file: PathBuf,
         /// Bytes of the package that the operating system has accepted for sending.
         sent: u64,
         /// Size of the package in bytes.
         total: u64,
+        /// How long the response may take once everything has been sent.
+        response_timeout: Duration,
+        /// See [`Event::is_routine`].
+        routine: bool,
     },
     /// The server accepted the package. Sent before the first poll, so that the log has the ids even if the build is
     /// killed later.
     #[non_exhaustive]
     Accepted {
+        /// The app that the package is for.
+        app: AppId,
+        /// The path of the package, as it was given.
+        file: PathBuf,
         /// The package that the job will create.
         package_id: PackageId,
         /// The job to wait for.
@@ -32,6 +52,8 @@ pub enum Event {
     /// A poll returned a status.
     #[non_exhaustive]
     Polled {
+        /// The app that the job belongs to.
+        app: AppId,
         /// The job that was polled.
         job_id: JobId,
         /// Its status.
@@ -40,10 +62,14 @@ pub enum Event {
         elapsed: Duration,
         /// The pause until the next poll; `None` if this was the last one.
         next_poll: Option<Duration>,
+        /// See [`Event::is_routine`].
+        routine: bool,
     },
     /// A poll failed, and the wait goes on.
     #[non_exhaustive]
     PollFailed {
+        /// The app that the job belongs to.
+        app: AppId,
         /// The job that was polled.
         job_id: JobId,
         /// How long there has been no status.
@@ -52,6 +78,8 @@ pub enum Event {
         next_poll: Duration,
         /// What went wrong, in one line.
         reason: String,
+        /// See [`Event::is_routine`].
+        routine: bool,
     },
     /// An attempt failed and will be retried.
     #[non_exhaustive]
@@ -62,27 +90,68 @@ pub enum Event {
         of: u32,
         /// The pause before the next attempt.
         wait: Duration,
-        /// What went wrong, in one line.
+        /// What went wrong with what, in one line.
         reason: String,
     },
+}
+
+impl Event {
+    /// Whether this tells nothing new to someone who reads a log: a step of an upload, or the same status or failure
+    /// again, less than a minute after the last event that was not routine.
+    ///
+    /// While bytes move or a job is polled, there is an event that is not routine about once a minute, unless the server
+    /// or [`Poll::with_interval`](crate::Poll::with_interval) asks for longer pauses.
+    pub fn is_routine(&self) -> bool {
+        match self {
+            Event::Uploading { routine, .. } | Event::Polled { routine, .. } | Event::PollFailed { routine, .. } => {
+                *routine
+            }
+            Event::Accepted { .. } | Event::Retrying { .. } => false,
+        }
+    }
+
+    /// Writes the event to stderr as one line, unless it is [routine](Self::is_routine): an observer for logs.
+    ///
+    /// A line that cannot be written is lost, and nothing else: not even a full disk or a reader that has gone ends an
+    /// upload.
+    ///
+    /// ```no_run
+    /// use mendix_deploy::{Client, Event};
+    ///
+    /// let client = Client::from_env()?.on_event(Event::log_to_stderr);
+    /// # Ok::<(), mendix_deploy::Error>(())
+    /// ```
+    pub fn log_to_stderr(&self) {
+        if !self.is_routine() {
+            // One write, so that lines of several uploads do not mix. `eprintln!` would panic if it failed.
+            let _ = io::stderr().write_all(format!("{self}\n").as_bytes());
+        }
+    }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Uploading { sent, total } => {
-                let percent = u128::from(*sent) * 100 / u128::from((*total).max(1));
-                write!(f, "uploading: {} of {} ({percent} %)", Bytes(*sent), Bytes(*total))
+            Event::Uploading { app, file, sent, total, response_timeout, .. } => {
+                write!(f, "uploading {} to app {app}: ", text::path(file))?;
+                if sent == total {
+                    let timeout = Seconds(*response_timeout);
+                    write!(f, "all {} sent, awaiting the response for up to {timeout}", Bytes(*total))
+                } else {
+                    let percent = u128::from(*sent) * 100 / u128::from((*total).max(1));
+                    write!(f, "{} of {} ({percent} %)", Bytes(*sent), Bytes(*total))
+                }
             }
-            Event::Accepted { package_id, job_id } => {
-                write!(f, "upload accepted: package {package_id}, job {job_id}")
+            Event::Accepted { app, file, package_id, job_id } => {
+                write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
             }
-            Event::Polled { job_id, status, elapsed, next_poll } => {
-                write!(f, "job {job_id}: {status} after {}", Seconds(*elapsed))?;
+            Event::Polled { app, job_id, status, elapsed, next_poll, .. } => {
+                write!(f, "app {app}, job {}: {status} after {}", Short(job_id), Seconds(*elapsed))?;
                 next_poll.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
             }
-            Event::PollFailed { outage, next_poll, reason, .. } => {
-                write!(f, "no status for {}, next poll in {}: {reason}", Seconds(*outage), Seconds(*next_poll))
+            Event::PollFailed { app, job_id, outage, next_poll, reason, .. } => {
+                write!(f, "app {app}, job {}: no status for {}", Short(job_id), Seconds(*outage))?;
+                write!(f, ", next poll in {}: {reason}", Seconds(*next_poll))
             }
             Event::Retrying { attempt, of, wait, reason } => {
                 write!(f, "attempt {attempt} of {of} failed, next one in {}: {reason}", Seconds(*wait))
@@ -91,17 +160,43 @@ impl fmt::Display for Event {
     }
 }
 
-/// A size in bytes, formatted for people.
+/// Enough of an id to tell one from another. The whole id is in [`Event::Accepted`], and a log needs it only once.
+struct Short<'a>(&'a JobId);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0.as_str();
+        match id.get(..8) {
+            Some(beginning) if id.len() > 12 => write!(f, "{beginning}…"),
+            _ => f.write_str(id),
+        }
+    }
+}
+
+/// A size in bytes, formatted for people; with `{:#}` also exactly.
 pub(crate) struct Bytes(pub(crate) u64);
 
 impl fmt::Display for Bytes {
     #[allow(clippy::cast_precision_loss)] // one decimal is shown
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            bytes @ 0..0x400 => write!(f, "{bytes} bytes"),
-            bytes @ 0x400..0x10_0000 => write!(f, "{:.1} KiB", bytes as f64 / f64::from(1 << 10)),
-            bytes @ 0x10_0000..0x4000_0000 => write!(f, "{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
-            bytes => write!(f, "{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
+            bytes @ 0..0x400 => return write!(f, "{bytes} bytes"),
+            bytes @ 0x400..0x10_0000 => write!(f, "{:.1} KiB", bytes as f64 / f64::from(1 << 10))?,
+            bytes @ 0x10_0000..0x4000_0000 => write!(f, "{:.1} MiB", bytes as f64 / f64::from(1 << 20))?,
+            bytes => write!(f, "{:.1} GiB", bytes as f64 / f64::from(1 << 30))?,
+        }
+        if f.alternate() { write!(f, " ({} bytes)", Grouped(self.0)) } else { Ok(()) }
+    }
+}
+
+/// A number with a comma after every thousand.
+pub(crate) struct Grouped(pub(crate) u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            small @ 0..1000 => write!(f, "{small}"),
+            large => write!(f, "{},{:03}", Grouped(large / 1000), large % 1000),
         }
     }
 }
@@ -114,6 +209,7 @@ impl fmt::Display for Seconds {
         match self.0.as_secs() {
             0..10 => write!(f, "{:.1} s", self.0.as_secs_f64()),
             whole @ 10..120 => write!(f, "{whole} s"),
+            whole if whole % 60 == 0 => write!(f, "{} min", whole / 60),
             whole => write!(f, "{} min {} s", whole / 60, whole % 60),
         }
     }
@@ -123,34 +219,68 @@ impl fmt::Display for Seconds {
 mod tests {
     use super::*;
 
+    const ID: &str = "66046953-ecf7-4550-a889-4b7e9f1e1705";
+
+    fn uploading(sent: u64, total: u64) -> Event {
+        let (app, response_timeout) = ("calc".parse().unwrap(), Duration::from_secs(300));
+        Event::Uploading { app, file: "dir/x.mda".into(), sent, total, response_timeout, routine: false }
+    }
+
     #[test]
     fn every_event_is_one_readable_line() {
-        let job_id: JobId = "j-1".parse().unwrap();
+        let app = || "calc".parse::<AppId>().unwrap();
+        let job_id = |id: &str| id.parse::<JobId>().unwrap();
         let package_id: PackageId = "p-1".parse().unwrap();
         let s = Duration::from_secs;
-        let polled = |status, elapsed, next_poll| Event::Polled { job_id: job_id.clone(), status, elapsed, next_poll };
-        let reason = || "the server answered 502".to_owned();
+        let polled = |job_id, status, elapsed, next_poll| Event::Polled {
+            app: app(),
+            job_id,
+            status,
+            elapsed,
+            next_poll,
+            routine: false,
+        };
+        let reason = || "the request failed: the server answered 502".to_owned();
+        let file = || "x\ny.mda".into();
+        let (outage, next_poll, routine) = (s(14), s(1), true);
         for (event, line) in [
-            (Event::Uploading { sent: 0, total: 0 }, "uploading: 0 bytes of 0 bytes (0 %)"),
-            (Event::Uploading { sent: 1536, total: 1 << 30 }, "uploading: 1.5 KiB of 1.0 GiB (0 %)"),
-            (Event::Uploading { sent: 1023, total: 3 << 19 }, "uploading: 1023 bytes of 1.5 MiB (0 %)"),
+            (uploading(0, 1536), r#"uploading "dir/x.mda" to app calc: 0 bytes of 1.5 KiB (0 %)"#),
+            (uploading(1536, 1 << 30), r#"uploading "dir/x.mda" to app calc: 1.5 KiB of 1.0 GiB (0 %)"#),
             (
-                Event::Uploading { sent: u64::MAX, total: u64::MAX },
-                "uploading: 17179869184.0 GiB of 17179869184.0 GiB (100 %)",
+                uploading(u64::MAX - 1, u64::MAX),
+                r#"uploading "dir/x.mda" to app calc: 17179869184.0 GiB of 17179869184.0 GiB (99 %)"#,
             ),
-            (Event::Accepted { package_id, job_id: job_id.clone() }, "upload accepted: package p-1, job j-1"),
-            (polled(JobStatus::Running, s(65), Some(s(13) / 2)), "job j-1: Running after 65 s, next poll in 6.5 s"),
-            (polled(JobStatus::Completed, s(125), None), "job j-1: Completed after 2 min 5 s"),
             (
-                Event::PollFailed { job_id: job_id.clone(), outage: s(14), next_poll: s(1), reason: reason() },
-                "no status for 14 s, next poll in 1.0 s: the server answered 502",
+                uploading(3 << 19, 3 << 19),
+                r#"uploading "dir/x.mda" to app calc: all 1.5 MiB sent, awaiting the response for up to 5 min"#,
+            ),
+            (
+                Event::Accepted { app: app(), file: file(), package_id, job_id: job_id(ID) },
+                &format!(r#"app calc accepted "x\ny.mda": package p-1, job {ID}"#),
+            ),
+            (
+                polled(job_id(ID), JobStatus::Running, s(65), Some(s(13) / 2)),
+                "app calc, job 66046953…: Running after 65 s, next poll in 6.5 s",
+            ),
+            (polled(job_id("j-1"), JobStatus::Completed, s(125), None), "app calc, job j-1: Completed after 2 min 5 s"),
+            (
+                Event::PollFailed { app: app(), job_id: job_id(ID), outage, next_poll, reason: reason(), routine },
+                "app calc, job 66046953…: no status for 14 s, next poll in 1.0 s: the request failed: the server \
+                 answered 502",
             ),
             (
                 Event::Retrying { attempt: 1, of: 3, wait: s(1), reason: reason() },
-                "attempt 1 of 3 failed, next one in 1.0 s: the server answered 502",
+                "attempt 1 of 3 failed, next one in 1.0 s: the request failed: the server answered 502",
             ),
         ] {
             assert_eq!(event.to_string(), line);
         }
+    }
+
+    #[test]
+    fn sizes_are_exact_where_that_is_wanted() {
+        let exact = [1023, 1024, (1 << 30) + 1].map(|bytes| format!("{:#}", Bytes(bytes)));
+        assert_eq!(exact, ["1023 bytes", "1.0 KiB (1,024 bytes)", "1.0 GiB (1,073,741,825 bytes)"]);
+        assert_eq!(Grouped(1_000_007).to_string(), "1,000,007");
     }
 }

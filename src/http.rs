@@ -63,9 +63,8 @@ impl Reply {
 /// Sends one request on a connection of its own and reads the response. Blocks for at most twice the connect timeout,
 /// as long as the body makes progress, and the response timeout.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
-    let exchange = Exchange::default();
     let proxy = proxy::from_env(&endpoint.base_url).map_err(|problem| unusable_proxy(endpoint, &problem))?;
-    exchange.lock().handed.total = request.body.as_ref().map_or(0, |body| body.length);
+    let exchange = Exchange::default();
     let agent = agent(endpoint, &request, proxy.as_ref().map(|chosen| chosen.proxy.clone()), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,
@@ -165,6 +164,7 @@ fn call(
     if body.expect_continue {
         post = post.header("Expect", "100-continue");
     }
+    exchange.lock().expect_body(body.length, body.on_progress);
     let mut reader = CountingReader { source: body.source, left: body.length, exchange };
     post.send(SendBody::from_reader(&mut reader))
 }

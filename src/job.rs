@@ -87,6 +87,7 @@ fn failed(app: &AppId, job: &JobId, reason: Option<&str>) -> Error {
 }
 
 /// What a poll says of a job.
+#[derive(PartialEq)]
 struct Report {
     status: JobStatus,
     /// Why the job has failed, if it has and the API gives a reason. The specification names no field for it.
@@ -154,13 +155,14 @@ impl Subject for Job<'_> {
         matches!(report.status, JobStatus::Completed | JobStatus::Failed)
     }
 
-    fn polled(&self, report: &Report, elapsed: Duration, next_poll: Option<Duration>) {
-        let (job_id, status) = (self.id.clone(), report.status.clone());
-        self.client.notify(&Event::Polled { job_id, status, elapsed, next_poll });
+    fn polled(&self, report: &Report, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
+        let (app, job_id, status) = (self.app.clone(), self.id.clone(), report.status.clone());
+        self.client.notify(&Event::Polled { app, job_id, status, elapsed, next_poll, routine });
     }
 
-    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration) {
-        self.client.notify(&Event::PollFailed { job_id: self.id.clone(), outage, next_poll, reason: one_line(error) });
+    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
+        let (app, job_id, reason) = (self.app.clone(), self.id.clone(), one_line(error));
+        self.client.notify(&Event::PollFailed { app, job_id, outage, next_poll, reason, routine });
     }
 }
 

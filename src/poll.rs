@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Seconds;
+use crate::event::{QUIET, Seconds};
 
 /// The shortest pause, whatever is set, so that a wait never becomes a busy loop.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -17,8 +17,9 @@ const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
 ///
 /// The first poll is made at once. Each pause after it is a tenth of the time elapsed, at least the interval (default 1
 /// s) and at most the maximum interval (default 15 s): the end of a job is noticed within a tenth of its duration, and
-/// half an hour takes about 150 requests. The server's `Retry-After` extends a pause, up to 5 min. The last pause is
-/// cut to the time left, and one last poll is made when the timeout (default 30 min) expires.
+/// half an hour takes about 150 requests. The server's `Retry-After` extends a pause, up to 5 min. A pause is cut so that
+/// a log gets a line every minute, and the last one to the time left: one last poll is made when the timeout (default 30
+/// min) expires.
 ///
 /// ```
 /// use mendix_deploy::Poll;
@@ -83,10 +84,12 @@ impl Poll {
         self
     }
 
-    /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired.
-    fn pause(&self, retry_after: Option<Duration>, elapsed: Duration) -> Option<Duration> {
+    /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired. A log has been
+    /// `quiet` since its last line.
+    fn pause(&self, retry_after: Option<Duration>, elapsed: Duration, quiet: Duration) -> Option<Duration> {
         let left = self.timeout.unwrap_or(Duration::MAX).saturating_sub(elapsed);
-        let scheduled = (elapsed / 10).min(self.max_interval).max(self.interval).max(MIN_INTERVAL);
+        let longest = self.max_interval.min(QUIET.saturating_sub(quiet));
+        let scheduled = (elapsed / 10).min(longest).max(self.interval).max(MIN_INTERVAL);
         let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         (!left.is_zero()).then_some(scheduled.max(asked).min(left))
     }
@@ -94,7 +97,7 @@ impl Poll {
 
 /// What is waited for.
 pub(crate) trait Subject {
-    type Status: fmt::Display;
+    type Status: fmt::Display + PartialEq;
 
     /// How to resume a wait that ended early, for messages.
     const RESUME: &'static str;
@@ -104,11 +107,11 @@ pub(crate) trait Subject {
 
     fn has_ended(&self, status: &Self::Status) -> bool;
 
-    /// Called with every status; `next_poll` is `None` after the last one.
-    fn polled(&self, status: &Self::Status, elapsed: Duration, next_poll: Option<Duration>);
+    /// Called with every status; `next_poll` is `None` after the last one. For `routine` see [`Log`].
+    fn polled(&self, status: &Self::Status, elapsed: Duration, next_poll: Option<Duration>, routine: bool);
 
     /// Called after every failed poll but the last; `outage` is how long there has been no status.
-    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration);
+    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool);
 }
 
 /// What a poll brought.
@@ -134,6 +137,38 @@ impl Clock for Instant {
     }
 }
 
+/// Which polls are worth a line in a log: those that bring something new, and one a minute.
+#[derive(Default)]
+struct Log {
+    /// The time of the last line, and of the last one about a failure.
+    last: Duration,
+    last_failure: Option<Duration>,
+}
+
+impl Log {
+    fn quiet(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.last)
+    }
+
+    /// Whether a status is routine.
+    fn status(&mut self, is_new: bool, now: Duration) -> bool {
+        let routine = !is_new && self.quiet(now) < QUIET;
+        if !routine {
+            self.last = now;
+        }
+        routine
+    }
+
+    /// Whether a failure is routine. If they come and go, they are new once a minute.
+    fn failure(&mut self, now: Duration) -> bool {
+        let routine = self.last_failure.is_some_and(|last| now.saturating_sub(last) < QUIET);
+        if !routine {
+            (self.last, self.last_failure) = (now, Some(now));
+        }
+        routine
+    }
+}
+
 /// Polls with `ask` until the subject has ended, and returns its last status.
 pub(crate) fn until<S: Subject>(
     poll: &Poll,
@@ -144,17 +179,19 @@ pub(crate) fn until<S: Subject>(
     let mut last_status = None;
     // The time of the last status, and the number of failures in a row.
     let (mut last_seen, mut failures) = (Duration::ZERO, 0_u32);
+    let mut log = Log::default();
     loop {
         let answer = ask();
         let elapsed = clock.elapsed();
         let (pause, failure) = match answer {
             Ok(Polled { status, .. }) if subject.has_ended(&status) => {
-                subject.polled(&status, elapsed, None);
+                subject.polled(&status, elapsed, None, false);
                 return Ok(status);
             }
             Ok(Polled { status, retry_after }) => {
-                let pause = poll.pause(retry_after, elapsed);
-                subject.polled(&status, elapsed, pause);
+                let routine = log.status(last_status.as_ref() != Some(&status), elapsed);
+                let pause = poll.pause(retry_after, elapsed, log.quiet(elapsed));
+                subject.polled(&status, elapsed, pause, routine);
                 last_status = Some(status);
                 (last_seen, failures) = (elapsed, 0);
                 (pause, None)
@@ -172,9 +209,10 @@ pub(crate) fn until<S: Subject>(
                 if failures >= 2 && outage >= poll.max_outage {
                     return Err(gave_up(subject, outage, error));
                 }
-                let pause = poll.pause(error.retry_after(), elapsed);
+                let routine = log.failure(elapsed);
+                let pause = poll.pause(error.retry_after(), elapsed, log.quiet(elapsed));
                 if let Some(pause) = pause {
-                    subject.poll_failed(&error, outage, pause);
+                    subject.poll_failed(&error, outage, pause, routine);
                 }
                 (pause, Some(error))
             }

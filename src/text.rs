@@ -154,7 +154,7 @@ pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A path on one line, whatever its name contains; of a long one, its end.
+/// A path in quotes and on one line, whatever its name contains; of a long one, its end.
 pub(crate) fn path(path: &Path) -> String {
     let path = path.to_string_lossy();
     if path.is_empty() {
@@ -164,8 +164,8 @@ pub(crate) fn path(path: &Path) -> String {
     let text: String =
         path.chars().map(|c| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() }).collect();
     match text.char_indices().rev().nth(PATH_MAX) {
-        Some((cut, _)) => format!("…{}", text.get(cut..).unwrap_or_default()),
-        None => text,
+        Some((cut, _)) => format!("\"…{}\"", text.get(cut..).unwrap_or_default()),
+        None => format!("\"{text}\""),
     }
 }
 
@@ -215,11 +215,11 @@ mod tests {
 
     #[test]
     fn a_path_stays_in_its_line() {
-        assert_eq!(path(Path::new("a/b\nc\u{1b}é\u{202e}.mda")), "a/b\\nc\\u{1b}é\\u{202e}.mda");
+        assert_eq!(path(Path::new("a/b\nc\u{1b}é\u{202e}.mda")), r#""a/b\nc\u{1b}é\u{202e}.mda""#);
         assert_eq!(path(Path::new("")), "(an empty path)");
         let long = path(Path::new(&format!("{}/calc.mda", "é".repeat(4000))));
         assert!(
-            long.starts_with("…é") && long.ends_with("é/calc.mda") && long.chars().count() == PATH_MAX + 2,
+            long.starts_with("\"…é") && long.ends_with("é/calc.mda\"") && long.chars().count() == PATH_MAX + 4,
             "{long}"
         );
     }

@@ -9,7 +9,7 @@ mod uploaded;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use multipart::Boundary;
 use outcome::Attempt;
@@ -162,7 +162,8 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
     let attempt = Attempt { client, app, path, name: name.as_deref().unwrap_or("default.mda") };
     let mut post = Post { attempt, package, url_path, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;
-    client.notify(&Event::Accepted { package_id: uploaded.package_id.clone(), job_id: uploaded.job_id.clone() });
+    let (package_id, job_id) = (uploaded.package_id.clone(), uploaded.job_id.clone());
+    client.notify(&Event::Accepted { app: app.clone(), file: path.to_owned(), package_id, job_id });
     Ok(uploaded)
 }
 
@@ -190,19 +191,27 @@ impl Post<'_> {
     fn send_once(&mut self) -> Result<Reply, Failure> {
         let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
         let file = self.package.read_from_start().map_err(|cause| Failure { stage: Stage::ReadingBody, cause })?;
-        let client = self.attempt.client;
+        let Attempt { client, app, path, .. } = self.attempt;
         let boundary = Boundary::random();
-        let progress = Progress::of(file, size, client);
-        let expect_continue = self.expect_continue;
-        let (mut body, length) = multipart::encode(&boundary, "file", &file_name, progress, size);
-        http::send(
-            &client.endpoint,
-            Request {
-                path: &self.url_path,
-                response_timeout: client.response_timeout.unwrap_or(RESPONSE_TIMEOUT),
-                body: Some(Body { content_type: boundary.content_type(), length, source: &mut body, expect_continue }),
-            },
-        )
+        let (mut body, length) = multipart::encode(&boundary, "file", &file_name, file, size);
+        let response_timeout = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
+        let mut progress = Progress {
+            client: client.clone(),
+            app: app.clone(),
+            file: path.to_owned(),
+            total: size,
+            envelope: length - size,
+            response_timeout,
+            notified: None,
+        };
+        let body = Body {
+            content_type: boundary.content_type(),
+            length,
+            source: &mut body,
+            expect_continue: self.expect_continue,
+            on_progress: Box::new(move |bytes| progress.report(bytes, Instant::now())),
+        };
+        http::send(&client.endpoint, Request { path: &self.url_path, response_timeout, body: Some(body) })
     }
 }
 

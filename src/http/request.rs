@@ -37,6 +37,8 @@ pub(crate) struct Request<'a> {
     pub(crate) response_timeout: Duration,
 }
 
+pub(crate) type OnProgress = Box<dyn FnMut(u64) + Send>;
+
 pub(crate) struct Body<'a> {
     pub(crate) content_type: String,
     /// `source` must yield exactly this many bytes or an error.
@@ -44,4 +46,7 @@ pub(crate) struct Body<'a> {
     pub(crate) source: &'a mut dyn Read,
     /// Sends `Expect: 100-continue` (RFC 9110 §10.1.1).
     pub(crate) expect_continue: bool,
+    /// Called with the number of bytes that the kernel has accepted: many times a second while the body is being sent,
+    /// and when it has been.
+    pub(crate) on_progress: OnProgress,
 }

@@ -30,7 +30,7 @@ impl Clock for TestClock {
 
 /// Records what it is told.
 #[derive(Default)]
-struct Thing(RefCell<Vec<String>>);
+struct Thing(RefCell<Vec<(String, bool)>>);
 
 impl Subject for Thing {
     type Status = &'static str;
@@ -45,12 +45,12 @@ impl Subject for Thing {
         *status == "Completed"
     }
 
-    fn polled(&self, status: &&'static str, elapsed: Duration, next_poll: Option<Duration>) {
-        self.0.borrow_mut().push(format!("{status} after {elapsed:?}, next in {next_poll:?}"));
+    fn polled(&self, status: &&'static str, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
+        self.0.borrow_mut().push((format!("{status} after {elapsed:?}, next in {next_poll:?}"), routine));
     }
 
-    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration) {
-        self.0.borrow_mut().push(format!("no status for {outage:?}, next in {next_poll:?}: {error}"));
+    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
+        self.0.borrow_mut().push((format!("no status for {outage:?}, next in {next_poll:?}: {error}"), routine));
     }
 }
 
@@ -58,7 +58,9 @@ struct Outcome {
     result: Result<&'static str>,
     clock: TestClock,
     polls: usize,
+    /// All that was told, and what of it is worth a line in a log.
     events: Vec<String>,
+    log: Vec<String>,
 }
 
 impl Outcome {
@@ -76,7 +78,9 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Polled<&'static str>>) 
         assert!(polls < 1_000_000, "no end");
         script(polls - 1)
     });
-    Outcome { result, clock, polls, events: thing.0.into_inner() }
+    let told = thing.0.into_inner();
+    let log = told.iter().filter(|(_, routine)| !routine).map(|(line, _)| line.clone()).collect();
+    Outcome { result, clock, polls, events: told.into_iter().map(|(line, _)| line).collect(), log }
 }
 
 /// A poll that was answered with an error; 404 and 401 are not transient.
@@ -100,8 +104,49 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
     assert_eq!((outcome.error().kind(), outcome.error().is_transient()), (ErrorKind::StillRunning, true));
     assert_eq!(
         outcome.error().to_string(),
-        "thing 1 had not ended after 30 min 0 s (last status: Running); it goes on: wait again to go on waiting"
+        "thing 1 had not ended after 30 min (last status: Running); it goes on: wait again to go on waiting"
     );
+}
+
+/// The times of the lines of a log, in tenths of a second.
+fn times(log: &[String]) -> Vec<u32> {
+    let time = |line: &String| {
+        let seconds: f64 = line.split(' ').nth(2).unwrap().trim_end_matches(['n', 's', ',']).parse().unwrap();
+        format!("{:.0}", seconds * 10.0).parse().unwrap()
+    };
+    log.iter().map(time).collect()
+}
+
+#[test]
+fn a_log_has_a_line_for_each_change_and_one_a_minute() {
+    let outcome = wait_on(&Poll::default(), |n| match n {
+        0 => Ok(Polled { status: "Queued", retry_after: None }),
+        _ => RUNNING,
+    });
+    let times = times(&outcome.log);
+    assert_eq!(times[..5], [0, 10, 610, 1210, 1810], "{:?}", outcome.log);
+    assert!(times.windows(2).skip(1).all(|pair| pair[1] - pair[0] == 600), "{times:?}");
+    assert_eq!(times.len(), 31);
+}
+
+#[test]
+fn a_log_has_a_line_a_minute_however_long_the_pauses_may_be_but_the_shortest_pause_counts_more() {
+    let rare = Poll::default().with_max_interval(600 * S);
+    let outcome = wait_on(&rare, |_| RUNNING);
+    let pauses: Vec<_> = times(&outcome.log).windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.len() == 29 && pauses.iter().all(|pause| (600..610).contains(pause)), "{pauses:?}");
+    let rarer = wait_on(&rare.with_interval(200 * S), |_| RUNNING);
+    assert_eq!(times(&rarer.log), (0..=9).map(|n| n * 2000).collect::<Vec<_>>(), "each poll is worth a line");
+}
+
+#[test]
+fn a_log_shows_the_first_failure_and_then_one_a_minute() {
+    let outage = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(broken()) });
+    let lines: Vec<_> = outage.log.iter().map(|line| line.split(", next").next().unwrap()).collect();
+    assert_eq!(lines[..3], ["Running after 0ns", "no status for 1s", "no status for 61s"]);
+    assert_eq!(lines.len(), 6, "five minutes: {lines:?}");
+    let flapping = wait_on(&Poll::default(), |n| if n % 2 == 0 { RUNNING } else { Err(broken()) });
+    assert!(flapping.log.len() <= 61, "{:?}", flapping.log);
 }
 
 #[test]
@@ -233,10 +278,13 @@ fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins_or_cut_short() {
         let (left, asked) = (timeout.saturating_sub(elapsed), duration());
         let least = Duration::from_millis(100).max(interval).max(asked.min(300 * S)).min(left);
         let case = format!("{poll:?}, {asked:?} after {elapsed:?}");
-        match poll.pause(Some(asked), elapsed) {
+        match poll.pause(Some(asked), elapsed, duration()) {
             None => assert_eq!(left, Duration::ZERO, "{case}"),
             Some(pause) => assert!(least <= pause && pause <= left, "{case}"),
         }
-        assert!(poll.without_timeout().pause(None, elapsed) <= Some(Duration::MAX.saturating_sub(elapsed)), "{case}");
+        assert!(
+            poll.without_timeout().pause(None, elapsed, duration()) <= Some(Duration::MAX.saturating_sub(elapsed)),
+            "{case}"
+        );
     }
 }

@@ -218,14 +218,14 @@ mod tests {
     fn an_error_names_the_file_the_app_the_servers_words_and_what_to_do() {
         let text =
             |status, handed| outcome(Ok(reply(status, r#"{"errorMessage":"why"}"#, handed))).unwrap_err().to_string();
-        assert_eq!(text(409, HALF), "the upload of dir/calc.mda to app calc was refused: 409, why");
+        assert_eq!(text(409, HALF), "the upload of \"dir/calc.mda\" to app calc was refused: 409, why");
         assert_eq!(
             text(502, HALF),
-            "the upload of dir/calc.mda to app calc failed: the server answered 502, why; no package was made"
+            "the upload of \"dir/calc.mda\" to app calc failed: the server answered 502, why; no package was made"
         );
         assert_eq!(
             text(502, WHOLE),
-            "cannot tell whether dir/calc.mda was uploaded to app calc: all of it was sent, but the server answered 502, why; \
+            "cannot tell whether \"dir/calc.mda\" was uploaded to app calc: all of it was sent, but the server answered 502, why; \
              before uploading again, look for \"calc_1.mda\" on the app's Environments page or with GET \
              https://deploy.mendix.com/api/1/apps/calc/packages"
         );

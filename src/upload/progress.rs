@@ -1,42 +1,56 @@
 //! Reports the progress of an upload.
 
-use std::io::{self, Read};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::event::Event;
+use crate::event::{Event, QUIET};
+use crate::id::AppId;
 
-/// Notifies the client's observer how much of the file the kernel has accepted: at the start and the end, and in
-/// between at most once a second and once per percent, so that neither a log nor the upload suffers.
-pub(crate) struct Progress<'a, R> {
-    file: R,
-    client: &'a Client,
-    /// Bytes read before. A block is read only after the one before it was sent, so the kernel has all of them.
-    sent: u64,
-    total: u64,
-    /// The time and the bytes of the last notification.
-    shown: Option<(Instant, u64)>,
+/// How often progress is reported, so that a bar moves smoothly and the upload does not suffer.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Notifies the client's observer how much of a file the kernel has accepted.
+pub(super) struct Progress {
+    pub(super) client: Client,
+    pub(super) app: AppId,
+    pub(super) file: PathBuf,
+    /// The size of the file in bytes.
+    pub(super) total: u64,
+    /// Bytes of the request's body that are not the file's.
+    pub(super) envelope: u64,
+    pub(super) response_timeout: Duration,
+    /// When the observer was last notified, and when of something that is not routine.
+    pub(super) notified: Option<(Instant, Instant)>,
 }
 
-impl<R: Read> Read for Progress<'_, R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let is_due = self.shown.is_none_or(|(when, bytes)| {
-            let is_news = self.sent - bytes >= self.total / 100 && when.elapsed() >= Duration::from_secs(1);
-            is_news || (self.sent == self.total && bytes < self.total)
-        });
-        if is_due {
-            self.shown = Some((Instant::now(), self.sent));
-            self.client.notify(&Event::Uploading { sent: self.sent, total: self.total });
+impl Progress {
+    /// `body_bytes` is how much of the request's body has been sent.
+    pub(super) fn report(&mut self, body_bytes: u64, now: Instant) {
+        // The envelope counts first, so that all of the file has been sent when all of the body has.
+        let sent = body_bytes.saturating_sub(self.envelope).min(self.total);
+        if self.notified.is_none() {
+            self.notify(0, false, now);
         }
-        let n = self.file.read(buf)?;
-        self.sent += n as u64;
-        Ok(n)
+        let Some((last, news)) = self.notified else { return };
+        let is_complete = sent == self.total;
+        if is_complete || now.saturating_duration_since(last) >= INTERVAL {
+            let routine = !is_complete && now.saturating_duration_since(news) < QUIET;
+            self.notify(sent, routine, now);
+        }
     }
-}
 
-impl<'a, R> Progress<'a, R> {
-    pub(crate) fn of(file: R, total: u64, client: &'a Client) -> Self {
-        Progress { file, client, sent: 0, total, shown: None }
+    fn notify(&mut self, sent: u64, routine: bool, now: Instant) {
+        let news = self.notified.filter(|_| routine).map_or(now, |(_, news)| news);
+        self.notified = Some((now, news));
+        self.client.notify(&Event::Uploading {
+            app: self.app.clone(),
+            file: self.file.clone(),
+            sent,
+            total: self.total,
+            response_timeout: self.response_timeout,
+            routine,
+        });
     }
 }
 
@@ -46,23 +60,44 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_block_counts_as_sent_when_the_next_one_is_read() {
+    /// The numbers of bytes that are told, and whether they are routine, when `body_bytes(n)` have been sent after `n`
+    /// steps of `step` each.
+    fn told(total: u64, envelope: u64, step: Duration, body_bytes: &[u64]) -> Vec<(u64, bool)> {
         let told = Arc::new(Mutex::new(Vec::new()));
         let into = told.clone();
-        let client =
-            Client::new("me", "key").unwrap().on_event(move |event| into.lock().unwrap().push(event.to_string()));
-        let mut progress = Progress::of(&b"abc"[..], 3, &client);
-        let mut told_after = |length: usize| {
-            let mut piece = vec![0; length];
-            progress.read_exact(&mut piece).unwrap();
-            told.lock().unwrap().len()
+        let client = Client::new("me", "key").unwrap().on_event(move |event| match event {
+            Event::Uploading { sent, routine, .. } => into.lock().unwrap().push((*sent, *routine)),
+            other => panic!("{other}"),
+        });
+        let mut progress = Progress {
+            client,
+            app: "calc".parse().unwrap(),
+            file: "calc.mda".into(),
+            total,
+            envelope,
+            response_timeout: Duration::ZERO,
+            notified: None,
         };
-        assert_eq!([told_after(1), told_after(2)], [1, 1], "only the start");
-        assert_eq!((progress.read(&mut [0]).unwrap(), told.lock().unwrap().len()), (0, 2));
-        assert_eq!(
-            *told.lock().unwrap(),
-            ["uploading: 0 bytes of 3 bytes (0 %)", "uploading: 3 bytes of 3 bytes (100 %)"]
-        );
+        let start = Instant::now();
+        for (n, bytes) in body_bytes.iter().enumerate() {
+            progress.report(*bytes, start + step * u32::try_from(n).unwrap());
+        }
+        told.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn progress_starts_at_zero_and_ends_with_the_body() {
+        let step = Duration::from_millis(1);
+        assert_eq!(told(100, 10, step, &[0, 50, 100, 109, 110]), [(0, false), (100, false)]);
+        assert_eq!(told(100, 10, step, &[110]), [(0, false), (100, false)]);
+    }
+
+    #[test]
+    fn a_bar_moves_five_times_a_second_and_a_log_once_a_minute() {
+        let sent: Vec<u64> = (0..=13_000).map(|n| n * 10).collect();
+        let told = told(130_000, 0, Duration::from_millis(10), &sent);
+        assert_eq!(told.len(), 130 * 5 + 1);
+        let news: Vec<_> = told.iter().filter(|(_, routine)| !routine).map(|(sent, _)| *sent).collect();
+        assert_eq!(news, [0, 60_000, 120_000, 130_000]);
     }
 }

@@ -23,6 +23,8 @@ fn functions_and_methods_have_the_promised_signatures() {
         [Client::with_connect_timeout, Client::with_stall_timeout, Client::with_response_timeout];
     let _: fn(Client, Retry) -> Client = Client::with_retry;
     let _: fn(Client, fn(&Event)) -> Client = Client::on_event;
+    let _: fn(&Event) = Event::log_to_stderr;
+    let _: fn(&Event) -> bool = Event::is_routine;
 
     let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<UploadedPackage> = upload_package;
     let _: fn(&Client, &AppId, &'static str, &Upload, &Poll) -> Result<UploadedPackage> = upload_and_wait;

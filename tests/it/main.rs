@@ -8,6 +8,7 @@ mod dependency;
 mod emulator;
 mod examples;
 mod faults;
+mod log;
 mod main_job;
 mod outcomes;
 mod security;

@@ -39,10 +39,11 @@ fn a_package_is_uploaded_and_its_job_waited_for() {
     assert!(received.content.unwrap() == content, "the content arrives byte for byte");
     assert_eq!(emulator.requests(), 4, "one upload, three polls");
 
-    assert_eq!(lines[0], "uploading: 0 bytes of 293.0 KiB (0 %)");
-    assert_eq!(lines[1], "uploading: 293.0 KiB of 293.0 KiB (100 %)");
-    assert_eq!(lines[2], format!("upload accepted: package {}, job {}", uploaded.package_id, uploaded.job_id));
-    let statuses: Vec<_> = lines[3..].iter().map(|line| line.split(' ').nth(2).unwrap()).collect();
+    let [package, job] = [uploaded.package_id.as_str(), uploaded.job_id.as_str()];
+    assert!(lines[0].ends_with("calc_1.0.0.45.mda\" to app calc: 0 bytes of 293.0 KiB (0 %)"), "{}", lines[0]);
+    assert!(lines[1].ends_with("all 293.0 KiB sent, awaiting the response for up to 5 min"), "{}", lines[1]);
+    assert!(lines[2].ends_with(&format!("calc_1.0.0.45.mda\": package {package}, job {job}")), "{}", lines[2]);
+    let statuses: Vec<_> = lines[3..].iter().map(|line| line.split(' ').nth(4).unwrap()).collect();
     assert_eq!(statuses, ["Queued", "Running", "Completed"]);
 }
 

@@ -85,6 +85,7 @@ fn nothing_in_the_library_prints_or_reads_the_environment_but_from_env() {
     for word in ["println!", "eprint", "print!", "dbg!", "todo!", "unimplemented!"] {
         assert_eq!(files_that_name(word), [""; 0], "{word}");
     }
+    assert_eq!(files_that_name("stderr()"), ["event.rs"], "only if asked for");
     assert_eq!(files_that_name("env::var"), ["client.rs", "proxy.rs"], "proxy.rs looks for a proxy");
 }
 

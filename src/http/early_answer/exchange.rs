@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ureq::{Error, Timeout};
 
 use crate::http::failure::Handed;
+use crate::http::request::OnProgress;
 
 /// "For ever", but short enough to be added to an instant.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) body_read: u64,
     /// How much of it the kernel had accepted when the queue was last empty.
     pub(crate) handed: Handed,
+    on_progress: Option<OnProgress>,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) is_answered: bool,
     /// The response's status, 0 until it is known, its `Retry-After` and its `Date`. They count even if the rest of the
@@ -89,6 +91,19 @@ impl State {
 
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
         (self.deadline, self.is_over) = (deadline, false);
+    }
+
+    /// The request has a body of so many bytes.
+    pub(crate) fn expect_body(&mut self, length: u64, on_progress: OnProgress) {
+        (self.handed.total, self.on_progress) = (length, Some(on_progress));
+    }
+
+    /// Reports how much of the body the kernel has accepted. What is queued of the current block counts as unsent; after
+    /// TLS it is a little longer.
+    pub(super) fn report_progress(&mut self) {
+        if let Some(on_progress) = self.on_progress.as_mut().filter(|_| self.body_read > 0) {
+            on_progress(self.body_read.saturating_sub(self.queue.len() as u64).max(self.handed.bytes));
+        }
     }
 
     /// Allows the rest of the response at most `limit` from now, or less if the deadline is sooner.

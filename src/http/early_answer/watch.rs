@@ -172,6 +172,7 @@ impl Transport for Watch {
         loop {
             let mut state = self.exchange.lock();
             let advanced = state.advance_or_stall();
+            state.report_progress();
             // There is no need to probe while the head is being sent.
             let has_news = state.has_news && state.body_read > 0;
             drop(state);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::caller::{KEY, USER, assert_no_secret};
 
-const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
+pub(crate) const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
 /// All variables that the crate reads.
 pub(crate) const VARIABLES: [&str; 12] = [
     "MENDIX_USERNAME", "MENDIX_API_KEY", "MENDIX_DEPLOY_URL", "SSL_CERT_FILE", "ALL_PROXY", "all_proxy", "HTTPS_PROXY",
