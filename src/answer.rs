@@ -16,6 +16,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) secrets: &'a Secrets,
     /// For example "the upload of calc.mda to app calc".
     pub(crate) what: &'a str,
+    /// What holds if the server has not carried it out, such as " (no package was made)".
+    pub(crate) undone: &'static str,
     /// A hint for a 404 from the API.
     pub(crate) not_found: &'a str,
     /// Whether the server may have carried it out even if the response says "later".
@@ -24,15 +26,19 @@ pub(crate) struct Asked<'a> {
 
 impl Asked<'_> {
     /// The error for a request that ended without a usable success. Unless it is a refusal or a failure to connect,
-    /// `open` makes it from what the server said, if it said anything.
+    /// `open` makes it from what the server said or which timeout expired, if either is so.
     pub(crate) fn error(&self, end: Result<Reply, Failure>, open: impl FnOnce(Option<&str>) -> Error) -> Error {
         let reply = match end {
             Ok(reply) => reply,
             Err(Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause, .. }) => {
-                let message = format!("cannot connect to {target}: {reason}{hint}");
+                let Asked { what, undone, .. } = self;
+                let message = format!("{what} failed{undone}: cannot connect to {target}: {reason}{hint}");
                 return Error::new(ErrorKind::Connect, message)
                     .with_transient(transient)
                     .with_source(self.sanitized(&cause));
+            }
+            Err(Failure { stage: Stage::Exchanging { timed_out: true, .. }, cause }) => {
+                return open(Some(&cause.to_string()));
             }
             Err(failure) => return open(None).with_source(self.sanitized(&failure.cause)),
         };
@@ -40,7 +46,7 @@ impl Asked<'_> {
         let said = Said::of(&reply, self.secrets);
         let words = &said.words;
         let error = if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
-            Error::new(ErrorKind::Rejected, format!("{} was refused: {status}{words}", self.what))
+            Error::new(ErrorKind::Rejected, format!("{} was refused{}: {status}{words}", self.what, self.undone))
                 .with_note(&self.meaning(&reply, said.is_foreign))
                 .with_transient(is_retryable_status(status))
         } else {

@@ -29,8 +29,13 @@ impl Call<'_> {
             return Ok(found);
         }
         let what = format!("the request for {}", self.what);
-        let asked =
-            Asked { secrets: &client.endpoint.secrets(), what: &what, not_found: self.not_found, may_be_done: false };
+        let asked = Asked {
+            secrets: &client.endpoint.secrets(),
+            what: &what,
+            undone: "",
+            not_found: self.not_found,
+            may_be_done: false,
+        };
         Err(asked.error(end, |said| {
             Error::new(ErrorKind::NoAnswer, format!("{what} failed: {}", said.unwrap_or("no usable answer came")))
         }))

@@ -87,20 +87,22 @@ impl Client {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming the variable that is missing or unusable.
     pub fn from_env() -> Result<Client> {
-        let required = |name: &str| {
-            let problem = match std::env::var(name) {
-                Ok(value) if !value.is_empty() => return Ok(value),
-                Ok(_) => "is empty",
-                Err(VarError::NotPresent) => "is not set",
-                Err(VarError::NotUnicode(_)) => "is not UTF-8",
-            };
-            Err(Error::config(format!("the environment variable {name} {problem}")))
+        let required = |name: &str| match std::env::var(name) {
+            Ok(value) if !value.is_empty() => Ok(value),
+            Ok(_) => Err(format!("{name} is empty")),
+            Err(VarError::NotPresent) => Err(format!("{name} is not set")),
+            Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
         };
-        let (username, api_key) = (required("MENDIX_USERNAME")?, required("MENDIX_API_KEY")?);
+        let unusable = |problem: &str| Error::config(format!("the environment variable {problem}"));
+        let (username, api_key) = match (required("MENDIX_USERNAME"), required("MENDIX_API_KEY")) {
+            (Ok(username), Ok(api_key)) => (username, api_key),
+            (Err(one), Err(other)) => return Err(unusable(&format!("{one}, and {other}; both are needed"))),
+            (Err(problem), _) | (_, Err(problem)) => return Err(unusable(&problem)),
+        };
         let mut client =
             Client::new(&username, &api_key).map_err(|e| e.prefixed_with("MENDIX_USERNAME, MENDIX_API_KEY"))?;
         if std::env::var_os("MENDIX_DEPLOY_URL").is_some_and(|url| !url.is_empty()) {
-            let url = required("MENDIX_DEPLOY_URL")?;
+            let url = required("MENDIX_DEPLOY_URL").map_err(|problem| unusable(&problem))?;
             client = client.with_base_url(&url).map_err(|e| e.prefixed_with("MENDIX_DEPLOY_URL"))?;
         }
         if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {

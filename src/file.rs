@@ -14,7 +14,7 @@ const O_NONBLOCK: i32 = 0o4000;
 const O_NONBLOCK: i32 = 0x4;
 
 /// Makes an error of what is wrong with a file.
-type Refuse<'a> = &'a dyn Fn(&str) -> Error;
+pub(crate) type Refuse<'a> = &'a dyn Fn(&str) -> Error;
 
 /// Opens a regular file.
 pub(crate) fn open(path: &Path, refuse: Refuse<'_>) -> Result<File> {

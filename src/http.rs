@@ -18,7 +18,7 @@ use ureq::{Agent, Error as UreqError, Proxy, SendBody};
 
 use body::{CountingReader, read_body};
 use early_answer::{Exchange, LONGEST, State};
-use failure::{BodyError, Circumstances, plain_cause};
+use failure::{BodyError, Circumstances, Timeouts};
 use proxy::Chosen;
 
 pub(crate) use failure::{Failure, Handed, Stage};
@@ -64,13 +64,18 @@ impl Reply {
 /// as long as the body makes progress, and the response timeout.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let proxy = proxy::from_env(&endpoint.base_url).map_err(|problem| unusable_proxy(endpoint, &problem))?;
+    let timeouts = Timeouts {
+        connect: endpoint.connect_timeout,
+        stall: endpoint.stall_timeout,
+        response: request.response_timeout,
+    };
     let exchange = Exchange::default();
     let agent = agent(endpoint, &request, proxy.as_ref().map(|chosen| chosen.proxy.clone()), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,
         Err(error) => {
             let state = exchange.lock();
-            return with_status_alone(failure(endpoint, proxy.as_ref(), error, &state), &state);
+            return with_status_alone(failure(endpoint, proxy.as_ref(), error, &timeouts, &state), &state);
         }
     };
 
@@ -92,7 +97,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     }
     let read = read_body(&mut body, BODY_MAX, &mut reply.body);
     if reply.status < 300 {
-        reply.cut_short = read.err();
+        reply.cut_short = read.err().map(|error| timeouts.plain_cause(error));
     }
     Ok(reply)
 }
@@ -172,7 +177,7 @@ fn call(
 fn unusable_proxy(endpoint: &Endpoint, problem: &str) -> Failure {
     let stage = Stage::Connecting {
         target: endpoint.base_url.authority().to_owned(),
-        reason: "the proxy of the environment cannot be used",
+        reason: "the proxy of the environment cannot be used".to_owned(),
         hint: format!("; {problem}; expected http://[user:password@]host:port"),
         transient: false,
     };
@@ -180,13 +185,21 @@ fn unusable_proxy(endpoint: &Endpoint, problem: &str) -> Failure {
 }
 
 /// Classifies the failure of a call.
-fn failure(endpoint: &Endpoint, proxy: Option<&Chosen>, error: UreqError, state: &State) -> Failure {
+fn failure(
+    endpoint: &Endpoint,
+    proxy: Option<&Chosen>,
+    error: UreqError,
+    timeouts: &Timeouts,
+    state: &State,
+) -> Failure {
     let error = match error.into_io().downcast::<BodyError>() {
         Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
     };
     if state.is_connected && !failure::is_handshake_alert(&error) {
-        return Failure { stage: Stage::Exchanging { handed: state.handed }, cause: plain_cause(error) };
+        let timed_out = timeouts.expired(&error).is_some();
+        let cause = timeouts.plain_cause(error);
+        return Failure { stage: Stage::Exchanging { handed: state.handed, timed_out }, cause };
     }
     let circumstances =
         Circumstances { proxy, has_reached_proxy: state.has_reached_proxy, has_own_roots: endpoint.roots.is_some() };
@@ -195,7 +208,12 @@ fn failure(endpoint: &Endpoint, proxy: Option<&Chosen>, error: UreqError, state:
     if let Some(Chosen { proxy, .. }) = proxy {
         target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
     }
-    Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause: plain_cause(error) }
+    // What has expired is the reason itself, and needs no cause in the same words.
+    let (reason, cause) = match timeouts.expired(&error) {
+        Some(reason) => (reason, io::ErrorKind::TimedOut.into()),
+        None => (reason.to_owned(), error.into_io()),
+    };
+    Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause }
 }
 
 /// The standard reason phrase of a status.

@@ -14,7 +14,7 @@ const APP_ID_MAX: usize = 63;
 const OPAQUE_ID_MAX: usize = 128;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $label:literal, $check:path, $rule:literal) => {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -60,10 +60,10 @@ macro_rules! id {
             type Error = Error;
 
             fn try_from(id: String) -> Result<Self> {
-                if $check(&id) {
-                    Ok(Self(id))
-                } else {
-                    Err(refused(&id, concat!($label, ", which ", $rule)))
+                match $check(&id) {
+                    Ok(()) => Ok(Self(id)),
+                    // Escaped, and short enough for a log line.
+                    Err(expected) => Err(Error::config(format!("{} is not {expected}", text::quoted(&id, 64)))),
                 }
             }
         }
@@ -93,7 +93,7 @@ id! {
     /// An app, identified by the subdomain of its URL: `calc` for `https://calc.mendixcloud.com`. Neither its UUID nor
     /// its display name (Deploy API v2, "Request Parameters").
     ///
-    /// A letter or digit, then up to 62 letters, digits or hyphens. Anything else is refused as
+    /// A letter or digit, then up to 62 letters, digits or hyphens. Anything else, and a UUID, is refused as
     /// [`Config`](crate::ErrorKind::Config).
     ///
     /// ```
@@ -105,13 +105,12 @@ id! {
     /// assert!(AppId::new("calc/../other").is_err());
     /// # Ok::<(), mendix_deploy::Error>(())
     /// ```
-    AppId, "an AppId", is_app_id,
-    "is the subdomain of the app's URL (`calc` in calc.mendixcloud.com), letters, digits and hyphens, at most 63"
+    AppId, check_app_id
 }
 
 id! {
     /// The id of a package. Opaque; 1 to 128 letters, digits, `-` or `_`.
-    PackageId, "a PackageId", is_opaque_id, "has 1 to 128 letters, digits, hyphens or underscores"
+    PackageId, |id| check_opaque_id(id, "a PackageId")
 }
 
 id! {
@@ -121,20 +120,74 @@ id! {
     /// let job = mendix_deploy::JobId::new("66046953-ecf7-4550-a889-4b7e9f1e1705")?;
     /// # Ok::<(), mendix_deploy::Error>(())
     /// ```
-    JobId, "a JobId", is_opaque_id, "has 1 to 128 letters, digits, hyphens or underscores"
+    JobId, |id| check_opaque_id(id, "a JobId")
 }
 
-fn is_app_id(id: &str) -> bool {
+/// Returns what was expected instead.
+fn check_app_id(id: &str) -> Result<(), String> {
+    if is_subdomain(id) && !is_uuid(id) {
+        return Ok(());
+    }
+    let what = "an AppId, which is the subdomain of the app's URL (`calc` in https://calc.mendixcloud.com): letters, \
+                digits and hyphens, at most 63";
+    let hint = match subdomain_of(id) {
+        _ if is_uuid(id) => "; it is a UUID".to_owned(),
+        Some(subdomain) => format!("; is it `{subdomain}`?"),
+        None => String::new(),
+    };
+    Err(format!("{what}{hint}"))
+}
+
+fn is_subdomain(id: &str) -> bool {
     (1..=APP_ID_MAX).contains(&id.len())
         && !id.starts_with('-')
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-fn is_opaque_id(id: &str) -> bool {
-    (1..=OPAQUE_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+/// Whether it has the form of RFC 9562 §4, as ids of projects and environments have.
+fn is_uuid(id: &str) -> bool {
+    let is_hyphen = |at| matches!(at, 8 | 13 | 18 | 23);
+    id.len() == 36
+        && id.bytes().enumerate().all(|(at, b)| if is_hyphen(at) { b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
-/// Quotes and escapes the refused text, and keeps it short enough for a log line.
-fn refused(text: &str, what: &str) -> Error {
-    Error::config(format!("{} is not {what}", text::quoted(text, 64)))
+/// The app's subdomain in a URL or a host name of one of its environments.
+fn subdomain_of(text: &str) -> Option<&str> {
+    let host = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', ':', '?', '#']).next()?;
+    let (first, _) = host.split_once('.')?;
+    let app = ["-accp", "-test"].iter().find_map(|environment| first.strip_suffix(environment)).unwrap_or(first);
+    Some(app).filter(|app| is_subdomain(app) && *app != "www")
+}
+
+/// Returns what was expected instead.
+fn check_opaque_id(id: &str, what: &str) -> Result<(), String> {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if (1..=OPAQUE_ID_MAX).contains(&id.len()) && id.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    Err(format!("{what}, which has 1 to {OPAQUE_ID_MAX} letters, digits, hyphens or underscores"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mistaken_for_an_app_id_is_refused_with_the_right_form() {
+        let says = |id: &str| AppId::new(id).unwrap_err().to_string();
+        for id in [
+            "https://calc.mendixcloud.com/index.html", "calc.mendixcloud.com", "https://calc-accp.mendixcloud.com",
+            "calc-test.mendixcloud.com:443", "calc.apps.eu-1a.mendixcloud.com",
+        ] {
+            assert!(says(id).starts_with(&format!("\"{id}\" is not an AppId")), "{}", says(id));
+            assert!(says(id).ends_with("; is it `calc`?"), "{}", says(id));
+        }
+        assert!(says("cd5fc610-edb0-43c5-a374-0439a6411ace").ends_with("at most 63; it is a UUID"));
+        for id in ["My App", "calc/", "https://www.example.com", "https://é.com", "://.", ""] {
+            assert!(says(id).ends_with("at most 63"), "{}", says(id));
+        }
+        for id in ["calc", "calc-accp", "c", "cd5fc610-edb0-43c5-a374-0439a6411acg", "sprintr-100"] {
+            assert_eq!(AppId::new(id).unwrap().as_str(), id);
+        }
+    }
 }

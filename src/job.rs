@@ -112,7 +112,7 @@ impl<'a> Job<'a> {
             client: self.client,
             path: format!("/apps/{}/jobs/{}", self.app, self.id),
             what: format!("the status of {}", self.name()),
-            not_found: "check the id, and that the job belongs to this app",
+            not_found: "no job of this app has that id: check both",
         }
     }
 
@@ -161,7 +161,9 @@ impl Subject for Job<'_> {
     }
 
     fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        let (app, job_id, reason) = (self.app.clone(), self.id.clone(), one_line(error));
+        let (app, job_id) = (self.app.clone(), self.id.clone());
+        // The event says of which job.
+        let reason = one_line(error).replacen(&format!(" for {}", self.call().what), "", 1);
         self.client.notify(&Event::PollFailed { app, job_id, outage, next_poll, reason, routine });
     }
 }

@@ -227,7 +227,7 @@ pub(crate) fn until<S: Subject>(
 /// Has the kind of the last error, which is its source. Waiting again is harmless, whatever ended this wait.
 fn gave_up<S: Subject>(subject: &S, outage: Duration, last: Error) -> Error {
     let message = format!(
-        "gave up waiting for {}: no poll has brought a status for {}; {} to go on waiting",
+        "gave up waiting for {}: no poll has brought a status for {} (Poll::with_max_outage); {} to go on waiting",
         subject.name(),
         Seconds(outage),
         S::RESUME
@@ -248,8 +248,10 @@ fn still_running<S: Subject>(
 ) -> Error {
     let (name, elapsed) = (subject.name(), Seconds(elapsed));
     let so_far = match last_status {
-        Some(status) => format!("{name} had not ended after {elapsed} (last status: {status}); it goes on"),
-        None => format!("{name} has shown no status for {elapsed}; it may go on"),
+        Some(status) => {
+            format!("{name} had not ended after {elapsed} (Poll::with_timeout; last status: {status}) and goes on")
+        }
+        None => format!("{name} has shown no status for {elapsed} (Poll::with_timeout) and may go on"),
     };
     let error = Error::new(ErrorKind::StillRunning, format!("{so_far}: {} to go on waiting", S::RESUME));
     match failure {

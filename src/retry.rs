@@ -70,13 +70,17 @@ impl Retry {
         }
         let asked = error.retry_after().unwrap_or_default();
         if asked > self.max_wait {
-            let asked = Seconds(asked);
+            let (asked, allowed) = (Seconds(asked), Seconds(self.max_wait));
             return Err(format!(
-                "; not retried, as the server asks to wait {asked}, longer than Retry::with_max_wait allows"
+                "; not retried, as the server asks to wait {asked}, longer than the {allowed} of Retry::with_max_wait"
             ));
         }
         if attempt >= self.attempts {
-            return Err(if attempt == 1 { String::new() } else { format!(" (after {attempt} attempts)") });
+            return Err(if attempt == 1 {
+                String::new()
+            } else {
+                format!(" (attempt {attempt} of {})", self.attempts)
+            });
         }
         let doublings = attempt.saturating_sub(1).min(31);
         let wait = self.first_wait.saturating_mul(1 << doublings).min(self.max_wait);
@@ -101,7 +105,8 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
                 let note = match earlier {
                     // A refusal such as 409 may be the result of what went before it.
                     Some(why) if !error.is_transient() => {
-                        format!("{note}; this was attempt {number}, as the one before had failed: {why}")
+                        let of = retry.attempts;
+                        format!("{note}; this was attempt {number} of {of}, as the one before had failed: {why}")
                     }
                     _ => note,
                 };
@@ -132,7 +137,7 @@ mod tests {
         let waits: Vec<_> = (1..=8).map(|n| retry.next_wait(n, &refused(), 0.0)).collect();
         let expected: Vec<_> = [1, 2, 4, 8, 16, 20, 20].iter().map(|s| Ok(*s * S)).collect();
         assert_eq!(waits[..7], expected[..]);
-        assert_eq!(waits[7], Err(" (after 8 attempts)".to_owned()));
+        assert_eq!(waits[7], Err(" (attempt 8 of 8)".to_owned()));
     }
 
     #[test]

@@ -12,12 +12,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use multipart::Boundary;
-use outcome::Attempt;
+use outcome::{Attempt, NO_PACKAGE};
 use package_file::PackageFile;
 use progress::Progress;
 
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
@@ -140,16 +140,27 @@ pub fn upload_and_wait(
     upload: &Upload,
     poll: &Poll,
 ) -> Result<UploadedPackage> {
-    let uploaded = upload_path(client, app, file.as_ref(), upload)?;
-    wait_for_job(client, app, &uploaded.job_id, poll).map_err(|error| error.with_package(&uploaded.package_id))?;
+    let path = file.as_ref();
+    let uploaded = upload_path(client, app, path, upload)?;
+    wait_for_job(client, app, &uploaded.job_id, poll).map_err(|error| {
+        let package = &uploaded.package_id;
+        let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
+        let note = format!("; {} was accepted as package {package}{advice}", text::path(path));
+        error.with_package(package).with_note(&note)
+    })?;
     Ok(uploaded)
 }
 
 fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {
+    let refuse = |kind, problem: &str| {
+        let file = text::path(path);
+        Error::new(kind, format!("cannot upload {file} to app {app}{NO_PACKAGE}: {problem}"))
+    };
     if matches!(&upload.name, Name::Given(name) if name.is_empty() || name.len() > NAME_MAX) {
-        return Err(Error::config(format!("invalid package name: it must have 1 to {NAME_MAX} bytes")));
+        return Err(refuse(ErrorKind::Config, &format!("the package's name must have 1 to {NAME_MAX} bytes")));
     }
-    let package = PackageFile::open(path, upload.size_limit, upload.checks_content)?;
+    let refuse = |problem: &str| refuse(ErrorKind::File, problem);
+    let package = PackageFile::open(path, upload.size_limit, upload.checks_content, &refuse)?;
     let name = match &upload.name {
         Name::OfTheFile => Some(package.file_name().to_owned()),
         Name::Given(name) => Some(name.clone()),

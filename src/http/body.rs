@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use ureq::Error as UreqError;
 
 use super::early_answer::Exchange;
-use super::failure::{BodyError, plain_cause};
+use super::failure::BodyError;
 use crate::json;
 
 /// Counts the bytes that ureq reads. Once the server has answered, the rest is padded with arbitrary buffer contents:
@@ -32,14 +32,14 @@ impl Read for CountingReader<'_> {
 
 /// Reads up to `enough` bytes, but not beyond a complete JSON object: some servers neither delimit their response nor
 /// close the connection.
-pub(super) fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), io::Error> {
+pub(super) fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), UreqError> {
     let mut block = [0; 4096];
     while body.len() < enough && !json::is_whole_object(body) {
         match reader.read(&mut block) {
             Ok(0) => return Ok(()),
             Ok(n) => body.extend_from_slice(block.get(..n).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(plain_cause(UreqError::from(error))),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use ureq::{Error as UreqError, Timeout};
 
 use super::connecting::NotLoopback;
 use super::proxy::Chosen;
+use crate::event::Seconds;
 
 const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates; \
                          Client::from_env takes it from the file SSL_CERT_FILE";
@@ -39,11 +41,11 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// No byte of the request was sent. What could not be reached, why in a few words, and what may help.
-    Connecting { target: String, reason: &'static str, hint: String, transient: bool },
+    Connecting { target: String, reason: String, hint: String, transient: bool },
     /// The source of the request's body failed.
     ReadingBody,
     /// While sending the request or awaiting the response.
-    Exchanging { handed: Handed },
+    Exchanging { handed: Handed, timed_out: bool },
 }
 
 /// Marks an error of the body's source, to tell it from one of the connection.
@@ -58,18 +60,37 @@ impl fmt::Display for BodyError {
 
 impl std::error::Error for BodyError {}
 
-/// The cause in words that make sense outside ureq.
-pub(super) fn plain_cause(error: UreqError) -> io::Error {
-    let what = match error {
-        UreqError::Timeout(Timeout::Resolve) => "the name lookup exceeded the connect timeout (with_connect_timeout)",
-        UreqError::Timeout(Timeout::Connect) => "connecting exceeded the connect timeout (with_connect_timeout)",
-        UreqError::Timeout(Timeout::PerWrite) => "no data could be sent for the stall timeout (with_stall_timeout)",
-        UreqError::Timeout(Timeout::RecvResponse | Timeout::RecvBody) => {
-            "the response exceeded the response timeout (with_response_timeout)"
+/// The timeouts of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Timeouts {
+    pub(super) connect: Duration,
+    pub(super) stall: Duration,
+    pub(super) response: Duration,
+}
+
+impl Timeouts {
+    /// Says which of them has expired, if that is the error.
+    pub(super) fn expired(&self, error: &UreqError) -> Option<String> {
+        let UreqError::Timeout(timeout) = error else { return None };
+        let (what, limit, setting) = match timeout {
+            Timeout::Resolve => ("its name could not be looked up within", self.connect, "with_connect_timeout"),
+            Timeout::Connect => ("there was no connection within", self.connect, "with_connect_timeout"),
+            Timeout::PerWrite => ("no data could be sent for", self.stall, "with_stall_timeout"),
+            Timeout::RecvResponse | Timeout::RecvBody => {
+                ("no complete response came within", self.response, "with_response_timeout")
+            }
+            _ => return None,
+        };
+        Some(format!("{what} {} ({setting})", Seconds(limit)))
+    }
+
+    /// The cause in words that make sense outside ureq.
+    pub(super) fn plain_cause(&self, error: UreqError) -> io::Error {
+        match self.expired(&error) {
+            Some(what) => io::Error::new(io::ErrorKind::TimedOut, what),
+            None => error.into_io(),
         }
-        error => return error.into_io(),
-    };
-    io::Error::new(io::ErrorKind::TimedOut, what)
+    }
 }
 
 /// Alerts by which a server ends a handshake. In TLS 1.3 the client has finished it by then, but the server reads nothing

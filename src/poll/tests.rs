@@ -104,7 +104,8 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
     assert_eq!((outcome.error().kind(), outcome.error().is_transient()), (ErrorKind::StillRunning, true));
     assert_eq!(
         outcome.error().to_string(),
-        "thing 1 had not ended after 30 min (last status: Running); it goes on: wait again to go on waiting"
+        "thing 1 had not ended after 30 min (Poll::with_timeout; last status: Running) and goes on: wait again to go on \
+         waiting"
     );
 }
 
@@ -267,7 +268,11 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     assert_eq!((error.kind(), outcome.polls), (ErrorKind::StillRunning, 4), "the last poll is made at the timeout");
     assert!(error.to_string().contains("last status: Running") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
-    assert!(never.error().to_string().contains("has shown no status for 3.0 s; it may go on"), "{}", never.error());
+    assert!(
+        never.error().to_string().contains("has shown no status for 3.0 s (Poll::with_timeout) and may go on"),
+        "{}",
+        never.error()
+    );
 }
 
 #[test]

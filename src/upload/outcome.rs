@@ -6,12 +6,15 @@ use super::uploaded::{self, UploadedPackage};
 use crate::answer::Asked;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Failure, Reply, Stage};
-use crate::id::AppId;
+use crate::event::Bytes;
+use crate::http::{Failure, Handed, Reply, Stage};
+use crate::id::{AppId, JobId, PackageId};
 use crate::text;
 
 /// How much of the name of a package is shown, in characters.
 const NAME_MAX: usize = 100;
+/// What every error says after which uploading again is safe.
+pub(super) const NO_PACKAGE: &str = " (no package was made)";
 
 /// An upload, as its errors describe it.
 pub(super) struct Attempt<'a> {
@@ -26,25 +29,32 @@ impl Attempt<'_> {
     /// Returns both ids, or an error that says whether the server has accepted the upload. It cannot have accepted one
     /// that was cut short, because the announced length is exact.
     pub(super) fn outcome(&self, end: Result<Reply, Failure>) -> Result<UploadedPackage> {
-        let is_whole = match &end {
-            Ok(reply) => reply.handed.is_whole(),
-            Err(Failure { stage: Stage::Exchanging { handed }, .. }) => handed.is_whole(),
-            Err(_) => false,
+        let handed = match &end {
+            Ok(Reply { handed, .. }) | Err(Failure { stage: Stage::Exchanging { handed, .. }, .. }) => Some(*handed),
+            Err(_) => None,
         };
         match end {
             Ok(reply) if reply.is_success() => self.accepted(reply),
             Err(Failure { stage: Stage::ReadingBody, cause, .. }) => {
-                let how = "the file changed or could not be read while it was sent";
-                Err(self.failed(ErrorKind::File, how).with_source(cause))
+                let what = self.what();
+                let message =
+                    format!("{what} failed{NO_PACKAGE}: the file changed or could not be read while it was sent");
+                Err(Error::new(ErrorKind::File, message).with_source(cause))
             }
-            end if is_whole => Err(self.error(end, true, |said| {
-                self.unknown(&format!("all of it was sent, but {}", said.unwrap_or("no usable answer came")))
+            end if handed.is_some_and(Handed::is_whole) => Err(self.error(end, true, |said| {
+                let how = format!("all of it was sent, but {}", said.unwrap_or("no usable answer came"));
+                self.unknown(&how, None, None)
             })),
             end => Err(self.error(end, false, |said| {
-                self.failed(
-                    ErrorKind::Interrupted,
-                    said.unwrap_or("the connection broke while the body was being sent"),
-                )
+                let Handed { bytes, total } = handed.unwrap_or_default();
+                let message = format!(
+                    "{} failed after {} of {}{NO_PACKAGE}: {}",
+                    self.what(),
+                    Bytes(bytes),
+                    Bytes(total),
+                    said.unwrap_or("the connection broke"),
+                );
+                Error::new(ErrorKind::Interrupted, message)
             })),
         }
     }
@@ -57,15 +67,9 @@ impl Attempt<'_> {
             ids => ids,
         };
         let sent = if is_whole { "all of it was sent, but" } else { "only a part of it was sent when" };
-        let mut error =
-            self.error(Ok(reply), true, |said| self.unknown(&format!("{sent} {}", said.unwrap_or_default())));
-        if let Some(package) = package {
-            error = error.with_package(&package).with_note(&format!("; package {package} is the one to look for"));
-        }
-        if let Some(job) = job {
-            error = error.with_job(&job).with_note(&format!("; wait_for_job with job {job} tells how it ends"));
-        }
-        Err(error)
+        Err(self.error(Ok(reply), true, |said| {
+            self.unknown(&format!("{sent} {}", said.unwrap_or_default()), package.as_ref(), job.as_ref())
+        }))
     }
 
     fn what(&self) -> String {
@@ -78,26 +82,22 @@ impl Attempt<'_> {
             "check the base URL, and that \"{app}\" is the subdomain of the app's URL (not its UUID or display name)"
         );
         let secrets = &self.client.endpoint.secrets();
-        Asked { secrets, what: &self.what(), not_found: &not_found, may_be_done }.error(end, open)
+        Asked { secrets, what: &self.what(), undone: NO_PACKAGE, not_found: &not_found, may_be_done }.error(end, open)
     }
 
-    fn failed(&self, kind: ErrorKind, how: &str) -> Error {
-        Error::new(kind, format!("{} failed: {how}; no package was made", self.what()))
-    }
-
-    fn unknown(&self, how: &str) -> Error {
-        Error::new(
-            ErrorKind::OutcomeUnknown,
-            format!(
-                "cannot tell whether {} was uploaded to app {}: {how}; before uploading again, look for {} on the \
-                 app's Environments page or with GET {}/api/1/apps/{}/packages",
-                text::path(self.path),
-                self.app,
-                text::quoted(self.name, NAME_MAX),
-                self.client.endpoint.base_url,
-                self.app,
-            ),
-        )
+    /// The ids are those that came.
+    fn unknown(&self, how: &str, package: Option<&PackageId>, job: Option<&JobId>) -> Error {
+        let (file, app, base_url) = (text::path(self.path), self.app, &self.client.endpoint.base_url);
+        let wait = job.map_or(String::new(), |id| format!("call wait_for_job with job {id}; if that fails, "));
+        let sought = package.map_or_else(|| text::quoted(self.name, NAME_MAX), |id| format!("package {id}"));
+        let message = format!(
+            "cannot tell whether {file} was uploaded to app {app}: {how}; a package may exist, so do not upload again \
+             yet: {wait}look for {sought} on the app's Environments page or with GET \
+             {base_url}/api/1/apps/{app}/packages, and upload again only if it does not appear there"
+        );
+        let error = Error::new(ErrorKind::OutcomeUnknown, message);
+        let error = package.into_iter().fold(error, Error::with_package);
+        job.into_iter().fold(error, Error::with_job)
     }
 }
 
@@ -109,9 +109,6 @@ mod tests {
     use ErrorKind::{Connect, File, Interrupted, OutcomeUnknown, Rejected};
 
     use super::*;
-    use crate::http::Handed;
-    use crate::id::{JobId, PackageId};
-
     const BOTH: &str = r#"{"PackageId":"p-1","JobId":"j-1"}"#;
     const NOTHING: Handed = Handed { bytes: 0, total: 1000 };
     const HALF: Handed = Handed { bytes: 500, total: 1000 };
@@ -175,9 +172,13 @@ mod tests {
 
     #[test]
     fn a_failure_means_this_before_and_after_the_whole_body() {
-        let connecting =
-            |transient| Stage::Connecting { target: "h:1".into(), reason: "why", hint: "; how".into(), transient };
-        let exchanging = |handed| Stage::Exchanging { handed };
+        let connecting = |transient| Stage::Connecting {
+            target: "h:1".into(),
+            reason: "why".into(),
+            hint: "; how".into(),
+            transient,
+        };
+        let exchanging = |handed| Stage::Exchanging { handed, timed_out: false };
         for (stage, expected) in [
             (connecting(true), (Connect, true)),
             (connecting(false), (Connect, false)),
@@ -218,16 +219,20 @@ mod tests {
     fn an_error_names_the_file_the_app_the_servers_words_and_what_to_do() {
         let text =
             |status, handed| outcome(Ok(reply(status, r#"{"errorMessage":"why"}"#, handed))).unwrap_err().to_string();
-        assert_eq!(text(409, HALF), "the upload of \"dir/calc.mda\" to app calc was refused: 409, why");
+        assert_eq!(
+            text(409, HALF),
+            "the upload of \"dir/calc.mda\" to app calc was refused (no package was made): 409, why"
+        );
         assert_eq!(
             text(502, HALF),
-            "the upload of \"dir/calc.mda\" to app calc failed: the server answered 502, why; no package was made"
+            "the upload of \"dir/calc.mda\" to app calc failed after 500 bytes of 1000 bytes (no package was made): the \
+             server answered 502, why"
         );
         assert_eq!(
             text(502, WHOLE),
             "cannot tell whether \"dir/calc.mda\" was uploaded to app calc: all of it was sent, but the server answered 502, why; \
-             before uploading again, look for \"calc_1.mda\" on the app's Environments page or with GET \
-             https://deploy.mendix.com/api/1/apps/calc/packages"
+             a package may exist, so do not upload again yet: look for \"calc_1.mda\" on the app's Environments page or \
+             with GET https://deploy.mendix.com/api/1/apps/calc/packages, and upload again only if it does not appear there"
         );
         let error = outcome(Ok(reply(503, "", HALF))).unwrap_err();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));

@@ -8,24 +8,22 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::content;
-use crate::error::{Error, ErrorKind, Result};
-use crate::file;
-use crate::text;
+use crate::error::Result;
+use crate::event::Bytes;
+use crate::file::{self, Refuse};
 
 /// A plausible package: a regular, readable file, neither empty nor too large, and a zip archive unless that is not
 /// checked.
 #[derive(Debug)]
-pub(crate) struct PackageFile {
+pub(super) struct PackageFile {
     file: File,
     file_name: String,
     stamp: Stamp,
 }
 
 impl PackageFile {
-    pub(crate) fn open(path: &Path, size_limit: u64, check_content: bool) -> Result<Self> {
-        let refuse =
-            |problem: &str| Error::new(ErrorKind::File, format!("cannot upload {}: {problem}", text::path(path)));
-        let mut file = file::open(path, &refuse)?;
+    pub(super) fn open(path: &Path, size_limit: u64, check_content: bool, refuse: Refuse<'_>) -> Result<Self> {
+        let mut file = file::open(path, refuse)?;
         let stamp = Stamp::of(&file).map_err(|e| refuse("its metadata cannot be read").with_source(e))?;
         let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(refuse("its name is not UTF-8, but the upload needs one that is"));
@@ -38,9 +36,9 @@ impl PackageFile {
             return Err(refuse("it is empty"));
         }
         if stamp.size > size_limit {
-            let size = stamp.size;
+            let (size, limit) = (Bytes(stamp.size), Bytes(size_limit));
             return Err(refuse(&format!(
-                "it has {size} bytes, and the limit is {size_limit} (Mendix Cloud takes up to 1 GB)"
+                "it has {size:#}, more than the limit of {limit:#} (Upload::with_size_limit; Mendix Cloud takes up to 1 GB)"
             )));
         }
         if check_content {
@@ -54,18 +52,18 @@ impl PackageFile {
     }
 
     /// The last component of the path.
-    pub(crate) fn file_name(&self) -> &str {
+    pub(super) fn file_name(&self) -> &str {
         &self.file_name
     }
 
     /// Bytes.
-    pub(crate) fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.stamp.size
     }
 
     /// A reader of exactly [`size`](Self::size) bytes from the start. It ends in an error if the file has changed since
     /// it was opened. Whether the path still leads to the file does not matter.
-    pub(crate) fn read_from_start(&mut self) -> io::Result<impl Read + '_> {
+    pub(super) fn read_from_start(&mut self) -> io::Result<impl Read + '_> {
         self.stamp.check(&self.file)?;
         self.file.seek(SeekFrom::Start(0))?;
         let content = Exactly { source: &self.file, left: self.size() };
@@ -150,7 +148,7 @@ impl Stamp {
     fn check(&self, file: &File) -> io::Result<()> {
         let now = Stamp::of(file)?;
         let how = if now.size != self.size {
-            format!("it has {} bytes now and had {} when it was opened", now.size, self.size)
+            format!("it has {:#} now and had {:#} when it was opened", Bytes(now.size), Bytes(self.size))
         } else if now.modified != self.modified {
             "it was written to".to_owned()
         } else if now.names == self.names && now.changed != self.changed {

@@ -43,7 +43,7 @@ fn a_connection_refused_for_good_names_the_host_and_the_attempts() {
     let outcome = caller.upload(Package::small());
     let error = outcome.error(ErrorKind::Connect);
     let text = error.to_string();
-    assert!(text.contains(&format!("{host}:{port}")) && text.contains("3 attempts"), "{text}");
+    assert!(text.contains(&format!("{host}:{port}")) && text.contains("attempt 3 of 3"), "{text}");
     assert!(!error.may_have_been_accepted() && error.is_transient());
     assert!(format!("{error:?}").contains("refused"), "the cause is told: {error:?}");
     assert_eq!(outcome.retries(), 2);

@@ -7,7 +7,7 @@ use crate::support::package::{MIB, Package};
 use crate::support::server::{Server, Step, accepted, answer, answered, go_ahead, side_by_side, write};
 
 /// What only holds for a refusal by the API itself.
-const HINTS: [&str; 5] = ["API key", "API Rights", "subdomain", "1 GB", "check the id"];
+const HINTS: [&str; 5] = ["API key", "API Rights", "subdomain", "1 GB", "no job of this app"];
 
 fn has_hint(error: &Error) -> bool {
     HINTS.iter().any(|hint| error.to_string().contains(hint))
@@ -120,9 +120,9 @@ fn a_refusal_of_a_later_attempt_names_the_attempt_and_what_ended_the_one_before(
     let later = vec![Step::Head, answer("502 Oops", "")];
     let refused = answered("409 Conflict", r#"{"errorCode":"DUPLICATE"}"#);
     for (scripts, says) in [
-        (vec![broken.clone(), refused.clone()], "attempt 2, as the one before had failed: the connection broke"),
-        (vec![later.clone(), refused.clone()], "attempt 2, as the one before had failed: the server answered 502"),
-        (vec![broken, later, refused], "attempt 3, as the one before had failed: the server answered 502"),
+        (vec![broken.clone(), refused.clone()], "attempt 2 of 3, as the one before had failed: the connection broke"),
+        (vec![later.clone(), refused.clone()], "attempt 2 of 3, as the one before had failed: the server answered 502"),
+        (vec![broken, later, refused], "attempt 3 of 3, as the one before had failed: the server answered 502"),
     ] {
         let server = Server::start(scripts);
         let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));

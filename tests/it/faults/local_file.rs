@@ -36,7 +36,11 @@ fn an_implausible_package_is_refused_without_a_connection() {
     refused(&Package::small().as_ref().join("below-a-file"), &upload, "found");
     refused(Package::named("calc.mda", b"").as_ref(), &upload, "empty");
     refused(Package::sparse(31).as_ref(), &upload.clone().with_size_limit(30), "31");
-    refused(Package::sparse(GIB + 1).as_ref(), &upload, "1073741825");
+    refused(
+        Package::sparse(GIB + 1).as_ref(),
+        &upload,
+        "it has 1.0 GiB (1,073,741,825 bytes), more than the limit of 1.0 GiB (1,073,741,824 bytes)",
+    );
 }
 
 #[test]

@@ -85,16 +85,25 @@ impl Caller {
     }
 
     pub(crate) fn upload_as(&self, file: impl AsRef<Path>, upload: &Upload) -> Outcome<UploadedPackage> {
-        let outcome = self.call(|client| mendix_deploy::upload_package(client, &app(), file, upload));
+        let path = file.as_ref();
+        let outcome = self.call(|client| mendix_deploy::upload_package(client, &app(), path, upload));
         if let Err(error) = &outcome.result {
             let repeatable = error.is_transient() && error.may_have_been_accepted();
             assert!(!repeatable, "this could make the package twice: {error:?}");
+            let says = if error.may_have_been_accepted() { "a package may exist" } else { "no package was made" };
+            assert_names(error, path, says);
         }
         outcome
     }
 
     pub(crate) fn upload_and_wait(&self, file: impl AsRef<Path>, poll: &Poll) -> Outcome<UploadedPackage> {
-        self.call(|client| mendix_deploy::upload_and_wait(client, &app(), file, &Upload::default(), poll))
+        let path = file.as_ref();
+        let outcome =
+            self.call(|client| mendix_deploy::upload_and_wait(client, &app(), path, &Upload::default(), poll));
+        if let Some(error) = outcome.result.as_ref().err().filter(|error| error.package_id().is_some()) {
+            assert_names(error, path, "accepted as package");
+        }
+        outcome
     }
 
     pub(crate) fn status(&self) -> Outcome<JobStatus> {
@@ -175,6 +184,16 @@ impl<T: Debug> Outcome<T> {
         };
         self.events.iter().filter_map(pause).collect()
     }
+}
+
+/// An error of an upload names the app and the file, and says whether a package may exist.
+#[track_caller]
+fn assert_names(error: &Error, path: &Path, says: &str) {
+    let text = error.to_string();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // Names with control characters are escaped.
+    let has_name = text.contains(name) || name.contains(char::is_control);
+    assert!(text.contains("app calc") && has_name && text.contains(says), "{says}, {name}: {text}");
 }
 
 /// `Display` is one line with the known ids, and neither it nor a cause contains control characters or the key.
