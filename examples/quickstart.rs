@@ -1,20 +1,27 @@
-//! Shows it work without an account: an emulator of the Deploy API, a sample package, an upload, a wait.
+//! Shows it work without an account: an emulator of the Deploy API behind a slow link, a sample package, an upload, a wait.
 //!
 //! ```sh
 //! cargo run --example quickstart
 //! ```
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{Poll, Upload, upload_and_wait};
 
+const MIB: u64 = 1024 * 1024;
+
 fn main() -> anyhow::Result<()> {
     let emulator = Emulator::start()?;
+    emulator.set_bandwidth(12 * MIB);
+    emulator.complete_after(Duration::from_secs(2));
     let file = sample_package()?;
-    println!("the emulator answers at {}, the package is {}", emulator.url(), file.display());
+    println!("an emulator of the Deploy API answers at {}", emulator.url());
 
-    // With an account, this line is `Client::from_env()?.on_event(…)`.
+    // With an account, this line is `Client::from_env()?.on_event(Event::log_to_stderr)`, which writes less.
     let client = emulator.client().on_event(|event| println!("  {event}"));
     let uploaded = upload_and_wait(&client, &"calc".parse()?, &file, &Upload::default(), &Poll::default())?;
 
@@ -23,14 +30,12 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes 8 MiB to the temporary folder. Any zip archive will do, and one may begin with anything.
-fn sample_package() -> std::io::Result<std::path::PathBuf> {
+/// Makes a file of 32 MiB in the temporary folder. Any zip archive will do, and one may begin with anything.
+fn sample_package() -> std::io::Result<PathBuf> {
     let path = std::env::temp_dir().join(format!("calc_1.0.0.{}.mda", std::process::id()));
-    let mut file = std::fs::File::create(&path)?;
-    let block = vec![b'x'; 1024 * 1024];
-    for _ in 0..8 {
-        file.write_all(&block)?;
-    }
-    file.write_all(&Emulator::SMALLEST_PACKAGE)?;
+    let end = Emulator::SMALLEST_PACKAGE;
+    let mut file = File::create(&path)?;
+    file.seek(SeekFrom::Start(32 * MIB - end.len() as u64))?;
+    file.write_all(&end)?;
     Ok(path)
 }

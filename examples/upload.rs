@@ -9,34 +9,29 @@
 
 mod progress;
 
-use anyhow::Context;
-use mendix_deploy::{Client, ErrorKind, Poll, Upload, upload_and_wait};
+use std::io::Write;
+
+use anyhow::bail;
+use mendix_deploy::{AppId, Client, Poll, Upload, upload_and_wait};
+use progress::Progress;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let (app, file, name) = match args.as_slice() {
-        [app, file] => (app, file, None),
-        [app, file, name] => (app, file, Some(name)),
-        _ => anyhow::bail!("usage: upload APP_ID FILE [NAME]"),
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (app, file, upload) = match args[..] {
+        [app, file] => (app, file, Upload::default()),
+        [app, file, name] => (app, file, Upload::default().with_name(name)),
+        _ => bail!("usage: upload APP_ID FILE [NAME]"),
     };
-    let app = app.parse()?;
-    let upload = match name {
-        Some(name) => Upload::default().with_name(name),
-        None => Upload::default(),
-    };
-    let client = Client::from_env()?.on_event(progress::display());
+    let app: AppId = app.parse()?;
+    let progress = Progress::new();
+    let shown = progress.clone();
+    let client = Client::from_env()?.on_event(move |event| shown.show(event));
 
-    let uploaded = upload_and_wait(&client, &app, file, &upload, &Poll::default()).map_err(|error| {
-        let advice = match (error.kind(), error.job_id()) {
-            (ErrorKind::JobFailed, _) => "the upload was accepted, but its job failed".to_owned(),
-            (_, Some(job)) => format!("to go on waiting: cargo run --example wait -- {app} {job}"),
-            _ if error.may_have_been_accepted() => "a package may exist: check before you upload again".to_owned(),
-            _ => "no package was made".to_owned(),
-        };
-        anyhow::Error::new(error).context(advice)
-    })?;
-    let mut answer = serde_json::to_value(&uploaded)?;
-    answer.as_object_mut().context("an object")?.insert("Status".to_owned(), "Completed".into());
-    println!("{answer}");
-    Ok(())
+    let result = upload_and_wait(&client, &app, file, &upload, &Poll::default());
+    progress.end();
+    let uploaded = result.map_err(|error| progress::explain(&app, error))?;
+    let (package, job) = (uploaded.package_id, uploaded.job_id);
+    let answer = serde_json::json!({ "PackageId": package, "JobId": job, "Status": "Completed" });
+    Ok(writeln!(std::io::stdout(), "{answer}")?)
 }

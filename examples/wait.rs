@@ -9,21 +9,23 @@
 
 mod progress;
 
-use mendix_deploy::{Client, ErrorKind, JobId, Poll, wait_for_job};
+use std::io::Write;
+
+use anyhow::bail;
+use mendix_deploy::{AppId, Client, JobId, Poll, wait_for_job};
+use progress::Progress;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [app, job] = args.as_slice() else { anyhow::bail!("usage: wait APP_ID JOB_ID") };
-    let (app, job): (_, JobId) = (app.parse()?, job.parse()?);
-    let client = Client::from_env()?.on_event(progress::display());
+    let [app, job] = &args[..] else { bail!("usage: wait APP_ID JOB_ID") };
+    let (app, job): (AppId, JobId) = (app.parse()?, job.parse()?);
+    let progress = Progress::new();
+    let shown = progress.clone();
+    let client = Client::from_env()?.on_event(move |event| shown.show(event));
 
-    wait_for_job(&client, &app, &job, &Poll::default()).map_err(|error| {
-        let advice = match error.kind() {
-            ErrorKind::JobFailed => "the upload was accepted, but its job failed".to_owned(),
-            _ => format!("to go on waiting: cargo run --example wait -- {app} {job}"),
-        };
-        anyhow::Error::new(error).context(advice)
-    })?;
-    println!("{}", serde_json::json!({ "JobId": job, "Status": "Completed" }));
-    Ok(())
+    let result = wait_for_job(&client, &app, &job, &Poll::default());
+    progress.end();
+    result.map_err(|error| progress::explain(&app, error))?;
+    let answer = serde_json::json!({ "JobId": job, "Status": "Completed" });
+    Ok(writeln!(std::io::stdout(), "{answer}")?)
 }

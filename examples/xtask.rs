@@ -1,4 +1,4 @@
-//! A complete `cargo xtask deploy`; its tests need no account.
+//! A complete `cargo xtask` with two tasks: `deploy` and, to resume a wait, `wait`. Its tests need no account.
 //!
 //! In a project this is `xtask/src/main.rs`, with `mendix-deploy` and `anyhow` as its dependencies, and
 //! `mendix-deploy = { version = "0.1", features = ["emulator"] }` as a dev-dependency for the tests. The alias is in
@@ -13,74 +13,156 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use mendix_deploy::{AppId, Client, ErrorKind, Poll, Retry, Upload, UploadedPackage, upload_and_wait};
+use mendix_deploy::{AppId, Client, ErrorKind, Event, JobId, Poll, Retry, Upload, upload_and_wait, wait_for_job};
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["deploy", app, package] => {
-            let client = Client::from_env()?
-                .with_retry(Retry::default().with_attempts(5))
-                .on_event(|event| eprintln!("{event}"));
-            let version = std::env::var("BUILD_NUMBER").unwrap_or_else(|_| "local".into());
-            let uploaded = deploy(&client, &app.parse()?, Path::new(package), &version)?;
-            println!("package {} is ready to be deployed", uploaded.package_id);
-            Ok(())
-        }
-        _ => bail!("usage: cargo xtask deploy APP_ID PACKAGE.mda"),
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let build = std::env::var("BUILD_NUMBER").unwrap_or_else(|_| "local".into());
+    let client = || {
+        let client = Client::from_env()?.with_retry(Retry::default().with_attempts(5));
+        Ok(client.on_event(Event::log_to_stderr))
+    };
+    println!("{}", run(&args, &build, client, &Poll::default().with_timeout(Duration::from_secs(60 * 60)))?);
+    Ok(())
+}
+
+/// Returns what to print. There is a client only if the arguments are right.
+fn run(
+    args: &[&str],
+    build: &str,
+    client: impl FnOnce() -> mendix_deploy::Result<Client>,
+    poll: &Poll,
+) -> anyhow::Result<String> {
+    match args {
+        ["deploy", app, package] => deploy(&client()?, &app.parse()?, Path::new(package), build, poll),
+        ["wait", app, job] => wait(&client()?, &app.parse()?, &job.parse()?, poll),
+        _ => bail!("usage: cargo xtask deploy APP_ID PACKAGE.mda, or cargo xtask wait APP_ID JOB_ID"),
     }
 }
 
-/// Uploads the package under a name unique to this build, and waits for its job.
-fn deploy(client: &Client, app: &AppId, package: &Path, version: &str) -> anyhow::Result<UploadedPackage> {
+/// Uploads the package under a name that is unique to this build, and waits for its job.
+fn deploy(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll) -> anyhow::Result<String> {
     let stem = package.file_stem().and_then(|stem| stem.to_str()).context("the package has no readable name")?;
-    let upload = Upload::default().with_name(format!("{stem}_{version}.mda"));
-    let poll = Poll::default().with_timeout(Duration::from_secs(60 * 60));
-    match upload_and_wait(client, app, package, &upload, &poll) {
-        Ok(uploaded) => Ok(uploaded),
+    let upload = Upload::default().with_name(format!("{stem}_{build}.mda"));
+    match upload_and_wait(client, app, package, &upload, poll) {
+        Ok(uploaded) => Ok(format!("package {} is ready to be deployed", uploaded.package_id)),
         // Outcomes that a build may want to treat differently; the error's own message covers the rest.
-        Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-            Err(error).context("not uploaded again: check first")
-        }
-        Err(error) if error.kind() == ErrorKind::JobFailed => Err(error).context("was the package built properly?"),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(match (error.kind(), error.job_id().cloned()) {
+            (ErrorKind::StillRunning, Some(job)) => {
+                anyhow::Error::new(error).context(format!("to go on waiting: cargo xtask wait {app} {job}"))
+            }
+            (ErrorKind::JobFailed, _) => anyhow::Error::new(error).context("was the package built properly?"),
+            _ => error.into(),
+        }),
     }
+}
+
+fn wait(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> anyhow::Result<String> {
+    wait_for_job(client, app, job, poll)?;
+    Ok(format!("job {job} has completed"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mendix_deploy::emulator::{Emulator, JobEnd};
+    use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 
-    fn package() -> std::path::PathBuf {
-        let unique = format!("xtask-{}-{:?}.mda", std::process::id(), std::thread::current().id());
-        let path = std::env::temp_dir().join(unique);
-        std::fs::write(&path, Emulator::SMALLEST_PACKAGE).unwrap();
-        path
+    /// Runs a task against the emulator. A wait makes one poll.
+    fn task(emulator: &Emulator, args: &[&str]) -> anyhow::Result<String> {
+        run(args, "45", || Ok(emulator.client()), &Poll::default().with_timeout(Duration::ZERO))
+    }
+
+    fn deploy_to(emulator: &Emulator) -> anyhow::Result<String> {
+        let name = format!("xtask-{}-{:?}.mda", std::process::id(), std::thread::current().id());
+        let package = std::env::temp_dir().join(name);
+        std::fs::write(&package, Emulator::SMALLEST_PACKAGE).unwrap();
+        let result = task(emulator, &["deploy", "calc", package.to_str().unwrap()]);
+        std::fs::remove_file(package).unwrap();
+        result
+    }
+
+    fn kind(error: &anyhow::Error) -> ErrorKind {
+        error.downcast_ref::<mendix_deploy::Error>().expect("an error of the crate").kind()
     }
 
     #[test]
     fn a_package_is_uploaded_under_a_name_of_its_own() {
         let emulator = Emulator::start().unwrap();
-        emulator.complete_after_polls(1);
-        let package = package();
-        deploy(&emulator.client(), &"calc".parse().unwrap(), &package, "45").unwrap();
-        let uploads = emulator.uploads();
-        assert_eq!(uploads.len(), 1);
-        assert!(uploads[0].name.ends_with("_45.mda"), "{}", uploads[0].name);
-        assert_eq!(uploads[0].content.as_deref(), Some(&Emulator::SMALLEST_PACKAGE[..]));
-        std::fs::remove_file(package).unwrap();
+        let said = deploy_to(&emulator).unwrap();
+        let [received] = &emulator.uploads()[..] else { panic!("one upload") };
+        assert_eq!(said, format!("package {} is ready to be deployed", received.package_id));
+        assert!(received.name.ends_with("_45.mda"), "{}", received.name);
+        assert_eq!(received.content.as_deref(), Some(&Emulator::SMALLEST_PACKAGE[..]));
+    }
+
+    #[test]
+    fn a_busy_api_and_a_broken_connection_are_survived() {
+        let emulator = Emulator::start().unwrap();
+        emulator.fail_uploads(1, Fault::StatusAtOnce(503));
+        emulator.fail_uploads(1, Fault::DisconnectAfter(10));
+        deploy_to(&emulator).unwrap();
+        assert_eq!(emulator.uploads().len(), 1);
+    }
+
+    #[test]
+    fn a_slow_link_is_only_slow() {
+        let emulator = Emulator::start().unwrap();
+        emulator.set_bandwidth(2000);
+        deploy_to(&emulator).unwrap();
+    }
+
+    #[test]
+    fn a_wrong_key_is_refused() {
+        let emulator = Emulator::start().unwrap();
+        emulator.refuse_credentials();
+        assert_eq!(kind(&deploy_to(&emulator).unwrap_err()), ErrorKind::Rejected);
+        assert!(emulator.uploads().is_empty());
+    }
+
+    #[test]
+    fn an_upload_of_unknown_outcome_is_not_repeated() {
+        let emulator = Emulator::start().unwrap();
+        emulator.fail_uploads(1, Fault::NoAnswer);
+        assert_eq!(kind(&deploy_to(&emulator).unwrap_err()), ErrorKind::OutcomeUnknown);
+        assert_eq!(emulator.requests(), 1);
     }
 
     #[test]
     fn a_failed_job_fails_the_task_with_advice() {
         let emulator = Emulator::start().unwrap();
-        emulator.complete_after_polls(1);
         emulator.jobs_end(JobEnd::Failed);
-        let package = package();
-        let error = deploy(&emulator.client(), &"calc".parse().unwrap(), &package, "46").unwrap_err();
-        assert_eq!(error.to_string(), "was the package built properly?");
-        assert_eq!(error.downcast_ref::<mendix_deploy::Error>().unwrap().kind(), ErrorKind::JobFailed);
-        std::fs::remove_file(package).unwrap();
+        let error = deploy_to(&emulator).unwrap_err();
+        assert_eq!(
+            (kind(&error), error.to_string().as_str()),
+            (ErrorKind::JobFailed, "was the package built properly?")
+        );
+    }
+
+    #[test]
+    fn a_wait_that_times_out_is_resumed_by_the_command_that_the_error_names() {
+        let emulator = Emulator::start().unwrap();
+        emulator.jobs_end(JobEnd::Never);
+        let error = deploy_to(&emulator).unwrap_err();
+        assert_eq!(kind(&error), ErrorKind::StillRunning);
+        emulator.jobs_end(JobEnd::Completed);
+        let advice = error.to_string();
+        let command: Vec<_> = advice.split("cargo xtask ").nth(1).unwrap().split(' ').collect();
+        assert!(task(&emulator, &command).unwrap().ends_with("has completed"));
+    }
+
+    #[test]
+    fn wrong_arguments_and_unreadable_names_are_told_without_a_request() {
+        let emulator = Emulator::start().unwrap();
+        for (args, says) in [
+            (&["deploy", "calc"][..], "usage"),
+            (&["deploy", "calc.mendixcloud.com", "x.mda"], "is it `calc`?"),
+            (&["wait", "calc", "../jobs"], "is not a JobId"),
+            (&["deploy", "calc", ".."], "no readable name"),
+        ] {
+            let error = task(&emulator, args).unwrap_err();
+            assert!(error.to_string().contains(says), "{args:?}: {error}");
+        }
+        assert_eq!(emulator.requests(), 0);
     }
 }

@@ -2,11 +2,28 @@
 //!
 //! It is as strict as the real service is known to be: exact paths, both headers, one part named `file`, an exact
 //! `Content-Length`. It responds like the real service, in `PascalCase` on success and with `errorCode` and
-//! `errorMessage` otherwise, and moves a job through `Queued`, `Running` and `Completed`. Bodies are streamed: a
-//! package of 1 GiB takes no more memory than a small one.
+//! `errorMessage` otherwise. Bodies are streamed: a package of 1 GiB takes no more memory than a small one.
 //!
-//! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content (it does not check for a zip archive), and speaks plain HTTP.
-//! Nothing is kept after it is dropped.
+//! Every outcome is one call, whatever the size of the package:
+//!
+//! | outcome | call | result |
+//! |---|---|---|
+//! | success | none: a job has completed at its first poll | `Ok` |
+//! | a job that takes its time | [`complete_after_polls`](Emulator::complete_after_polls), [`complete_after`](Emulator::complete_after) | `Ok` |
+//! | wrong key | [`refuse_credentials`](Emulator::refuse_credentials) | `Rejected`, 401 |
+//! | no rights, app unknown | [`fail_uploads`](Emulator::fail_uploads)`(1, Fault::StatusAtOnce(403))`, `404` | `Rejected` |
+//! | busy, then well | `fail_uploads(1, Fault::StatusAtOnce(503))` | `Ok` after a retry |
+//! | busy while polled | [`fail_polls`](Emulator::fail_polls)`(2, Fault::Status(503))` | `Ok`, two polls later |
+//! | cut connection, then well | `fail_uploads(1, Fault::DisconnectAfter(10))` | `Ok` after a retry |
+//! | connection always cut | `fail_uploads(3, Fault::DisconnectAfter(10))` | `Interrupted` |
+//! | unknown outcome | `fail_uploads(1, Fault::NoAnswer)`, `Fault::Status(502)` | `OutcomeUnknown` |
+//! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
+//! | a wait that times out | `jobs_end(JobEnd::Never)`, and a short `Poll::with_timeout` | `StillRunning` |
+//! | and is resumed | `jobs_end(JobEnd::Completed)` | `Ok` |
+//! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(100_000)` | `Ok`, late |
+//!
+//! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content (it does not check for a
+//! zip archive), and speaks plain HTTP. Nothing is kept after it is dropped.
 //!
 //! ```
 //! use mendix_deploy::emulator::Emulator;
@@ -14,8 +31,6 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let emulator = Emulator::start()?;
-//! emulator.complete_after_polls(1);
-//!
 //! let path = std::env::temp_dir().join(format!("calc-{}.mda", std::process::id()));
 //! std::fs::write(&path, Emulator::SMALLEST_PACKAGE)?;
 //! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &path, &Upload::default(), &Poll::default())?;
@@ -44,6 +59,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use crate::client::Client;
+use crate::retry::Retry;
 use jobs::Pace;
 use server::Server;
 use state::{State, lock};
@@ -51,6 +67,9 @@ use state::{State, lock};
 pub use fault::Fault;
 pub use jobs::JobEnd;
 pub use state::Received;
+
+/// The first wait of a client for tests.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
 
 /// A running Deploy API server; see the [module](self). Dropping it stops the server and closes its connections.
 ///
@@ -80,7 +99,8 @@ impl Emulator {
         let url = format!("http://{}", server.address());
         let client = Client::new(Self::USERNAME, Self::API_KEY)
             .and_then(|client| client.with_base_url(&url))
-            .map_err(io::Error::other)?;
+            .map_err(io::Error::other)?
+            .with_retry(Retry::default().with_first_wait(FIRST_WAIT));
         Ok(Emulator { url, client, state, _server: server })
     }
 
@@ -89,13 +109,13 @@ impl Emulator {
         &self.url
     }
 
-    /// A client for this server, with the right credentials.
+    /// A client for this server, with the right credentials. It retries within milliseconds, so that tests are fast.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// Makes jobs end at their `polls`-th poll: `Queued` at the first, then `Running`. Default 3; with 0 or 1 a job has
-    /// ended at its first poll. Applies to all jobs that have not ended.
+    /// Makes jobs end at their `polls`-th poll: `Queued` at the first, then `Running`. Default 1, as is 0: a job has ended
+    /// at its first poll. Applies to all jobs that have not ended.
     pub fn complete_after_polls(&self, polls: u32) {
         lock(&self.state).pace = Pace::Polls(polls);
     }

@@ -1,53 +1,69 @@
-//! A progress display on stderr: a redrawn line on a terminal; in a log file, a line now and then.
+//! Progress on stderr: a bar on a terminal, whatever its width; elsewhere the lines that are worth keeping.
 
-use std::io::{IsTerminal, Write, stderr};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mendix_deploy::Event;
+use indicatif::{ProgressBar, ProgressStyle};
+use mendix_deploy::{AppId, Error, ErrorKind, Event};
 
-/// In a log, the same kind of line is repeated no sooner than this.
-const QUIET: Duration = Duration::from_secs(30);
+const BAR: &str = "{wide_bar} {binary_bytes} of {binary_total_bytes}, {eta} left";
+/// For what takes as long as it takes. The message is cut to the width of the terminal.
+const SPINNER: &str = "{spinner} {wide_msg}";
 
-/// An observer for `Client::on_event`.
-pub(crate) fn display() -> impl Fn(&Event) + Send + Sync + 'static {
-    let is_terminal = stderr().is_terminal();
-    let last: Mutex<Option<(String, Instant)>> = Mutex::new(None);
-    move |event| {
-        let Ok(mut last) = last.lock() else { return };
-        // Lines of the same kind share a line on a terminal, and are rare in a log.
-        let news = match event {
-            Event::Uploading { .. } => "uploading".to_owned(),
-            Event::Polled { status, .. } => format!("polled {status}"),
-            Event::PollFailed { .. } => "poll failed".to_owned(),
-            other => other.to_string(),
-        };
-        let repeated = last.as_ref().is_some_and(|(earlier, _)| *earlier == news);
-        let complete = matches!(event, Event::Uploading { sent, total, .. } if sent == total);
-        let mut out = stderr().lock();
-        // A progress display is no reason to fail, so write errors are ignored.
-        let _ = match (is_terminal, repeated) {
-            (true, true) => write!(out, "\r\x1b[K{}{event}", bar(event)),
-            (true, false) if last.is_some() => write!(out, "\n{}{event}", bar(event)),
-            (true, false) => write!(out, "{}{event}", bar(event)),
-            (false, true) if !complete && last.as_ref().is_some_and(|(_, when)| when.elapsed() < QUIET) => return,
-            (false, _) => writeln!(out, "{event}"),
-        };
-        let _ = out.flush();
-        *last = Some((news, Instant::now()));
-        let ended = matches!(event, Event::Polled { next_poll: None, .. });
-        if is_terminal && ended {
-            let _ = writeln!(out);
+/// Clones show the same bar.
+#[derive(Clone)]
+pub(crate) struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    pub(crate) fn new() -> Progress {
+        let bar = ProgressBar::new(0);
+        // It is hidden unless stderr is a terminal.
+        Progress(if bar.is_hidden() { None } else { Some(bar) })
+    }
+
+    /// For `Client::on_event`.
+    pub(crate) fn show(&self, event: &Event) {
+        let Some(bar) = &self.0 else { return event.log_to_stderr() };
+        match event {
+            Event::Uploading { sent: 0, total, .. } => {
+                bar.println(event.to_string());
+                set_style(bar, BAR);
+                bar.set_length(*total);
+                bar.reset();
+            }
+            Event::Uploading { sent, total, .. } if sent < total => bar.set_position(*sent),
+            Event::Uploading { .. } | Event::Polled { .. } | Event::PollFailed { routine: true, .. } => {
+                spin(bar, event);
+            }
+            other => bar.println(other.to_string()),
+        }
+    }
+
+    /// Removes the bar, so that what is printed next has a line of its own.
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
         }
     }
 }
 
-fn bar(event: &Event) -> String {
-    match event {
-        Event::Uploading { sent, total, .. } => {
-            let filled = usize::try_from(sent.saturating_mul(24) / (*total).max(1)).unwrap_or(0);
-            format!("[{:<24}] ", "#".repeat(filled))
-        }
-        _ => String::new(),
+fn spin(bar: &ProgressBar, event: &Event) {
+    set_style(bar, SPINNER);
+    bar.set_message(event.to_string());
+    bar.enable_steady_tick(Duration::from_millis(100));
+}
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+}
+
+/// The error, and the command that goes on waiting if that helps.
+pub(crate) fn explain(app: &AppId, error: Error) -> anyhow::Error {
+    use ErrorKind::{Connect, NoAnswer, OutcomeUnknown, StillRunning};
+    let helps = matches!(error.kind(), StillRunning | Connect | NoAnswer | OutcomeUnknown);
+    match error.job_id().filter(|_| helps) {
+        Some(job) => anyhow::anyhow!("{error:?}\n\nTo go on waiting:\n  cargo run --example wait -- {app} {job}"),
+        None => error.into(),
     }
 }

@@ -50,7 +50,7 @@ pub struct Received {
 impl Default for State {
     fn default() -> Self {
         State {
-            pace: Pace::Polls(3),
+            pace: Pace::Polls(1),
             end: JobEnd::Completed,
             refuses_credentials: false,
             upload_faults: Faults::default(),

@@ -161,6 +161,7 @@ fn both_headers_are_needed_once_and_their_names_have_no_case() {
 #[test]
 fn a_job_is_known_only_under_its_own_app() {
     let emulator = Emulator::start().unwrap();
+    emulator.complete_after_polls(3);
     let made = ask(&emulator, &upload("", &form("x")));
     let job = made.json["JobId"].as_str().unwrap();
     assert_eq!(ask(&emulator, &get_job("other", job)).status, 404);

@@ -26,6 +26,7 @@ fn at_once() -> Poll {
 #[test]
 fn a_package_is_uploaded_and_its_job_waited_for() {
     let (emulator, caller) = start();
+    emulator.complete_after_polls(3);
     let mut content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
     content.extend(Emulator::SMALLEST_PACKAGE);
     let outcome = caller.upload_and_wait(Package::named("calc_1.0.0.45.mda", &content), &quick());
@@ -125,6 +126,7 @@ fn every_size_around_a_buffer_arrives_whole() {
 #[test]
 fn a_wait_that_timed_out_is_resumed_with_the_job_of_its_error() {
     let (emulator, caller) = start();
+    emulator.complete_after_polls(3);
     let outcome = caller.upload_and_wait(Package::small(), &at_once());
     let error = outcome.error(ErrorKind::StillRunning);
     assert!(error.may_have_been_accepted());
@@ -189,6 +191,7 @@ fn job_status_is_retried_when_the_server_is_busy() {
 #[test]
 fn repeating_what_is_transient_never_uploads_twice() {
     let (emulator, caller) = start();
+    emulator.complete_after_polls(3);
     for _ in 0..3 {
         if !caller.upload_and_wait(Package::small(), &at_once()).result.unwrap_err().is_transient() {
             break;
