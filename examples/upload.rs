@@ -1,36 +1,48 @@
-//! Uploads a package to Mendix Cloud and waits until it can be deployed.
+//! Uploads a package to Mendix Cloud and waits until it can be deployed; with `--check` it only checks whether it could.
 //!
 //! ```sh
 //! export MENDIX_USERNAME=richard.ford51@example.com MENDIX_API_KEY=…
+//! cargo run --example upload -- --check APP_ID FILE
 //! cargo run --example upload -- APP_ID FILE [NAME]
 //! ```
 //!
-//! Progress goes to stderr, one line of JSON to stdout. The exit status is 0 only if the job completed.
+//! Progress goes to stderr, one line of JSON to stdout. The exit status is 0 only if the job completed, or the check
+//! passed.
 
 mod progress;
 
 use std::io::Write;
 
 use anyhow::bail;
-use mendix_deploy::{AppId, Client, Poll, Upload, upload_and_wait};
+use mendix_deploy::{AppId, Client, Event, Poll, Upload, check, upload_and_wait};
 use progress::Progress;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (app, file, upload) = match args[..] {
-        [app, file] => (app, file, Upload::default()),
-        [app, file, name] => (app, file, Upload::default().with_name(name)),
-        _ => bail!("usage: upload APP_ID FILE [NAME]"),
-    };
-    let app: AppId = app.parse()?;
+    match args[..] {
+        ["--check", app, file] => only_check(&app.parse()?, file),
+        [app, file] => upload(&app.parse()?, file, &Upload::default()),
+        [app, file, name] => upload(&app.parse()?, file, &Upload::default().with_name(name)),
+        _ => bail!("usage: upload [--check] APP_ID FILE [NAME]"),
+    }
+}
+
+fn only_check(app: &AppId, file: &str) -> anyhow::Result<()> {
+    let client = Client::from_env()?.on_event(Event::log_to_stderr);
+    check(&client, app, file, &Upload::default())?;
+    let answer = serde_json::json!({ "Check": "passed" });
+    Ok(writeln!(std::io::stdout(), "{answer}")?)
+}
+
+fn upload(app: &AppId, file: &str, upload: &Upload) -> anyhow::Result<()> {
     let progress = Progress::new();
     let shown = progress.clone();
     let client = Client::from_env()?.on_event(move |event| shown.show(event));
 
-    let result = upload_and_wait(&client, &app, file, &upload, &Poll::default());
+    let result = upload_and_wait(&client, app, file, upload, &Poll::default());
     progress.end();
-    let uploaded = result.map_err(|error| progress::explain(&app, error))?;
+    let uploaded = result.map_err(|error| progress::explain(app, error))?;
     let (package, job) = (uploaded.package_id, uploaded.job_id);
     let answer = serde_json::json!({ "PackageId": package, "JobId": job, "Status": "Completed" });
     Ok(writeln!(std::io::stdout(), "{answer}")?)

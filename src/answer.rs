@@ -8,6 +8,7 @@ use crate::credentials::Secrets;
 use crate::error::{Error, ErrorKind};
 use crate::event::Seconds;
 use crate::http::{Failure, Reply, Stage};
+use crate::id::AppId;
 
 use said::Said;
 
@@ -87,6 +88,11 @@ impl Asked<'_> {
         };
         format!("; {meaning}")
     }
+}
+
+/// A hint for a 404 of a call about an app.
+pub(crate) fn app_not_found(app: &AppId) -> String {
+    format!("check the base URL, and that \"{app}\" is the subdomain of the app's URL (not its UUID or display name)")
 }
 
 /// Whether a status is a definite refusal: a redirect, or a client error registered with IANA (RFC 9110 §16.2; 418 is

@@ -13,10 +13,12 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) path: String,
+    /// See [`Request`].
+    pub(crate) content_type: Option<&'static str>,
     /// What is asked for, as errors name it: "the status of job 66046953 of app calc".
     pub(crate) what: String,
     /// A hint for a 404.
-    pub(crate) not_found: &'static str,
+    pub(crate) not_found: String,
 }
 
 impl Call<'_> {
@@ -24,7 +26,8 @@ impl Call<'_> {
     pub(crate) fn once<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
         let client = self.client;
         let response_timeout = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
-        let end = http::send(&client.endpoint, Request { path: &self.path, body: None, response_timeout });
+        let (path, content_type) = (&self.path, self.content_type);
+        let end = http::send(&client.endpoint, Request { path, content_type, body: None, response_timeout });
         if let Some(found) = end.as_ref().ok().filter(|reply| reply.is_success()).and_then(read) {
             return Ok(found);
         }
@@ -33,7 +36,7 @@ impl Call<'_> {
             secrets: &client.endpoint.secrets(),
             what: &what,
             undone: "",
-            not_found: self.not_found,
+            not_found: &self.not_found,
             may_be_done: false,
         };
         Err(asked.error(end, |said| {

@@ -154,7 +154,7 @@ impl Emulator {
         lock(&self.state).upload_faults.push(times, fault);
     }
 
-    /// Makes the next `times` polls fail, whatever their credentials. Faults queue up.
+    /// Makes the next `times` polls, or other calls that only read, fail, whatever their credentials. Faults queue up.
     pub fn fail_polls(&self, times: u32, fault: Fault) {
         lock(&self.state).poll_faults.push(times, fault);
     }

@@ -153,12 +153,16 @@ fn call(
     request: Request<'_>,
     exchange: &Exchange,
 ) -> Result<ureq::http::Response<ureq::Body>, UreqError> {
-    let url = format!("{}/api/v2{}", endpoint.base_url, request.path);
+    let url = format!("{}{}", endpoint.base_url, request.path);
     let username = endpoint.username.as_str();
     let mut api_key = HeaderValue::from_str(endpoint.api_key.expose()).map_err(|e| UreqError::Http(e.into()))?;
     api_key.set_sensitive(true);
     let Some(body) = request.body else {
-        return agent.get(url).header("Mendix-Username", username).header("Mendix-ApiKey", api_key).call();
+        let mut get = agent.get(url).header("Mendix-Username", username).header("Mendix-ApiKey", api_key);
+        if let Some(content_type) = request.content_type {
+            get = get.header("Content-Type", content_type);
+        }
+        return get.call();
     };
     let mut post = agent
         .post(url)

@@ -110,9 +110,10 @@ impl<'a> Job<'a> {
     fn call(&self) -> Call<'a> {
         Call {
             client: self.client,
-            path: format!("/apps/{}/jobs/{}", self.app, self.id),
+            path: format!("/api/v2/apps/{}/jobs/{}", self.app, self.id),
+            content_type: None,
             what: format!("the status of {}", self.name()),
-            not_found: "no job of this app has that id: check both",
+            not_found: "no job of this app has that id: check both".to_owned(),
         }
     }
 

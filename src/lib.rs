@@ -7,6 +7,7 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 mod answer;
 mod base_url;
 mod call;
+mod check;
 mod client;
 mod credentials;
 #[cfg(feature = "emulator")]
@@ -25,6 +26,7 @@ mod status;
 mod text;
 mod upload;
 
+pub use check::check;
 pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
 pub use event::Event;

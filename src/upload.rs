@@ -1,5 +1,6 @@
 //! Deploy API v2, "Upload Package": opens the file once, sends it, reads the response.
 
+mod archive;
 mod content;
 mod multipart;
 mod outcome;
@@ -11,6 +12,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use archive::Unpacked;
 use multipart::Boundary;
 use outcome::{Attempt, NO_PACKAGE};
 use package_file::PackageFile;
@@ -18,7 +20,7 @@ use progress::Progress;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::event::{Bytes, Event, Grouped};
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
 use crate::job::wait_for_job;
@@ -33,6 +35,9 @@ const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 /// Percent-encoded, such a name still fits the URLs that common servers accept.
 const NAME_MAX: usize = 2048;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// What Mendix Cloud documents for deployment: "1 GB", understood like [`SIZE_LIMIT`], and "about 64,000 files".
+const UNPACKED_MAX: u64 = 1024 * 1024 * 1024;
+const ENTRIES_MAX: u64 = 64_000;
 
 /// Settings of an upload. By default, the package is named after its file, and files over 1 GiB or that are
 /// no zip archives are refused.
@@ -151,7 +156,8 @@ pub fn upload_and_wait(
     Ok(uploaded)
 }
 
-fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {
+/// Checks what can be told without asking the API.
+fn open(app: &AppId, path: &Path, upload: &Upload) -> Result<PackageFile> {
     let refuse = |kind, problem: &str| {
         let file = text::path(path);
         Error::new(kind, format!("cannot upload {file} to app {app}{NO_PACKAGE}: {problem}"))
@@ -160,15 +166,42 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         return Err(refuse(ErrorKind::Config, &format!("the package's name must have 1 to {NAME_MAX} bytes")));
     }
     let refuse = |problem: &str| refuse(ErrorKind::File, problem);
-    let package = PackageFile::open(path, upload.size_limit, upload.checks_content, &refuse)?;
+    PackageFile::open(path, upload.size_limit, upload.checks_content, &refuse)
+}
+
+/// Checks the file as an upload does, and in addition that the package can be deployed.
+pub(crate) fn check_file(app: &AppId, path: &Path, upload: &Upload) -> Result<()> {
+    let mut package = open(app, path, upload)?;
+    if !upload.checks_content {
+        return Ok(());
+    }
+    let refuse = |problem: &str| {
+        let file = text::path(path);
+        Error::new(ErrorKind::File, format!("{file} can be uploaded to app {app}, but not be deployed: {problem}"))
+    };
+    let unpacked = package.unpacked().map_err(|e| refuse("its central directory is damaged").with_source(e))?;
+    let Unpacked { entries, bytes } = unpacked.unwrap_or_default();
+    if bytes > UNPACKED_MAX {
+        let size = Bytes(bytes);
+        return Err(refuse(&format!("it has {size:#} when unpacked, and Mendix Cloud takes up to 1 GB")));
+    }
+    if entries > ENTRIES_MAX {
+        let (entries, most) = (Grouped(entries), Grouped(ENTRIES_MAX));
+        return Err(refuse(&format!("it has {entries} files, and Mendix Cloud takes up to {most}")));
+    }
+    Ok(())
+}
+
+fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {
+    let package = open(app, path, upload)?;
     let name = match &upload.name {
         Name::OfTheFile => Some(package.file_name().to_owned()),
         Name::Given(name) => Some(name.clone()),
         Name::ByTheServer => None,
     };
     let url_path = match &name {
-        Some(name) => format!("/apps/{app}/packages/upload?name={}", percent_encoded(name)),
-        None => format!("/apps/{app}/packages/upload"),
+        Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", percent_encoded(name)),
+        None => format!("/api/v2/apps/{app}/packages/upload"),
     };
     let attempt = Attempt { client, app, path, name: name.as_deref().unwrap_or("default.mda") };
     let mut post = Post { attempt, package, url_path, expect_continue: true };
@@ -222,7 +255,8 @@ impl Post<'_> {
             expect_continue: self.expect_continue,
             on_progress: Box::new(move |bytes| progress.report(bytes, Instant::now())),
         };
-        http::send(&client.endpoint, Request { path: &self.url_path, response_timeout, body: Some(body) })
+        let path = &self.url_path;
+        http::send(&client.endpoint, Request { path, content_type: None, response_timeout, body: Some(body) })
     }
 }
 

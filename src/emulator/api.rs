@@ -1,4 +1,4 @@
-//! The two calls of the Deploy API v2: routing, handling, and responses.
+//! The calls: routing, handling, and responses.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Mutex;
@@ -17,6 +17,8 @@ pub(super) const USERNAME: &str = "richard.ford51@example.com";
 pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
 /// The maximum length of a body: 1 GiB for the file (documented as 1 GB), plus the multipart envelope.
 const MAX_BODY: u64 = (1 << 30) + (1 << 20);
+/// The documentation's example of one.
+const PROJECT_ID: &str = "fae5de74-69c2-4488-a4de-abf89daac63e";
 /// The buffers of both systems hold no more than this.
 const BUFFERED: u64 = 64 << 20;
 /// A recorded response of the real service, byte for byte.
@@ -66,6 +68,12 @@ pub(super) fn answer(
             let status = status.ok_or_else(|| refused(404, format!("app {app} has no job {job}")))?;
             json!({ "Status": status })
         }
+        Route::App(app) => json!({
+            "AppId": app,
+            "Name": format!("The app {app}"),
+            "ProjectId": PROJECT_ID,
+            "Url": format!("https://{app}.mendixcloud.com"),
+        }),
     };
     if fault.is_some() { Err(hang_up()) } else { Ok(answer) }
 }
@@ -120,12 +128,19 @@ fn invite(head: &Head, client: &mut impl Write) -> io::Result<()> {
 
 /// The known paths. Everything else, including a trailing slash, is not found.
 enum Route {
+    /// Deploy API v2, "Upload Package".
     Upload(AppId),
+    /// Deploy API v2, "Job Status".
     Job(AppId, JobId),
+    /// Deploy API v1, "Retrieve App".
+    App(AppId),
 }
 
 impl Route {
     fn of(path: &str) -> Option<Self> {
+        if let Some(app) = path.strip_prefix("/api/1/apps/") {
+            return Some(Route::App(app.parse().ok()?));
+        }
         let (app, rest) = path.strip_prefix("/api/v2/apps/")?.split_once('/')?;
         let app = app.parse().ok()?;
         match rest.strip_prefix("jobs/") {
@@ -137,14 +152,14 @@ impl Route {
     fn method(&self) -> &'static str {
         match self {
             Route::Upload(_) => "POST",
-            Route::Job(..) => "GET",
+            Route::Job(..) | Route::App(_) => "GET",
         }
     }
 
     fn take_fault(&self, state: &mut State) -> Option<Fault> {
         match self {
             Route::Upload(_) => state.upload_faults.take(),
-            Route::Job(..) => state.poll_faults.take(),
+            Route::Job(..) | Route::App(_) => state.poll_faults.take(),
         }
     }
 }

@@ -30,8 +30,10 @@ impl Endpoint {
 
 /// A GET, or a POST if there is a body.
 pub(crate) struct Request<'a> {
-    /// Includes the query; appended to the base URL and `/api/v2`.
+    /// Includes the query; appended to the base URL.
     pub(crate) path: &'a str,
+    /// The `Content-Type` of a GET, which some calls of v1 want although there is no content.
+    pub(crate) content_type: Option<&'static str>,
     pub(crate) body: Option<Body<'a>>,
     /// The limit for the response once the request has been sent.
     pub(crate) response_timeout: Duration,

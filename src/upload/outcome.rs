@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::uploaded::{self, UploadedPackage};
-use crate::answer::Asked;
+use crate::answer::{self, Asked};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Bytes;
@@ -77,10 +77,7 @@ impl Attempt<'_> {
     }
 
     fn error(&self, end: Result<Reply, Failure>, may_be_done: bool, open: impl FnOnce(Option<&str>) -> Error) -> Error {
-        let app = self.app;
-        let not_found = format!(
-            "check the base URL, and that \"{app}\" is the subdomain of the app's URL (not its UUID or display name)"
-        );
+        let not_found = answer::app_not_found(self.app);
         let secrets = &self.client.endpoint.secrets();
         Asked { secrets, what: &self.what(), undone: NO_PACKAGE, not_found: &not_found, may_be_done }.error(end, open)
     }

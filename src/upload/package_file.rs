@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::archive::{self, Unpacked};
 use super::content;
 use crate::error::Result;
 use crate::event::Bytes;
@@ -41,14 +42,17 @@ impl PackageFile {
                 "it has {size:#}, more than the limit of {limit:#} (Upload::with_size_limit; Mendix Cloud takes up to 1 GB)"
             )));
         }
-        if check_content {
-            let problem =
-                content::problem(&mut file, stamp.size).map_err(|e| refuse("it cannot be read").with_source(e))?;
-            if let Some(problem) = problem {
-                return Err(refuse(problem));
-            }
+        let unreadable = |e| refuse("it cannot be read").with_source(e);
+        if check_content && archive::directory(&mut file, stamp.size).map_err(unreadable)?.is_none() {
+            return Err(refuse(content::describe(&mut file).map_err(unreadable)?));
         }
         Ok(PackageFile { file_name: file_name.to_owned(), file, stamp })
+    }
+
+    /// What the archive contains; `None` if it is none.
+    pub(super) fn unpacked(&mut self) -> io::Result<Option<Unpacked>> {
+        let directory = archive::directory(&mut self.file, self.stamp.size)?;
+        directory.map(|directory| archive::unpacked(&mut self.file, &directory)).transpose()
     }
 
     /// The last component of the path.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mendix_deploy::{
     AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, PackageId, Poll, Result, Retry, Upload, UploadedPackage,
-    job_status, upload_and_wait, upload_package, wait_for_job,
+    check, job_status, upload_and_wait, upload_package, wait_for_job,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,7 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<UploadedPackage> = upload_package;
     let _: fn(&Client, &AppId, &'static str, &Upload, &Poll) -> Result<UploadedPackage> = upload_and_wait;
     let _: fn(&Client, &AppId, &JobId) -> Result<JobStatus> = job_status;
+    let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<()> = check;
     let _: fn(&Client, &AppId, &JobId, &Poll) -> Result<()> = wait_for_job;
 
     let _: [fn(Poll, Duration) -> Poll; 4] =

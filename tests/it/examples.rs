@@ -80,6 +80,18 @@ fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
 }
 
 #[test]
+fn upload_checks_whether_it_could_and_uploads_nothing() {
+    let emulator = Emulator::start().unwrap();
+    let check = |file: &Package| {
+        text(&example("upload", &emulator).args(["--check", "calc"]).arg(file.as_ref()).output().unwrap())
+    };
+    assert_eq!(check(&Package::called("x.mda")), ("{\"Check\":\"passed\"}\n".to_owned(), String::new()));
+    let (out, err) = check(&Package::named("x.mda", b"<html>"));
+    assert!(out.is_empty() && err.contains("web page"), "{err}");
+    assert_eq!((emulator.requests(), emulator.uploads().len()), (1, 0));
+}
+
+#[test]
 fn upload_explains_a_failure_and_exits_with_1() {
     let emulator = Emulator::start().unwrap();
     emulator.refuse_credentials();
@@ -98,7 +110,7 @@ fn upload_explains_a_failure_and_exits_with_1() {
         example("upload", &emulator).env_remove("MENDIX_API_KEY").arg("calc").arg(file.as_ref()).output().unwrap();
     assert!(text(&unset).1.contains("MENDIX_API_KEY is not set"));
     let usage = example("upload", &emulator).output().unwrap();
-    assert!(!usage.status.success() && text(&usage).1.contains("usage: upload APP_ID FILE [NAME]"));
+    assert!(!usage.status.success() && text(&usage).1.contains("usage: upload [--check] APP_ID FILE [NAME]"));
 }
 
 #[test]

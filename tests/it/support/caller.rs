@@ -106,6 +106,10 @@ impl Caller {
         outcome
     }
 
+    pub(crate) fn check(&self, file: impl AsRef<Path>) -> Outcome<()> {
+        self.call(|client| mendix_deploy::check(client, &app(), file, &Upload::default()))
+    }
+
     pub(crate) fn status(&self) -> Outcome<JobStatus> {
         self.status_of(&job())
     }

@@ -1,0 +1,57 @@
+//! A dry run: what can be told of an upload without uploading anything.
+
+use std::path::Path;
+
+use crate::answer;
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::Result;
+use crate::id::AppId;
+use crate::json;
+use crate::upload::{self, Upload};
+
+/// Checks an upload without uploading anything. `Ok` means that
+///
+/// - the file can be read, is not larger than `upload` allows, and is a zip archive that has up to 1 GiB and 64,000 files
+///   when unpacked, which is what Mendix Cloud documents for deployment (not checked with
+///   [`Upload::without_content_check`]);
+/// - the API can be reached, through the proxy if there is one, and its certificate is trusted;
+/// - it accepts the credentials and knows the app.
+///
+/// It cannot tell whether the user has API Rights for the app, nor whether the content makes a package.
+///
+/// The file is checked first. Then there is one call that only reads, *Retrieve App* of the Deploy API v1, because v2 has
+/// none about an app; transient errors are retried as configured by [`Retry`](crate::Retry). Each attempt blocks for at
+/// most twice the connect timeout plus the response timeout (60 s by default).
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened; `Connect`; `Rejected`, such as
+/// 401 or 404; `NoAnswer` without a usable response.
+///
+/// ```no_run
+/// use mendix_deploy::{Client, Upload, check};
+///
+/// let client = Client::from_env()?;
+/// check(&client, &"calc".parse()?, "calc.mda", &Upload::default())?;
+/// # Ok::<(), mendix_deploy::Error>(())
+/// ```
+pub fn check(client: &Client, app: &AppId, file: impl AsRef<Path>, upload: &Upload) -> Result<()> {
+    check_path(client, app, file.as_ref(), upload)
+}
+
+fn check_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<()> {
+    upload::check_file(app, path, upload)?;
+    let call = Call {
+        client,
+        path: format!("/api/1/apps/{app}"),
+        // As v1 asks of its callers; v2 and the Build API do not.
+        content_type: Some("application/json"),
+        what: format!("app {app}"),
+        not_found: answer::app_not_found(app),
+    };
+    // v1 has error codes in successes.
+    call.with_retry(|reply| {
+        json::text(&reply.body, "AppId").filter(|_| json::field(&reply.body, "errorCode").is_none())
+    })?;
+    Ok(())
+}

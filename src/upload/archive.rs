@@ -1,0 +1,238 @@
+//! Reads the little of a zip archive that tells whether it is whole and how large it is when unpacked (APPNOTE.TXT, 4.3).
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+
+/// The end record without a comment, in bytes (4.3.16).
+const END_RECORD: usize = 22;
+const COMMENT_MAX: usize = 0xffff;
+/// Of zip64: the locator before the end record (4.3.15), and the record that it leads to (4.3.14).
+const LOCATOR: u64 = 20;
+const END_RECORD_64: u64 = 56;
+/// The fixed part of an entry of the central directory (4.3.12).
+const ENTRY: usize = 46;
+/// The value of a number that stands in a record of zip64 instead.
+const ELSEWHERE: u64 = u32::MAX as u64;
+
+/// Where the central directory is, in bytes.
+pub(super) struct Directory {
+    offset: u64,
+    length: u64,
+}
+
+/// What an archive contains.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub(super) struct Unpacked {
+    pub(super) entries: u64,
+    pub(super) bytes: u64,
+}
+
+/// Finds the central directory of a file of `size` bytes by its end record; `None` if it is no whole archive.
+pub(super) fn directory(file: &mut (impl Read + Seek), size: u64) -> io::Result<Option<Directory>> {
+    let tail = size.min((END_RECORD + COMMENT_MAX) as u64);
+    let end = read_at(file, size - tail, tail)?;
+    let records = end.windows(END_RECORD).enumerate().rev().filter(|(_, record)| record.starts_with(b"PK\x05\x06"));
+    for (start, record) in records {
+        if start + END_RECORD + usize::from(number_16(record, 20)) > end.len() {
+            continue;
+        }
+        let mut directory = Directory { length: number_32(record, 12), offset: number_32(record, 16) };
+        if directory.length == ELSEWHERE || directory.offset == ELSEWHERE {
+            directory = directory_64(file, size - tail + start as u64)?.unwrap_or(directory);
+        }
+        // The end record of an archive within an archive leads nowhere.
+        if directory.length == 0 || read_at(file, directory.offset, 4)? == b"PK\x01\x02" {
+            return Ok(Some(directory));
+        }
+    }
+    Ok(None)
+}
+
+/// The same by the record of zip64, if there is one. `end` is where the end record begins.
+fn directory_64(file: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Directory>> {
+    let Some(locator) = end.checked_sub(LOCATOR) else { return Ok(None) };
+    let locator = read_at(file, locator, LOCATOR)?;
+    if !locator.starts_with(b"PK\x06\x07") {
+        return Ok(None);
+    }
+    let record = read_at(file, number_64(&locator, 8), END_RECORD_64)?;
+    let directory = Directory { length: number_64(&record, 40), offset: number_64(&record, 48) };
+    Ok(Some(directory).filter(|_| record.starts_with(b"PK\x06\x06")))
+}
+
+/// Adds up the central directory. An error of kind `InvalidData` or `UnexpectedEof` means that it is damaged.
+pub(super) fn unpacked(file: &mut (impl Read + Seek), directory: &Directory) -> io::Result<Unpacked> {
+    file.seek(SeekFrom::Start(directory.offset))?;
+    let mut rest = BufReader::new(file).take(directory.length);
+    let mut unpacked = Unpacked::default();
+    while !rest.fill_buf()?.is_empty() {
+        let mut entry = [0; ENTRY];
+        rest.read_exact(&mut entry)?;
+        if !entry.starts_with(b"PK\x01\x02") {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        let [name, extra, comment] = [28, 30, 32].map(|at| u64::from(number_16(&entry, at)));
+        skip(&mut rest, name)?;
+        let mut fields = Vec::new();
+        rest.by_ref().take(extra).read_to_end(&mut fields)?;
+        skip(&mut rest, comment)?;
+        let bytes = match number_32(&entry, 24) {
+            ELSEWHERE => size_64(&fields).unwrap_or(ELSEWHERE),
+            bytes => bytes,
+        };
+        unpacked.entries += 1;
+        unpacked.bytes = unpacked.bytes.saturating_add(bytes);
+    }
+    Ok(unpacked)
+}
+
+/// The unpacked size in an entry's extra fields for zip64 (4.5.3), where it comes first.
+fn size_64(mut fields: &[u8]) -> Option<u64> {
+    loop {
+        let (header, rest) = fields.split_at_checked(4)?;
+        let (field, others) = rest.split_at_checked(number_16(header, 2).into())?;
+        if number_16(header, 0) == 1 {
+            return field.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        }
+        fields = others;
+    }
+}
+
+fn skip(reader: &mut impl Read, bytes: u64) -> io::Result<()> {
+    io::copy(&mut reader.take(bytes), &mut io::sink())?;
+    Ok(())
+}
+
+/// Reads as much of it as there is.
+fn read_at(file: &mut (impl Read + Seek), offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(offset))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The little-endian number at a place in a record; 0 beyond its end.
+fn number<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
+    record.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+}
+
+fn number_16(record: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(number(record, at))
+}
+
+fn number_32(record: &[u8], at: usize) -> u64 {
+    u32::from_le_bytes(number(record, at)).into()
+}
+
+fn number_64(record: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(number(record, at))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::random::{below, bits};
+
+    /// An archive with an entry for each size, without the contents: nobody reads those.
+    pub(in super::super) fn archive(sizes: &[u64], is_64: bool) -> Vec<u8> {
+        let mut archive = b"PK\x03\x04 and so on".to_vec();
+        let offset = archive.len() as u64;
+        for size in sizes {
+            let extra =
+                if is_64 { [&b"\x99\x99\x02\0xx\x01\0\x08\0"[..], &size.to_le_bytes()].concat() } else { vec![] };
+            let short = if is_64 { u32::MAX } else { u32::try_from(*size).unwrap() };
+            let mut entry = [0; 46];
+            entry[..4].copy_from_slice(b"PK\x01\x02");
+            entry[24..28].copy_from_slice(&short.to_le_bytes());
+            entry[28] = 3;
+            entry[30] = u8::try_from(extra.len()).unwrap();
+            entry[32] = 2;
+            archive.extend([&entry[..], b"a/b", &extra, b"ok"].concat());
+        }
+        let length = archive.len() as u64 - offset;
+        let numbers =
+            |length: u64, offset: u64| [length, offset].map(|n| u32::try_from(n).unwrap().to_le_bytes()).concat();
+        let (mut end, mut short) = (Vec::new(), numbers(length, offset));
+        if is_64 {
+            let at = archive.len() as u64;
+            end = [&b"PK\x06\x06"[..], &[0; 36], &length.to_le_bytes(), &offset.to_le_bytes()].concat();
+            end.extend([&b"PK\x06\x07\0\0\0\0"[..], &at.to_le_bytes(), b"\x01\0\0\0"].concat());
+            short = [u32::MAX.to_le_bytes(), u32::MAX.to_le_bytes()].concat();
+        }
+        [archive, end, [b"PK\x05\x06\0\0\0\0\0\0\0\0", &short[..], b"\0\0"].concat()].concat()
+    }
+
+    fn read(content: &[u8]) -> io::Result<Option<Unpacked>> {
+        let mut file = Cursor::new(content);
+        let directory = directory(&mut file, content.len() as u64)?;
+        directory.map(|directory| unpacked(&mut file, &directory)).transpose()
+    }
+
+    #[test]
+    fn entries_are_counted_and_their_sizes_added_up() {
+        for (sizes, is_64) in [(&[][..], false), (&[7], false), (&[1 << 30, 5, 0], false), (&[1 << 40, 5], true)] {
+            let expected = Unpacked { entries: sizes.len() as u64, bytes: sizes.iter().sum() };
+            assert_eq!(read(&archive(sizes, is_64)).unwrap(), Some(expected), "{sizes:?}");
+        }
+        let many = read(&archive(&vec![1; 70_000], true)).unwrap();
+        assert_eq!(many, Some(Unpacked { entries: 70_000, bytes: 70_000 }));
+    }
+
+    #[test]
+    fn an_archive_is_known_by_an_end_record_that_leads_to_a_directory() {
+        let archive = |comment: &[u8]| {
+            let mut archive = archive(&[7], false);
+            let at = archive.len() - 2;
+            archive[at..].copy_from_slice(&u16::try_from(comment.len()).unwrap().to_le_bytes());
+            [&archive, comment].concat()
+        };
+        let smallest = [&b"PK\x05\x06"[..], &[0; 18]].concat();
+        let whole = archive(b"");
+        for content in [
+            smallest.clone(),
+            archive(b"a comment"),
+            archive(&vec![b'x'; COMMENT_MAX]),
+            archive(b"PK\x05\x06, or so"),
+            [whole.clone(), b"padding".to_vec()].concat(),
+            [vec![0; 100_000], smallest].concat(),
+        ] {
+            assert!(read(&content).unwrap().is_some(), "{} bytes", content.len());
+        }
+        // An archive within one that was cut off, stored as it is.
+        let nested = [&whole[..10], &vec![b'x'; 1000], &whole].concat();
+        for content in [&whole[..whole.len() - 1], &whole[..40], &nested, b"PK", b""] {
+            assert_eq!(read(content).unwrap(), None, "{} bytes", content.len());
+        }
+    }
+
+    #[test]
+    fn a_damaged_directory_is_an_error() {
+        let whole = archive(&[7, 8], false);
+        let mut second = whole.clone();
+        second[16 + 51] = b'x';
+        let mut longer = whole.clone();
+        let length = whole.len() - 10;
+        longer[length] += 9;
+        for damaged in [second, longer] {
+            let kind = read(&damaged).unwrap_err().kind();
+            assert!(matches!(kind, ErrorKind::InvalidData | ErrorKind::UnexpectedEof), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic_or_read_for_ever() {
+        let whole = [archive(&[7, 8], false), archive(&[7, 8], true)];
+        for _ in 0..20_000 {
+            let mut bytes = whole[below(2)].clone();
+            for _ in 0..=below(4) {
+                let at = below(bytes.len());
+                bytes[at] = [0, 1, 0xff, u8::try_from(bits() & 0xff).unwrap()][below(4)];
+            }
+            bytes.truncate(bytes.len() - below(3) * below(40));
+            if let Ok(Some(unpacked)) = read(&bytes) {
+                assert!(unpacked.entries * ENTRY as u64 <= bytes.len() as u64);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A dry run: everything about an upload that can be told without it.
+
+use mendix_deploy::emulator::{Emulator, Fault};
+use mendix_deploy::{ErrorKind, Upload};
+
+use crate::support::caller::{Caller, KEY, USER, app};
+use crate::support::package::Package;
+use crate::support::server::{Server, answered};
+
+#[test]
+fn what_can_be_uploaded_passes_and_nothing_is_uploaded() {
+    let emulator = Emulator::start().unwrap();
+    let caller = Caller::of_emulator(&emulator);
+    caller.check(Package::small()).ok();
+    emulator.fail_polls(2, Fault::Status(503));
+    caller.check(Package::small()).ok();
+    assert_eq!((emulator.uploads().len(), emulator.requests()), (0, 4));
+
+    emulator.refuse_credentials();
+    let refused = caller.check(Package::small());
+    assert_eq!(refused.error(ErrorKind::Rejected).status(), Some(401));
+    emulator.fail_polls(1, Fault::StatusAtOnce(404));
+    let unknown = caller.check(Package::small());
+    assert!(unknown.error(ErrorKind::Rejected).to_string().contains("\"calc\" is the subdomain"), "{unknown:?}");
+}
+
+#[test]
+fn the_call_reads_an_app_as_v1_wants_it() {
+    let body = r#"{"Name":"Calculation App","Url":"https://calc.mendixcloud.com","ProjectId":"p","AppId":"calc"}"#;
+    let server = Server::answering("200 OK", body);
+    Caller::of(&server).check(Package::small()).ok();
+    let seen = server.stop();
+    let request = &seen.requests[0];
+    assert!(request.head.starts_with("GET /api/1/apps/calc HTTP/1.1\r\n"), "{}", request.head);
+    let sent = ["Mendix-Username", "Mendix-ApiKey", "Content-Type", "Content-Length"].map(|name| request.header(name));
+    assert_eq!(sent, [Some(USER), Some(KEY), Some("application/json"), None]);
+}
+
+#[test]
+fn a_success_that_is_about_no_app_is_none() {
+    for body in ["", "{}", "<html><title>Log in</title></html>", r#"{"errorCode":"X","AppId":"calc"}"#, "[]"] {
+        let server = Server::start([answered("200 OK", body)]);
+        Caller::of(&server).check(Package::small()).error(ErrorKind::NoAnswer);
+    }
+}
+
+#[test]
+fn what_cannot_be_uploaded_or_deployed_is_told_without_a_request() {
+    let (archive, entry) = (Emulator::SMALLEST_PACKAGE, |size: u32| {
+        let size = size.to_le_bytes();
+        [&b"PK\x01\x02"[..], &[0; 20], &size, &[1, 0], &[0; 16], b"a"].concat()
+    });
+    let zip = |entries: &[u8]| {
+        let mut end = archive.to_vec();
+        end[12..16].copy_from_slice(&u32::try_from(entries.len()).unwrap().to_le_bytes());
+        [entries, &end].concat()
+    };
+    let emulator = Emulator::start().unwrap();
+    let caller = Caller::of_emulator(&emulator);
+    let check = |content: &[u8]| caller.check(Package::named("calc.mda", content));
+    check(&zip(&[entry(1 << 30), entry(0)].concat())).ok();
+    check(&zip(&entry(7).repeat(64_000))).ok();
+    let asked = emulator.requests();
+    for (content, says) in [
+        (zip(&[entry(1 << 30), entry(1)].concat()), "it has 1.0 GiB (1,073,741,825 bytes) when unpacked"),
+        (zip(&entry(7).repeat(64_001)), "it has 64,001 files, and Mendix Cloud takes up to 64,000"),
+        (zip(&[entry(7), vec![0; 47]].concat()), "its central directory is damaged"),
+        (b"<html>".to_vec(), "web page"),
+    ] {
+        let outcome = check(&content);
+        let text = outcome.error(ErrorKind::File).to_string();
+        assert!(text.contains(says) && text.contains("calc.mda") && text.contains("app calc"), "{text}");
+    }
+    caller.check(Package::missing("calc.mda")).error(ErrorKind::File);
+    assert_eq!(emulator.requests(), asked);
+
+    let anything = Upload::default().without_content_check();
+    mendix_deploy::check(&emulator.client(), &app(), Package::named("calc.mda", b"x"), &anything).unwrap();
+}
