@@ -2,14 +2,36 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use mendix_deploy::{Client, Retry, Upload, upload_package};
 
 use crate::measure::peak_memory;
 use crate::sink::CA;
+
+/// This crate, built in the dev profile, as xtasks and build scripts are.
+pub(crate) const DEV: &str = "dev";
+
+/// This program, built in the dev profile.
+fn dev_program() -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let target = this.ancestors().nth(3).context("not in a folder of Cargo's")?;
+    let name = this.file_name().context("no name")?;
+    Ok(target.join("debug/examples").join(name))
+}
+
+/// Builds it, if this is not it already.
+pub(crate) fn build_dev() -> anyhow::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--example", "throughput"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()?;
+    ensure!(status.success(), "the dev profile does not build");
+    Ok(())
+}
 
 /// The command line of a sender.
 pub(crate) fn command(what: &str, url: &str, file: &Path) -> anyhow::Result<Command> {
@@ -19,7 +41,8 @@ pub(crate) fn command(what: &str, url: &str, file: &Path) -> anyhow::Result<Comm
         command.args(["-sS", "--cacert", CA, "-H", "Mendix-Username: me", "-H", "Mendix-ApiKey: key", "-F"]);
         command.arg(format!("file=@{}", file.display())).arg(upload_url(url, "calc"));
     } else {
-        command = Command::new(std::env::current_exe()?);
+        let (program, what) = if what == DEV { (dev_program()?, "sdk") } else { (std::env::current_exe()?, what) };
+        command = Command::new(program);
         command.args(["send", what, url]).arg(file);
     }
     Ok(command)

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::MIB;
 use crate::measure::{Spread, has_curl, run, spread, verdict};
-use crate::sender::command;
+use crate::sender::{DEV, build_dev, command};
 use crate::sink::Sink;
 
 const ROUNDS: usize = 11;
@@ -124,12 +124,14 @@ pub(crate) fn plain(sizes: &[u64]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Over TLS, with the certificates of the tests.
+/// Over TLS, with the certificates of the tests; also in the dev profile.
 pub(crate) fn tls(large: u64) -> anyhow::Result<()> {
     heading("upload over https");
-    let senders = if has_curl() { &["ureq", "sdk", "curl"][..] } else { &["ureq", "sdk"] };
+    build_dev()?;
+    let senders = if has_curl() { &["ureq", "sdk", DEV, "curl"][..] } else { &["ureq", "sdk", DEV] };
     let figures = compare(&mut Sink::start(true)?, large, senders)?;
     verdict("CPU / CPU of curl", cpu_ratio(&figures, "sdk", "curl"), 0.75);
+    verdict("CPU in the dev profile / CPU of curl", cpu_ratio(&figures, DEV, "curl"), 1.0);
     Ok(())
 }
 
