@@ -9,8 +9,7 @@ use crate::id::{JobId, PackageId};
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The kind of an [`Error`]; the table "Does my package exist?" in the crate's documentation says what each kind means
-/// for an upload.
+/// The kind of an [`Error`]; a table in the [crate's documentation](crate) says what each kind means for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the default) or `native-tls`");
@@ -11,10 +12,13 @@ mod check;
 mod client;
 mod credentials;
 #[cfg(feature = "emulator")]
+#[cfg_attr(docsrs, doc(cfg(feature = "emulator")))]
 pub mod emulator;
 mod error;
 mod event;
 mod file;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 mod http;
 mod id;
 mod job;

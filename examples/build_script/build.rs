@@ -10,15 +10,17 @@ use mendix_deploy::{Client, Poll, Upload, upload_and_wait};
 const PACKAGE: &str = "app.mda";
 
 fn main() -> Result<(), mendix_deploy::Error> {
-    // Without these lines, every change to any file of the crate would upload the package again.
+    // Without these lines, every change to any file of the crate would
+    // upload the package again.
     println!("cargo::rerun-if-changed={PACKAGE}");
     println!("cargo::rerun-if-env-changed=DEPLOY_APP");
-    let Some(app) = std::env::var("DEPLOY_APP").ok().filter(|app| !app.is_empty()) else {
+    let app = std::env::var("DEPLOY_APP").unwrap_or_default();
+    if app.is_empty() {
         println!("cargo::warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set");
         return Ok(());
-    };
-    let client = Client::from_env()?;
-    let uploaded = upload_and_wait(&client, &app.parse()?, PACKAGE, &Upload::default(), &Poll::default())?;
+    }
+    let (upload, poll) = (Upload::default(), Poll::default());
+    let uploaded = upload_and_wait(&Client::from_env()?, &app.parse()?, PACKAGE, &upload, &poll)?;
     println!("cargo::warning=package {} is ready to be deployed", uploaded.package_id);
     println!("cargo::rustc-env=PACKAGE_ID={}", uploaded.package_id);
     Ok(())

@@ -102,16 +102,39 @@ fn the_top_level_holds_nothing_unexpected() {
 }
 
 #[test]
-fn every_test_that_the_readme_names_is_there() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let table = readme.split("| promise | test |\n").nth(1).unwrap().split("\n\n").next().unwrap();
+fn every_test_that_the_guide_names_is_there() {
+    let guide = std::fs::read_to_string(root().join("src/guide.md")).unwrap();
+    let table = guide.split("| promise | test |\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let names: Vec<_> = table.lines().skip(1).map(|row| row.rsplit('`').nth(1).unwrap()).collect();
     assert!(names.len() >= 10, "{names:?}");
-    let tests = sources("tests");
+    let tests = [sources("tests"), sources("src")].concat();
     for name in names {
         let definition = format!("#[test]\nfn {name}()");
         assert!(tests.iter().any(|(_, text)| text.contains(&definition)), "{name} is no test");
     }
+}
+
+/// It is read on pages that are not rustdoc's, too, and its code is pasted.
+#[test]
+fn the_readme_has_no_hidden_lines_no_links_without_a_target_and_the_build_script_as_it_is() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let is_hidden = |line: &&str| *line == "#" || line.starts_with("# ");
+    let blocks: Vec<_> = readme.split("```").skip(1).step_by(2).collect();
+    assert!(blocks.len() > 5);
+    for block in blocks.iter().filter(|block| block.starts_with("rust")) {
+        assert_eq!(block.lines().find(is_hidden), None, "{block}");
+    }
+    let prose = readme.split("```").step_by(2).collect::<String>();
+    let links = prose.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    let links: Vec<_> = links.filter(|(text, _)| !text.contains('\n')).collect();
+    assert!(links.len() > 5);
+    for (text, after) in links {
+        let is_defined = prose.contains(&format!("\n[{text}]: https://"));
+        assert!(after.starts_with("(https://") || is_defined, "[{text}] leads nowhere");
+    }
+    let build_script = std::fs::read_to_string(root().join("examples/build_script/build.rs")).unwrap();
+    let code = build_script.lines().skip_while(|line| line.starts_with("//!") || line.is_empty());
+    assert!(readme.contains(&code.collect::<Vec<_>>().join("\n")), "the README shows another build script");
 }
 
 /// The crates in a user's build, by name.
