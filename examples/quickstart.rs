@@ -5,7 +5,7 @@
 //! ```
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,14 +19,13 @@ fn main() -> anyhow::Result<()> {
     emulator.set_bandwidth(12 * MIB);
     emulator.complete_after(Duration::from_secs(2));
     let file = sample_package()?;
-    println!("an emulator of the Deploy API answers at {}", emulator.url());
 
     // With an account, this line is `Client::from_env()?.on_event(Event::log_to_stderr)`, which writes less.
-    let client = emulator.client().on_event(|event| println!("  {event}"));
+    let client = emulator.client().on_event(|event| drop(writeln!(stdout(), "{event}")));
     let uploaded = upload_and_wait(&client, &"calc".parse()?, &file, &Upload::default(), &Poll::default())?;
 
-    println!("package {} is ready to be deployed (job {})", uploaded.package_id, uploaded.job_id);
     std::fs::remove_file(file)?;
+    writeln!(stdout(), "package {} is ready to be deployed (job {})", uploaded.package_id, uploaded.job_id)?;
     Ok(())
 }
 

@@ -131,7 +131,7 @@ fn check_app_id(id: &str) -> Result<(), String> {
     let what = "an AppId, which is the subdomain of the app's URL (`calc` in https://calc.mendixcloud.com): letters, \
                 digits and hyphens, at most 63";
     let hint = match subdomain_of(id) {
-        _ if is_uuid(id) => "; it is a UUID".to_owned(),
+        _ if is_uuid(id) => "; this is a UUID".to_owned(),
         Some(subdomain) => format!("; is it `{subdomain}`?"),
         None => String::new(),
     };
@@ -182,7 +182,7 @@ mod tests {
             assert!(says(id).starts_with(&format!("\"{id}\" is not an AppId")), "{}", says(id));
             assert!(says(id).ends_with("; is it `calc`?"), "{}", says(id));
         }
-        assert!(says("cd5fc610-edb0-43c5-a374-0439a6411ace").ends_with("at most 63; it is a UUID"));
+        assert!(says("cd5fc610-edb0-43c5-a374-0439a6411ace").ends_with("at most 63; this is a UUID"));
         for id in ["My App", "calc/", "https://www.example.com", "https://é.com", "://.", ""] {
             assert!(says(id).ends_with("at most 63"), "{}", says(id));
         }

@@ -71,9 +71,7 @@ impl Retry {
         let asked = error.retry_after().unwrap_or_default();
         if asked > self.max_wait {
             let (asked, allowed) = (Seconds(asked), Seconds(self.max_wait));
-            return Err(format!(
-                "; not retried, as the server asks to wait {asked}, longer than the {allowed} of Retry::with_max_wait"
-            ));
+            return Err(format!("; not retried: {asked} is longer than the {allowed} of Retry::with_max_wait"));
         }
         if attempt >= self.attempts {
             return Err(if attempt == 1 {

@@ -79,7 +79,10 @@ fn api_error(body: &[u8], secrets: &Secrets) -> Option<(Option<String>, String)>
     if code.is_none() && message.is_none() {
         return None;
     }
-    let parts: Vec<_> = [&code, &message, &details].into_iter().flatten().map(String::as_str).collect();
+    // Some messages begin with the code.
+    let is_said = matches!((&code, &message), (Some(code), Some(message)) if message.starts_with(code.as_str()));
+    let shown_code = code.as_ref().filter(|_| !is_said);
+    let parts: Vec<_> = [shown_code, message.as_ref(), details.as_ref()].into_iter().flatten().cloned().collect();
     let words = format!(", {}", parts.join(", "));
     Some((code, words))
 }
@@ -156,6 +159,7 @@ mod tests {
             ),
             ("\u{feff}{\"errorCode\":\"X\",\"errorMessage\":\"bad\"}", "X", ", X, bad"),
             (r#"{"errorCode":"X"}"#, "X", ", X"),
+            (r#"{"errorMessage":"NO:Please log in","errorCode":"NO"}"#, "NO", ", NO:Please log in"),
         ] {
             let expected = Said { code: Some(code.into()), words: words.into(), is_foreign: false };
             assert_eq!(said(400, body), expected);

@@ -79,6 +79,28 @@ fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn no_failed_write_to_stderr_matters_to_an_example() {
+    let file = Package::called("x.mda");
+    for stderr in crate::log::broken_outputs() {
+        let emulator = Emulator::start().unwrap();
+        let output = example("upload", &emulator).arg("calc").arg(file.as_ref()).stderr(stderr).output().unwrap();
+        assert!(output.status.success() && text(&output).0.contains("Completed"), "{output:?}");
+    }
+    // It is closed.
+    let emulator = Emulator::start().unwrap();
+    let mut closed = Command::new("sh");
+    closed.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(program("upload").get_program()).arg("calc").arg(file.as_ref());
+    let output = closed.envs(client_of(&emulator)).output().unwrap();
+    assert!(output.status.success() && text(&output).0.contains("Completed"), "{output:?}");
+
+    for stdout in crate::log::broken_outputs() {
+        let started = example("quickstart", &emulator).stdout(stdout).output().unwrap();
+        assert!(!text(&started).1.contains("panicked"), "{started:?}");
+    }
+}
+
 #[test]
 fn upload_checks_whether_it_could_and_uploads_nothing() {
     let emulator = Emulator::start().unwrap();

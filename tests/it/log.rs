@@ -58,29 +58,30 @@ fn a_log_has_each_id_once_and_a_line_for_each_status() {
     }
 }
 
-/// The reader has gone, the disk is full, or the pipe is full and does not block.
+/// The reader has gone, the pipe is full and does not block, or the disk is full.
 #[cfg(unix)]
-#[test]
-fn no_failed_write_to_stderr_matters() {
+pub(crate) fn broken_outputs() -> Vec<Stdio> {
     use std::io::Write;
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
-    let emulator = Emulator::start().unwrap();
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    drop(ours);
-    assert_uploaded(&emulator, logging_to(&emulator, OwnedFd::from(theirs)));
+    let (_, gone) = UnixStream::pair().unwrap();
+    let (unread, mut full) = UnixStream::pair().unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.write(&[b'x'; 1024]).is_ok() {}
+    while full.write(b"x").is_ok() {}
+    // Open for as long as this process is.
+    std::mem::forget(unread);
+    let disk = std::fs::File::options().write(true).open("/dev/full");
+    [gone, full].map(|stream| OwnedFd::from(stream).into()).into_iter().chain(disk.ok().map(Stdio::from)).collect()
+}
 
-    let emulator = Emulator::start().unwrap();
-    let (_unread, mut theirs) = UnixStream::pair().unwrap();
-    theirs.set_nonblocking(true).unwrap();
-    while theirs.write(&[b'x'; 1024]).is_ok() {}
-    while theirs.write(b"x").is_ok() {}
-    assert_uploaded(&emulator, logging_to(&emulator, OwnedFd::from(theirs)));
-
-    if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
+#[cfg(unix)]
+#[test]
+fn no_failed_write_to_stderr_matters() {
+    for stderr in broken_outputs() {
         let emulator = Emulator::start().unwrap();
-        assert_uploaded(&emulator, logging_to(&emulator, full));
+        assert_uploaded(&emulator, logging_to(&emulator, stderr));
     }
 }
 
