@@ -20,8 +20,11 @@ fn main() -> anyhow::Result<()> {
     emulator.complete_after(Duration::from_secs(2));
     let file = sample_package()?;
 
-    // With an account, this line is `Client::from_env()?.on_event(Event::log_to_stderr)`, which writes less.
-    let client = emulator.client().on_event(|event| drop(writeln!(stdout(), "{event}")));
+    // With an account, this is `Client::from_env()?.on_event(Event::log_to_stderr)`, which writes less.
+    let client = emulator.client().on_event(|event| {
+        // `println!` would panic if nobody reads it any more.
+        let _ = writeln!(stdout(), "{event}");
+    });
     let uploaded = upload_and_wait(&client, &"calc".parse()?, &file, &Upload::default(), &Poll::default())?;
 
     std::fs::remove_file(file)?;

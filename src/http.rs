@@ -168,7 +168,7 @@ fn call(
         .post(url)
         .header("Mendix-Username", username)
         .header("Mendix-ApiKey", api_key)
-        .header("Content-Type", body.content_type)
+        .header("Content-Type", request.content_type.unwrap_or_default())
         .header("Content-Length", body.length);
     if body.expect_continue {
         post = post.header("Expect", "100-continue");

@@ -249,14 +249,14 @@ impl Post<'_> {
             notified: None,
         };
         let body = Body {
-            content_type: boundary.content_type(),
             length,
             source: &mut body,
             expect_continue: self.expect_continue,
             on_progress: Box::new(move |bytes| progress.report(bytes, Instant::now())),
         };
-        let path = &self.url_path;
-        http::send(&client.endpoint, Request { path, content_type: None, response_timeout, body: Some(body) })
+        let (path, content_type) = (&self.url_path, boundary.content_type());
+        let request = Request { path, content_type: Some(&content_type), body: Some(body), response_timeout };
+        http::send(&client.endpoint, request)
     }
 }
 

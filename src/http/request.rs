@@ -32,8 +32,8 @@ impl Endpoint {
 pub(crate) struct Request<'a> {
     /// Includes the query; appended to the base URL.
     pub(crate) path: &'a str,
-    /// The `Content-Type` of a GET, which some calls of v1 want although there is no content.
-    pub(crate) content_type: Option<&'static str>,
+    /// Some calls of v1 want one although they have no body.
+    pub(crate) content_type: Option<&'a str>,
     pub(crate) body: Option<Body<'a>>,
     /// The limit for the response once the request has been sent.
     pub(crate) response_timeout: Duration,
@@ -42,7 +42,6 @@ pub(crate) struct Request<'a> {
 pub(crate) type OnProgress = Box<dyn FnMut(u64) + Send>;
 
 pub(crate) struct Body<'a> {
-    pub(crate) content_type: String,
     /// `source` must yield exactly this many bytes or an error.
     pub(crate) length: u64,
     pub(crate) source: &'a mut dyn Read,

@@ -95,10 +95,9 @@ fn no_failed_write_to_stderr_matters_to_an_example() {
     let output = closed.envs(client_of(&emulator)).output().unwrap();
     assert!(output.status.success() && text(&output).0.contains("Completed"), "{output:?}");
 
-    for stdout in crate::log::broken_outputs() {
-        let started = example("quickstart", &emulator).stdout(stdout).output().unwrap();
-        assert!(!text(&started).1.contains("panicked"), "{started:?}");
-    }
+    let stdout = crate::log::broken_outputs().swap_remove(0);
+    let started = example("quickstart", &emulator).stdout(stdout).output().unwrap();
+    assert!(!text(&started).1.contains("panicked"), "{started:?}");
 }
 
 #[test]

@@ -189,6 +189,17 @@ fn job_status_is_retried_when_the_server_is_busy() {
 }
 
 #[test]
+fn a_failed_poll_is_told_without_repeating_of_which_job() {
+    let (emulator, caller) = start();
+    let job = caller.upload(Package::small()).ok().job_id;
+    emulator.fail_polls(1, Fault::Status(502));
+    let outcome = caller.wait_for(&job, &quick());
+    let [Event::PollFailed { reason, .. }, Event::Polled { .. }] = &outcome.events[..] else { panic!("{outcome:?}") };
+    assert!(reason.starts_with("the request failed: the server answered 502"), "{reason}");
+    assert!(!outcome.events[0].to_string().contains(job.as_str()), "{}", outcome.events[0]);
+}
+
+#[test]
 fn repeating_what_is_transient_never_uploads_twice() {
     let (emulator, caller) = start();
     emulator.complete_after_polls(3);
