@@ -6,9 +6,9 @@ use std::io;
 
 use crate::credentials::Secrets;
 use crate::error::{Error, ErrorKind};
-use crate::event::Seconds;
 use crate::http::{Failure, Reply, Stage};
 use crate::id::AppId;
+use crate::units::Seconds;
 
 use said::Said;
 

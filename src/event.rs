@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::id::{AppId, JobId, PackageId};
 use crate::status::JobStatus;
 use crate::text;
+use crate::units::{Bytes, Seconds};
 
 /// While nothing new happens, a log gets a line as often as this.
 pub(crate) const QUIET: Duration = Duration::from_secs(60);
@@ -173,48 +174,6 @@ impl fmt::Display for Short<'_> {
     }
 }
 
-/// A size in bytes, formatted for people; with `{:#}` also exactly.
-pub(crate) struct Bytes(pub(crate) u64);
-
-impl fmt::Display for Bytes {
-    #[allow(clippy::cast_precision_loss)] // one decimal is shown
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            bytes @ 0..0x400 => return write!(f, "{bytes} bytes"),
-            bytes @ 0x400..0x10_0000 => write!(f, "{:.1} KiB", bytes as f64 / f64::from(1 << 10))?,
-            bytes @ 0x10_0000..0x4000_0000 => write!(f, "{:.1} MiB", bytes as f64 / f64::from(1 << 20))?,
-            bytes => write!(f, "{:.1} GiB", bytes as f64 / f64::from(1 << 30))?,
-        }
-        if f.alternate() { write!(f, " ({} bytes)", Grouped(self.0)) } else { Ok(()) }
-    }
-}
-
-/// A number with a comma after every thousand.
-pub(crate) struct Grouped(pub(crate) u64);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            small @ 0..1000 => write!(f, "{small}"),
-            large => write!(f, "{},{:03}", Grouped(large / 1000), large % 1000),
-        }
-    }
-}
-
-/// A duration, formatted for people: tenths below ten seconds, minutes from two minutes on.
-pub(crate) struct Seconds(pub(crate) Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_secs() {
-            0..10 => write!(f, "{:.1} s", self.0.as_secs_f64()),
-            whole @ 10..120 => write!(f, "{whole} s"),
-            whole if whole % 60 == 0 => write!(f, "{} min", whole / 60),
-            whole => write!(f, "{} min {} s", whole / 60, whole % 60),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,12 +234,5 @@ mod tests {
         ] {
             assert_eq!(event.to_string(), line);
         }
-    }
-
-    #[test]
-    fn sizes_are_exact_where_that_is_wanted() {
-        let exact = [1023, 1024, (1 << 30) + 1].map(|bytes| format!("{:#}", Bytes(bytes)));
-        assert_eq!(exact, ["1023 bytes", "1.0 KiB (1,024 bytes)", "1.0 GiB (1,073,741,825 bytes)"]);
-        assert_eq!(Grouped(1_000_007).to_string(), "1,000,007");
     }
 }

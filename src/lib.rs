@@ -28,6 +28,7 @@ mod random;
 mod retry;
 mod status;
 mod text;
+mod units;
 mod upload;
 
 pub use check::check;

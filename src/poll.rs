@@ -1,10 +1,15 @@
 //! When to poll a job or the like: the settings, the schedule, and the loop that follows it. The twin of `retry`.
 
+mod log;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use log::Log;
+
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{QUIET, Seconds};
+use crate::event::QUIET;
+use crate::units::Seconds;
 
 /// The shortest pause, whatever is set, so that a wait never becomes a busy loop.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -107,7 +112,7 @@ pub(crate) trait Subject {
 
     fn has_ended(&self, status: &Self::Status) -> bool;
 
-    /// Called with every status; `next_poll` is `None` after the last one. For `routine` see [`Log`].
+    /// Called with every status; `next_poll` is `None` after the last one. For `routine`, see [`Log`].
     fn polled(&self, status: &Self::Status, elapsed: Duration, next_poll: Option<Duration>, routine: bool);
 
     /// Called after every failed poll but the last; `outage` is how long there has been no status.
@@ -134,38 +139,6 @@ impl Clock for Instant {
 
     fn sleep(&mut self, pause: Duration) {
         std::thread::sleep(pause);
-    }
-}
-
-/// Which polls are worth a line in a log: those that bring something new, and one a minute.
-#[derive(Default)]
-struct Log {
-    /// The time of the last line, and of the last one about a failure.
-    last: Duration,
-    last_failure: Option<Duration>,
-}
-
-impl Log {
-    fn quiet(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.last)
-    }
-
-    /// Whether a status is routine.
-    fn status(&mut self, is_new: bool, now: Duration) -> bool {
-        let routine = !is_new && self.quiet(now) < QUIET;
-        if !routine {
-            self.last = now;
-        }
-        routine
-    }
-
-    /// Whether a failure is routine. If they come and go, they are new once a minute.
-    fn failure(&mut self, now: Duration) -> bool {
-        let routine = self.last_failure.is_some_and(|last| now.saturating_sub(last) < QUIET);
-        if !routine {
-            (self.last, self.last_failure) = (now, Some(now));
-        }
-        routine
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result, one_line};
-use crate::event::{Event, Seconds};
+use crate::event::Event;
 use crate::random;
+use crate::units::Seconds;
 
 /// Retry policy for calls that were **not accepted**.
 ///

@@ -12,7 +12,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use archive::Unpacked;
 use multipart::Boundary;
 use outcome::{Attempt, NO_PACKAGE};
 use package_file::PackageFile;
@@ -20,7 +19,7 @@ use progress::Progress;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Bytes, Event, Grouped};
+use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
 use crate::job::wait_for_job;
@@ -35,9 +34,6 @@ const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 /// Percent-encoded, such a name still fits the URLs that common servers accept.
 const NAME_MAX: usize = 2048;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-/// What Mendix Cloud documents for deployment: "1 GB", understood like [`SIZE_LIMIT`], and "about 64,000 files".
-const UNPACKED_MAX: u64 = 1024 * 1024 * 1024;
-const ENTRIES_MAX: u64 = 64_000;
 
 /// Settings of an upload. By default, the package is named after its file, and files over 1 GiB or that are
 /// no zip archives are refused.
@@ -179,17 +175,7 @@ pub(crate) fn check_file(app: &AppId, path: &Path, upload: &Upload) -> Result<()
         let file = text::path(path);
         Error::new(ErrorKind::File, format!("{file} can be uploaded to app {app}, but not be deployed: {problem}"))
     };
-    let unpacked = package.unpacked().map_err(|e| refuse("its central directory is damaged").with_source(e))?;
-    let Unpacked { entries, bytes } = unpacked.unwrap_or_default();
-    if bytes > UNPACKED_MAX {
-        let size = Bytes(bytes);
-        return Err(refuse(&format!("it has {size:#} when unpacked, and Mendix Cloud takes up to 1 GB")));
-    }
-    if entries > ENTRIES_MAX {
-        let (entries, most) = (Grouped(entries), Grouped(ENTRIES_MAX));
-        return Err(refuse(&format!("it has {entries} files, and Mendix Cloud takes up to {most}")));
-    }
-    Ok(())
+    package.check_unpacked(&refuse)
 }
 
 fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {

@@ -8,7 +8,7 @@ use ureq::{Error as UreqError, Timeout};
 
 use super::connecting::NotLoopback;
 use super::proxy::Chosen;
-use crate::event::Seconds;
+use crate::units::Seconds;
 
 const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates; \
                          Client::from_env takes it from the file SSL_CERT_FILE";

@@ -6,10 +6,10 @@ use super::uploaded::{self, UploadedPackage};
 use crate::answer::{self, Asked};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Bytes;
 use crate::http::{Failure, Handed, Reply, Stage};
 use crate::id::{AppId, JobId, PackageId};
 use crate::text;
+use crate::units::Bytes;
 
 /// How much of the name of a package is shown, in characters.
 const NAME_MAX: usize = 100;

@@ -10,8 +10,12 @@ use std::time::SystemTime;
 use super::archive::{self, Unpacked};
 use super::content;
 use crate::error::Result;
-use crate::event::Bytes;
 use crate::file::{self, Refuse};
+use crate::units::{Bytes, Grouped};
+
+/// What Mendix Cloud documents for deployment: "1 GB", taken as the larger of its two meanings, and "about 64,000 files".
+const UNPACKED_MAX: u64 = 1024 * 1024 * 1024;
+const ENTRIES_MAX: u64 = 64_000;
 
 /// A plausible package: a regular, readable file, neither empty nor too large, and a zip archive unless that is not
 /// checked.
@@ -49,10 +53,26 @@ impl PackageFile {
         Ok(PackageFile { file_name: file_name.to_owned(), file, stamp })
     }
 
-    /// What the archive contains; `None` if it is none.
-    pub(super) fn unpacked(&mut self) -> io::Result<Option<Unpacked>> {
-        let directory = archive::directory(&mut self.file, self.stamp.size)?;
-        directory.map(|directory| archive::unpacked(&mut self.file, &directory)).transpose()
+    /// Checks that the archive, unpacked, is within the limits of Mendix Cloud.
+    pub(super) fn check_unpacked(&mut self, refuse: Refuse<'_>) -> Result<()> {
+        let Unpacked { entries, bytes } =
+            self.unpacked().map_err(|e| refuse("its central directory is damaged").with_source(e))?;
+        if bytes > UNPACKED_MAX {
+            let size = Bytes(bytes);
+            return Err(refuse(&format!("it has {size:#} when unpacked, and Mendix Cloud takes up to 1 GB")));
+        }
+        if entries > ENTRIES_MAX {
+            let (entries, most) = (Grouped(entries), Grouped(ENTRIES_MAX));
+            return Err(refuse(&format!("it has {entries} files, and Mendix Cloud takes up to {most}")));
+        }
+        Ok(())
+    }
+
+    fn unpacked(&mut self) -> io::Result<Unpacked> {
+        match archive::directory(&mut self.file, self.stamp.size)? {
+            Some(directory) => archive::unpacked(&mut self.file, &directory),
+            None => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 
     /// The last component of the path.
