@@ -12,12 +12,17 @@
 mod progress;
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use anyhow::bail;
 use mendix_deploy::{AppId, Client, Event, Poll, Upload, check, upload_and_wait};
 use progress::Progress;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    progress::exit_code(run())
+}
+
+fn run() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {

@@ -10,12 +10,17 @@
 mod progress;
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use anyhow::bail;
 use mendix_deploy::{AppId, Client, JobId, Poll, wait_for_job};
 use progress::Progress;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    progress::exit_code(run())
+}
+
+fn run() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [app, job] = &args[..] else { bail!("usage: wait APP_ID JOB_ID") };
     let (app, job): (AppId, JobId) = (app.parse()?, job.parse()?);

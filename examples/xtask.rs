@@ -10,12 +10,13 @@
 //! ```
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use mendix_deploy::{AppId, Client, ErrorKind, Event, JobId, Poll, Retry, Upload, upload_and_wait, wait_for_job};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let build = std::env::var("BUILD_NUMBER").unwrap_or_else(|_| "local".into());
@@ -23,8 +24,18 @@ fn main() -> anyhow::Result<()> {
         let client = Client::from_env()?.with_retry(Retry::default().with_attempts(5));
         Ok(client.on_event(Event::log_to_stderr))
     };
-    println!("{}", run(&args, &build, client, &Poll::default().with_timeout(Duration::from_secs(60 * 60)))?);
-    Ok(())
+    match run(&args, &build, client, &Poll::default().with_timeout(Duration::from_secs(60 * 60))) {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        // Without a backtrace, whatever `RUST_BACKTRACE` says.
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.chain().skip(1).for_each(|cause| eprintln!("  caused by: {cause}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Returns what to print. There is a client only if the arguments are right.
@@ -50,9 +61,9 @@ fn deploy(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll
         // Outcomes that a build may want to treat differently; the error's own message covers the rest.
         Err(error) => Err(match (error.kind(), error.job_id().cloned()) {
             (ErrorKind::StillRunning, Some(job)) => {
-                anyhow::Error::new(error).context(format!("to go on waiting: cargo xtask wait {app} {job}"))
+                anyhow::Error::new(error).context(format!("go on later with `cargo xtask wait {app} {job}`"))
             }
-            (ErrorKind::JobFailed, _) => anyhow::Error::new(error).context("was the package built properly?"),
+            (ErrorKind::JobFailed, _) => anyhow::Error::new(error).context("check how the package was built"),
             _ => error.into(),
         }),
     }
@@ -135,7 +146,7 @@ mod tests {
         let error = deploy_to(&emulator).unwrap_err();
         assert_eq!(
             (kind(&error), error.to_string().as_str()),
-            (ErrorKind::JobFailed, "was the package built properly?")
+            (ErrorKind::JobFailed, "check how the package was built")
         );
     }
 
@@ -147,7 +158,8 @@ mod tests {
         assert_eq!(kind(&error), ErrorKind::StillRunning);
         emulator.jobs_end(JobEnd::Completed);
         let advice = error.to_string();
-        let command: Vec<_> = advice.split("cargo xtask ").nth(1).unwrap().split(' ').collect();
+        let command = advice.split("cargo xtask ").nth(1).unwrap().trim_end_matches('`');
+        let command: Vec<_> = command.split(' ').collect();
         assert!(task(&emulator, &command).unwrap().ends_with("has completed"));
     }
 

@@ -1,5 +1,7 @@
 //! Progress on stderr: a bar on a terminal, whatever its width; elsewhere the lines that are worth keeping.
 
+use std::io::{Write, stderr};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,11 +60,22 @@ fn set_style(bar: &ProgressBar, template: &str) {
     }
 }
 
+/// What `main` returns. An error is shown without a backtrace, whatever `RUST_BACKTRACE` says.
+pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let _ = writeln!(stderr(), "error: {error}");
+    for cause in error.chain().skip(1) {
+        let _ = writeln!(stderr(), "  caused by: {cause}");
+    }
+    ExitCode::FAILURE
+}
+
 /// The error, and the command that goes on waiting if that helps.
 pub(crate) fn explain(app: &AppId, error: Error) -> anyhow::Error {
     use ErrorKind::{Connect, NoAnswer, OutcomeUnknown, StillRunning};
     let helps = matches!(error.kind(), StillRunning | Connect | NoAnswer | OutcomeUnknown);
     match error.job_id().filter(|_| helps) {
+        // With the causes.
         Some(job) => anyhow::anyhow!("{error:?}\n\nTo go on waiting:\n  cargo run --example wait -- {app} {job}"),
         None => error.into(),
     }
