@@ -20,7 +20,7 @@
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
 //! | a wait that times out | `jobs_end(JobEnd::Never)`, and a short `Poll::with_timeout` | `StillRunning` |
 //! | and is resumed | `jobs_end(JobEnd::Completed)` | `Ok` |
-//! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(100_000)` | `Ok`, late |
+//! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(2_000)`, in bytes per second | `Ok`, late |
 //!
 //! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content (it does not check for a
 //! zip archive), and speaks plain HTTP. Nothing is kept after it is dropped.
