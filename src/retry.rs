@@ -101,15 +101,12 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
         let wait = match retry.next_wait(number, &error, random::fraction()) {
             Ok(wait) => wait,
             Err(note) => {
-                let note = match earlier {
-                    // A refusal such as 409 may be the result of what went before it.
-                    Some(why) if !error.is_transient() => {
-                        let of = retry.attempts;
-                        format!("{note}; this was attempt {number} of {of}, as the one before had failed: {why}")
-                    }
-                    _ => note,
-                };
-                return Err(error.with_note(&note));
+                // A refusal such as 409 may be the result of what went before it.
+                let earlier = earlier.filter(|_| !error.is_transient()).map_or(String::new(), |why| {
+                    let of = retry.attempts;
+                    format!("; this was attempt {number} of {of}, as the one before had failed: {why}")
+                });
+                return Err(error.with_note(&note).with_note(&earlier));
             }
         };
         earlier = Some(error.in_brief());

@@ -168,9 +168,6 @@ fn open(app: &AppId, path: &Path, upload: &Upload) -> Result<PackageFile> {
 /// Checks the file as an upload does, and in addition that the package can be deployed.
 pub(crate) fn check_file(app: &AppId, path: &Path, upload: &Upload) -> Result<()> {
     let mut package = open(app, path, upload)?;
-    if !upload.checks_content {
-        return Ok(());
-    }
     let refuse = |problem: &str| {
         let file = text::path(path);
         Error::new(ErrorKind::File, format!("{file} can be uploaded to app {app}, but not be deployed: {problem}"))

@@ -13,19 +13,19 @@ const SPINNER: &str = "{spinner} {wide_msg}";
 
 /// Clones show the same bar.
 #[derive(Clone)]
-pub(crate) struct Progress(Option<ProgressBar>);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     pub(crate) fn new() -> Progress {
-        let bar = ProgressBar::new(0);
-        // It is hidden unless stderr is a terminal.
-        Progress(if bar.is_hidden() { None } else { Some(bar) })
+        Progress(ProgressBar::new(0))
     }
 
     /// For `Client::on_event`.
     pub(crate) fn show(&self, event: &Event) {
-        let Some(bar) = &self.0 else { return event.log_to_stderr() };
+        let Progress(bar) = self;
         match event {
+            // Unless stderr is a terminal.
+            _ if bar.is_hidden() => event.log_to_stderr(),
             Event::Uploading { sent: 0, total, .. } => {
                 bar.println(event.to_string());
                 set_style(bar, BAR);
@@ -42,9 +42,7 @@ impl Progress {
 
     /// Removes the bar, so that what is printed next has a line of its own.
     pub(crate) fn end(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
+        self.0.finish_and_clear();
     }
 }
 

@@ -61,7 +61,6 @@ impl fmt::Display for BodyError {
 impl std::error::Error for BodyError {}
 
 /// The timeouts of a request.
-#[derive(Clone, Copy)]
 pub(super) struct Timeouts {
     pub(super) connect: Duration,
     pub(super) stall: Duration,

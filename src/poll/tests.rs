@@ -30,7 +30,15 @@ impl Clock for TestClock {
 
 /// Records what it is told.
 #[derive(Default)]
-struct Thing(RefCell<Vec<(String, bool)>>);
+struct Thing(RefCell<Vec<Told>>);
+
+#[derive(Debug)]
+struct Told {
+    line: String,
+    /// Since the wait began, or since there was a status.
+    elapsed: Duration,
+    routine: bool,
+}
 
 impl Subject for Thing {
     type Status = &'static str;
@@ -46,11 +54,13 @@ impl Subject for Thing {
     }
 
     fn polled(&self, status: &&'static str, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
-        self.0.borrow_mut().push((format!("{status} after {elapsed:?}, next in {next_poll:?}"), routine));
+        let line = format!("{status} after {elapsed:?}, next in {next_poll:?}");
+        self.0.borrow_mut().push(Told { line, elapsed, routine });
     }
 
     fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        self.0.borrow_mut().push((format!("no status for {outage:?}, next in {next_poll:?}: {error}"), routine));
+        let line = format!("no status for {outage:?}, next in {next_poll:?}: {error}");
+        self.0.borrow_mut().push(Told { line, elapsed: outage, routine });
     }
 }
 
@@ -58,9 +68,9 @@ struct Outcome {
     result: Result<&'static str>,
     clock: TestClock,
     polls: usize,
-    /// All that was told, and what of it is worth a line in a log.
+    /// The lines of all that was told, and what is worth a line in a log.
     events: Vec<String>,
-    log: Vec<String>,
+    log: Vec<Told>,
 }
 
 impl Outcome {
@@ -78,9 +88,10 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Polled<&'static str>>) 
         assert!(polls < 1_000_000, "no end");
         script(polls - 1)
     });
-    let told = thing.0.into_inner();
-    let log = told.iter().filter(|(_, routine)| !routine).map(|(line, _)| line.clone()).collect();
-    Outcome { result, clock, polls, events: told.into_iter().map(|(line, _)| line).collect(), log }
+    let mut log = thing.0.into_inner();
+    let events = log.iter().map(|told| told.line.clone()).collect();
+    log.retain(|told| !told.routine);
+    Outcome { result, clock, polls, events, log }
 }
 
 /// A poll that was answered with an error; 404 and 401 are not transient.
@@ -109,13 +120,8 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
     );
 }
 
-/// The times of the lines of a log, in tenths of a second.
-fn times(log: &[String]) -> Vec<u32> {
-    let time = |line: &String| {
-        let seconds: f64 = line.split(' ').nth(2).unwrap().trim_end_matches(['n', 's', ',']).parse().unwrap();
-        format!("{:.0}", seconds * 10.0).parse().unwrap()
-    };
-    log.iter().map(time).collect()
+fn times(log: &[Told]) -> Vec<Duration> {
+    log.iter().map(|told| told.elapsed).collect()
 }
 
 #[test]
@@ -125,8 +131,8 @@ fn a_log_has_a_line_for_each_change_and_one_a_minute() {
         _ => RUNNING,
     });
     let times = times(&outcome.log);
-    assert_eq!(times[..5], [0, 10, 610, 1210, 1810], "{:?}", outcome.log);
-    assert!(times.windows(2).skip(1).all(|pair| pair[1] - pair[0] == 600), "{times:?}");
+    assert_eq!(times[..5], [0, 1, 61, 121, 181].map(|second| second * S), "{:?}", outcome.log);
+    assert!(times.windows(2).skip(1).all(|pair| pair[0] + 60 * S == pair[1]), "{times:?}");
     assert_eq!(times.len(), 31);
 }
 
@@ -134,16 +140,17 @@ fn a_log_has_a_line_for_each_change_and_one_a_minute() {
 fn a_log_has_a_line_a_minute_however_long_the_pauses_may_be_but_the_shortest_pause_counts_more() {
     let rare = Poll::default().with_max_interval(600 * S);
     let outcome = wait_on(&rare, |_| RUNNING);
-    let pauses: Vec<_> = times(&outcome.log).windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(pauses.len() == 29 && pauses.iter().all(|pause| (600..610).contains(pause)), "{pauses:?}");
+    let times_of_lines = times(&outcome.log);
+    let is_a_minute = |pair: &[Duration]| (pair[0] + 60 * S..pair[0] + 61 * S).contains(&pair[1]);
+    assert!(times_of_lines.len() == 30 && times_of_lines.windows(2).all(is_a_minute), "{times_of_lines:?}");
     let rarer = wait_on(&rare.with_interval(200 * S), |_| RUNNING);
-    assert_eq!(times(&rarer.log), (0..=9).map(|n| n * 2000).collect::<Vec<_>>(), "each poll is worth a line");
+    assert_eq!(times(&rarer.log), (0..=9).map(|n| n * 200 * S).collect::<Vec<_>>(), "each poll is worth a line");
 }
 
 #[test]
 fn a_log_shows_the_first_failure_and_then_one_a_minute() {
     let outage = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(broken()) });
-    let lines: Vec<_> = outage.log.iter().map(|line| line.split(", next").next().unwrap()).collect();
+    let lines: Vec<_> = outage.log.iter().map(|told| told.line.split(", next").next().unwrap()).collect();
     assert_eq!(lines[..3], ["Running after 0ns", "no status for 1s", "no status for 61s"]);
     assert_eq!(lines.len(), 6, "five minutes: {lines:?}");
     let flapping = wait_on(&Poll::default(), |n| if n % 2 == 0 { RUNNING } else { Err(broken()) });

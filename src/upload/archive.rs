@@ -14,6 +14,7 @@ const ENTRY: usize = 46;
 const ELSEWHERE: u64 = u32::MAX as u64;
 
 /// Where the central directory is, in bytes.
+#[derive(Debug)]
 pub(super) struct Directory {
     offset: u64,
     length: u64,

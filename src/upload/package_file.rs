@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::archive::{self, Unpacked};
+use super::archive::{self, Directory, Unpacked};
 use super::content;
 use crate::error::Result;
 use crate::file::{self, Refuse};
@@ -24,6 +24,8 @@ pub(super) struct PackageFile {
     file: File,
     file_name: String,
     stamp: Stamp,
+    /// `None` if the content was not checked.
+    directory: Option<Directory>,
 }
 
 impl PackageFile {
@@ -47,16 +49,21 @@ impl PackageFile {
             )));
         }
         let unreadable = |e| refuse("it cannot be read").with_source(e);
-        if check_content && archive::directory(&mut file, stamp.size).map_err(unreadable)?.is_none() {
-            return Err(refuse(content::describe(&mut file).map_err(unreadable)?));
+        let mut directory = None;
+        if check_content {
+            directory = archive::directory(&mut file, stamp.size).map_err(unreadable)?;
+            if directory.is_none() {
+                return Err(refuse(content::describe(&mut file).map_err(unreadable)?));
+            }
         }
-        Ok(PackageFile { file_name: file_name.to_owned(), file, stamp })
+        Ok(PackageFile { file_name: file_name.to_owned(), file, stamp, directory })
     }
 
-    /// Checks that the archive, unpacked, is within the limits of Mendix Cloud.
+    /// Checks that the archive, unpacked, is within the limits of Mendix Cloud, unless its content is not checked.
     pub(super) fn check_unpacked(&mut self, refuse: Refuse<'_>) -> Result<()> {
-        let Unpacked { entries, bytes } =
-            self.unpacked().map_err(|e| refuse("its central directory is damaged").with_source(e))?;
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let Unpacked { entries, bytes } = archive::unpacked(&mut self.file, directory)
+            .map_err(|e| refuse("its central directory is damaged").with_source(e))?;
         if bytes > UNPACKED_MAX {
             let size = Bytes(bytes);
             return Err(refuse(&format!("it has {size:#} when unpacked, and Mendix Cloud takes up to 1 GB")));
@@ -66,13 +73,6 @@ impl PackageFile {
             return Err(refuse(&format!("it has {entries} files, and Mendix Cloud takes up to {most}")));
         }
         Ok(())
-    }
-
-    fn unpacked(&mut self) -> io::Result<Unpacked> {
-        match archive::directory(&mut self.file, self.stamp.size)? {
-            Some(directory) => archive::unpacked(&mut self.file, &directory),
-            None => Err(io::ErrorKind::InvalidData.into()),
-        }
     }
 
     /// The last component of the path.

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use mendix_deploy::emulator::Emulator;
 
 use crate::support::caller::Caller;
+use crate::support::child::client_of_emulator;
 use crate::support::package::Package;
 
 /// An example, as built by `cargo test`; built here for `cargo test --test it`, which builds none.
@@ -21,19 +22,13 @@ fn program(name: &str) -> Command {
     Command::new(path)
 }
 
-/// The variables of a client for the emulator.
-fn client_of(emulator: &Emulator) -> [(&str, &str); 3] {
-    [
-        ("MENDIX_USERNAME", Emulator::USERNAME),
-        ("MENDIX_API_KEY", Emulator::API_KEY),
-        ("MENDIX_DEPLOY_URL", emulator.url()),
-    ]
-}
-
 /// An example with the environment for the emulator.
 fn example(name: &str, emulator: &Emulator) -> Command {
-    let mut command = program(name);
-    command.envs(client_of(emulator));
+    with_environment(program(name), emulator)
+}
+
+fn with_environment(mut command: Command, emulator: &Emulator) -> Command {
+    command.envs(client_of_emulator(emulator));
     command.env("NO_PROXY", "127.0.0.1").env_remove("SSL_CERT_FILE").env_remove("RUST_BACKTRACE");
     command
 }
@@ -62,7 +57,6 @@ fn quickstart_needs_nothing_and_shows_the_main_job() {
 #[test]
 fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
     let emulator = Emulator::start().unwrap();
-    emulator.complete_after_polls(1);
     let file = Package::called("x.mda");
     let output = example("upload", &emulator).args(["calc"]).arg(file.as_ref()).arg("named.mda").output().unwrap();
     let (out, err) = text(&output);
@@ -92,7 +86,7 @@ fn no_failed_write_to_stderr_matters_to_an_example() {
     let emulator = Emulator::start().unwrap();
     let mut closed = Command::new("sh");
     closed.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(program("upload").get_program()).arg("calc").arg(file.as_ref());
-    let output = closed.envs(client_of(&emulator)).output().unwrap();
+    let output = with_environment(closed, &emulator).output().unwrap();
     assert!(output.status.success() && text(&output).0.contains("Completed"), "{output:?}");
 
     let stdout = crate::log::broken_outputs().swap_remove(0);
@@ -137,7 +131,6 @@ fn upload_explains_a_failure_and_exits_with_1() {
 #[test]
 fn wait_resumes_where_upload_timed_out() {
     let emulator = Emulator::start().unwrap();
-    emulator.complete_after_polls(1);
     let job = Caller::of_emulator(&emulator).upload(Package::small()).ok().job_id;
     let output = example("wait", &emulator).args(["calc", job.as_str()]).output().unwrap();
     let (out, err) = text(&output);
@@ -158,11 +151,10 @@ fn the_number_of_allocations_does_not_depend_on_the_size_of_the_file() {
 #[ignore = "compiles the dependencies anew"]
 fn a_build_script_uploads_its_package() {
     let emulator = Emulator::start().unwrap();
-    emulator.complete_after_polls(1);
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/build_script");
     let build = |deploy: bool| {
         let mut command = Command::new(env!("CARGO"));
-        command.current_dir(folder).arg("build").envs(client_of(&emulator));
+        command.current_dir(folder).arg("build").envs(client_of_emulator(&emulator));
         if deploy {
             command.env("DEPLOY_APP", "calc");
         }

@@ -1,7 +1,7 @@
 //! The log that `Event::log_to_stderr` writes, and that nothing can happen to it that an upload would notice.
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use mendix_deploy::emulator::Emulator;
@@ -15,10 +15,7 @@ use crate::support::server::{IDS, Server, Step, answer, go_ahead};
 /// Uploads and waits in a child process with this as its stderr.
 fn logging_to(emulator: &Emulator, stderr: impl Into<Stdio>) -> Child {
     emulator.complete_after_polls(3);
-    let test = format!("{}::a_client_that_logs", module_path!().split_once("::").unwrap().1);
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &test, "--nocapture"]).envs(child::client_of(emulator.url())).env(child::MARK, "1");
-    command.env("MENDIX_USERNAME", Emulator::USERNAME).env("MENDIX_API_KEY", Emulator::API_KEY);
+    let mut command = child::command(module_path!(), "a_client_that_logs", &child::client_of_emulator(emulator));
     command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
 }
 

@@ -50,8 +50,7 @@ fn a_package_is_uploaded_and_its_job_waited_for() {
 
 #[test]
 fn events_can_be_matched_on() {
-    let (emulator, caller) = start();
-    emulator.complete_after_polls(1);
+    let (_emulator, caller) = start();
     let outcome = caller.upload_and_wait(Package::called("x.mda"), &quick());
     let [
         Event::Uploading { sent: 0, .. },
@@ -138,7 +137,6 @@ fn a_wait_that_timed_out_is_resumed_with_the_job_of_its_error() {
 #[test]
 fn a_failed_job_is_an_error_of_a_wait_and_a_status_of_a_poll() {
     let (emulator, caller) = start();
-    emulator.complete_after_polls(1);
     emulator.jobs_end(JobEnd::Failed);
     let outcome = caller.upload_and_wait(Package::small(), &quick());
     let error = outcome.error(ErrorKind::JobFailed);
@@ -181,7 +179,6 @@ fn a_503_at_once_is_retried_and_shown() {
 #[test]
 fn job_status_is_retried_when_the_server_is_busy() {
     let (emulator, caller) = start();
-    emulator.complete_after_polls(1);
     let job = caller.upload(Package::small()).ok().job_id;
     emulator.fail_polls(2, Fault::Status(503));
     assert_eq!(caller.status_of(&job).ok(), JobStatus::Completed);

@@ -91,7 +91,6 @@ fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
 fn a_job_ends_as_it_is_told_and_a_wait_for_one_that_does_not_is_resumed() {
     let emulator = Emulator::start().unwrap();
     let caller = Caller::of_emulator(&emulator);
-    emulator.complete_after_polls(1);
     emulator.jobs_end(JobEnd::Never);
     let at_once = Poll::default().with_timeout(Duration::ZERO);
     let outcome = caller.upload_and_wait(Package::small(), &at_once);

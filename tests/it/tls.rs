@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use mendix_deploy::{Client, ErrorKind, Retry};
+use mendix_deploy::{Client, ErrorKind};
 
 use crate::support::caller::{CA, Caller, KEY, Outcome, USER, fast_retry, trusting};
 use crate::support::child;
@@ -191,15 +191,10 @@ fn an_answer_over_tls_without_a_proper_end_counts_if_it_is_whole() {
     assert!(outcome.error(ErrorKind::OutcomeUnknown).may_have_been_accepted());
 }
 
-/// A client from the child's environment.
-fn from_env() -> Caller {
-    Caller::from(Client::from_env().unwrap(), |_| {}).with(|client| client.with_retry(Retry::never()))
-}
-
 #[test]
 fn credentials_base_url_and_certificates_come_from_the_environment() {
     if child::is_running() {
-        from_env().upload(Package::small()).ok();
+        Caller::from_env().upload(Package::small()).ok();
         return;
     }
     let server = Server::tls([accepted()]);

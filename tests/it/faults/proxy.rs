@@ -21,9 +21,8 @@ fn tunnel_to(server: &Server) -> Vec<Step> {
 
 /// What the child does: it uploads `bytes` to the parent's server.
 fn upload(bytes: u64, retry: Retry) -> Outcome<mendix_deploy::UploadedPackage> {
-    let client = Client::from_env().unwrap().with_retry(retry);
-    let client = client.with_connect_timeout(Duration::from_secs(15));
-    Caller::from(client, |_| {}).with(trusting).upload(Package::sparse(bytes))
+    let patient = |client: Client| client.with_retry(retry).with_connect_timeout(Duration::from_secs(15));
+    Caller::from_env().with(patient).with(trusting).upload(Package::sparse(bytes))
 }
 
 /// What the child does if the proxy makes it hopeless: its upload fails to connect, and is not tried again.
@@ -193,8 +192,7 @@ fn a_proxy_that_cannot_be_parsed_is_refused_offline_and_not_shown() {
 fn the_proxy_is_the_one_that_curl_takes() {
     const TEST: &str = "the_proxy_is_the_one_that_curl_takes";
     if child::is_running() {
-        let client = Client::from_env().unwrap().with_retry(Retry::never());
-        let _ = Caller::from(client, |_| {}).status();
+        let _ = Caller::from_env().status();
         return;
     }
     let cases: &[(&[(&str, &str)], &str)] = &[
@@ -263,8 +261,7 @@ fn taken(variables: &[(&str, &str)], call: impl Fn(&str, &[(&str, &str)])) -> &'
 fn the_user_and_the_password_are_those_that_curl_sends() {
     const TEST: &str = "the_user_and_the_password_are_those_that_curl_sends";
     if child::is_running() {
-        let client = Client::from_env().unwrap().with_retry(Retry::never());
-        let outcome = Caller::from(client, |_| {}).status();
+        let outcome = Caller::from_env().status();
         let text = outcome.error(ErrorKind::Connect).to_string();
         assert!(!text.contains("joe") && !text.contains("cret9"), "{text}");
         return;
@@ -360,8 +357,8 @@ fn a_proxy_that_answers_5xx_is_retried() {
 
 /// What the child does if the proxy stalls.
 fn upload_within(connect_timeout: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
-    let client = Client::from_env().unwrap().with_retry(Retry::never());
-    let outcome = Caller::from(client.with_connect_timeout(connect_timeout), |_| {}).upload(Package::small());
+    let hasty = |client: Client| client.with_connect_timeout(connect_timeout);
+    let outcome = Caller::from_env().with(hasty).upload(Package::small());
     let error = outcome.error(ErrorKind::Connect);
     assert!(format!("{error:?}").contains(" s (with_connect_timeout)"), "{error:?}");
     outcome

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use mendix_deploy::{Client, ErrorKind, Retry};
+use mendix_deploy::ErrorKind;
 
 use crate::support::caller::{Caller, Outcome};
 use crate::support::child;
@@ -12,11 +12,10 @@ use crate::support::server::{IDS, Server, Step, answer, go_ahead};
 
 /// What the child does: it uploads `bytes` with these timeouts while a shell runs `script` against it.
 fn upload_while(script: &str, bytes: u64, timeout: Duration) -> Outcome<mendix_deploy::UploadedPackage> {
-    let client = Client::from_env().unwrap().with_retry(Retry::never());
-    let client = client.with_stall_timeout(timeout).with_response_timeout(timeout);
+    let caller = Caller::from_env().with(|client| client.with_stall_timeout(timeout).with_response_timeout(timeout));
     let package = Package::sparse(bytes);
     let mut shell = Command::new("sh").args(["-c", script]).spawn().unwrap();
-    let outcome = Caller::from(client, |_| {}).upload(package);
+    let outcome = caller.upload(package);
     // The script's loops end with this process.
     let _ = shell.try_wait();
     outcome

@@ -66,6 +66,11 @@ impl Caller {
         })
     }
 
+    /// The client of a child's environment. It never retries.
+    pub(crate) fn from_env() -> Caller {
+        Caller::from(Client::from_env().unwrap().with_retry(Retry::never()), |_| {})
+    }
+
     pub(crate) fn from(client: Client, observer: impl Fn(&Event) + Send + Sync + 'static) -> Caller {
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = events.clone();

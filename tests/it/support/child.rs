@@ -3,16 +3,18 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mendix_deploy::emulator::Emulator;
+
 use super::caller::{KEY, USER, assert_no_secret};
 
-pub(crate) const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
+const MARK: &str = "MENDIX_DEPLOY_TEST_CHILD";
 /// All variables that the crate reads.
 pub(crate) const VARIABLES: [&str; 12] = [
     "MENDIX_USERNAME", "MENDIX_API_KEY", "MENDIX_DEPLOY_URL", "SSL_CERT_FILE", "ALL_PROXY", "all_proxy", "HTTPS_PROXY",
     "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
 ];
 
-/// Whether this process was started by [`run`].
+/// Whether this process was started by a [`command`].
 pub(crate) fn is_running() -> bool {
     std::env::var_os(MARK).is_some()
 }
@@ -22,17 +24,32 @@ pub(crate) fn client_of(url: &str) -> [(&str, &str); 3] {
     [("MENDIX_USERNAME", USER), ("MENDIX_API_KEY", KEY), ("MENDIX_DEPLOY_URL", url)]
 }
 
-/// Runs the test `name` of `module` (`module_path!()`) in a child. Of [`VARIABLES`], it has only the given ones.
-#[track_caller]
-pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
+/// The variables of a client for the emulator.
+pub(crate) fn client_of_emulator(emulator: &Emulator) -> [(&str, &str); 3] {
+    [
+        ("MENDIX_USERNAME", Emulator::USERNAME),
+        ("MENDIX_API_KEY", Emulator::API_KEY),
+        ("MENDIX_DEPLOY_URL", emulator.url()),
+    ]
+}
+
+/// The command that runs the test `name` of `module` (`module_path!()`). Of [`VARIABLES`], it has only the given ones.
+pub(crate) fn command(module: &str, name: &str, variables: &[(&str, &str)]) -> Command {
     let module = module.split_once("::").unwrap().1;
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", &format!("{module}::{name}"), "--nocapture"]).env(MARK, "1");
     for variable in VARIABLES {
         command.env_remove(variable);
     }
-    let mut child =
-        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.envs(variables.iter().copied());
+    command
+}
+
+/// Runs a test in a child.
+#[track_caller]
+pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
+    let mut command = command(module, name, variables);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if started.elapsed() > Duration::from_secs(40) {
