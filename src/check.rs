@@ -6,6 +6,7 @@ use crate::answer;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;
+use crate::http::RESPONSE_MAX;
 use crate::id::AppId;
 use crate::json;
 use crate::upload::{self, Upload};
@@ -46,6 +47,7 @@ fn check_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Res
         path: format!("/api/1/apps/{app}"),
         // As v1 asks of its callers; v2 and the Build API do not.
         content_type: Some("application/json"),
+        response_max: RESPONSE_MAX,
         what: format!("app {app}"),
         not_found: answer::app_not_found(app),
     };

@@ -30,9 +30,9 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,
-    /// The job ended with status `Failed`.
+    /// The job, or the package, ended with status `Failed`.
     JobFailed,
-    /// The wait timed out; the job goes on.
+    /// The wait timed out; what it waited for goes on.
     StillRunning,
 }
 
@@ -132,7 +132,7 @@ impl Error {
         Self::new(ErrorKind::Config, message)
     }
 
-    /// For `Connect` and `Rejected`, whose kind alone does not tell.
+    /// For `Connect` and `Rejected`, whose kind alone does not tell, and where repeating the call would upload again.
     pub(crate) fn with_transient(mut self, transient: bool) -> Self {
         self.0.transient = transient;
         self
@@ -153,10 +153,8 @@ impl Error {
         self
     }
 
-    /// The upload was accepted, so the failed call must not be repeated.
     pub(crate) fn with_package(mut self, package: &PackageId) -> Self {
         self.0.package_id = Some(package.clone());
-        self.0.transient = false;
         self
     }
 
@@ -252,8 +250,7 @@ mod tests {
             let error = Error::new(kind, "no");
             assert_eq!((error.may_have_been_accepted(), error.is_transient()), (may_exist, transient), "{kind:?}");
             let package: PackageId = "p-1".parse().unwrap();
-            let error = error.with_transient(true).with_package(&package);
-            assert_eq!((error.may_have_been_accepted(), error.is_transient()), (true, false), "{kind:?}");
+            assert!(error.with_package(&package).may_have_been_accepted(), "{kind:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::id::{AppId, JobId, PackageId};
-use crate::status::JobStatus;
+use crate::status::{JobStatus, PackageStatus};
 use crate::text;
 use crate::units::{Bytes, Seconds};
 
@@ -50,7 +50,7 @@ pub enum Event {
         /// The job to wait for.
         job_id: JobId,
     },
-    /// A poll returned a status.
+    /// A job was polled.
     #[non_exhaustive]
     Polled {
         /// The app that the job belongs to.
@@ -66,13 +66,29 @@ pub enum Event {
         /// See [`Event::is_routine`].
         routine: bool,
     },
+    /// A package was polled.
+    #[non_exhaustive]
+    PackagePolled {
+        /// The app that the package belongs to.
+        app: AppId,
+        /// The package that was polled.
+        package_id: PackageId,
+        /// Its status.
+        status: PackageStatus,
+        /// Time since the wait began.
+        elapsed: Duration,
+        /// The pause until the next poll; `None` if this was the last one.
+        next_poll: Option<Duration>,
+        /// See [`Event::is_routine`].
+        routine: bool,
+    },
     /// A poll failed, and the wait goes on.
     #[non_exhaustive]
     PollFailed {
-        /// The app that the job belongs to.
+        /// The app that was asked about.
         app: AppId,
-        /// The job that was polled.
-        job_id: JobId,
+        /// What was polled, such as `job 66046953…`.
+        subject: String,
         /// How long there has been no status.
         outage: Duration,
         /// The pause until the next poll.
@@ -104,9 +120,10 @@ impl Event {
     /// or [`Poll::with_interval`](crate::Poll::with_interval) asks for longer pauses.
     pub fn is_routine(&self) -> bool {
         match self {
-            Event::Uploading { routine, .. } | Event::Polled { routine, .. } | Event::PollFailed { routine, .. } => {
-                *routine
-            }
+            Event::Uploading { routine, .. }
+            | Event::Polled { routine, .. }
+            | Event::PackagePolled { routine, .. }
+            | Event::PollFailed { routine, .. } => *routine,
             Event::Accepted { .. } | Event::Retrying { .. } => false,
         }
     }
@@ -147,11 +164,15 @@ impl fmt::Display for Event {
                 write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
             }
             Event::Polled { app, job_id, status, elapsed, next_poll, .. } => {
-                write!(f, "app {app}, job {}: {status} after {}", Short(job_id), Seconds(*elapsed))?;
-                next_poll.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
+                write!(f, "app {app}, job {}: {status} after {}", Short(job_id.as_str()), Seconds(*elapsed))?;
+                write!(f, "{}", Next(*next_poll))
             }
-            Event::PollFailed { app, job_id, outage, next_poll, reason, .. } => {
-                write!(f, "app {app}, job {}: no status for {}", Short(job_id), Seconds(*outage))?;
+            Event::PackagePolled { app, package_id, status, elapsed, next_poll, .. } => {
+                write!(f, "app {app}, package {}: {status} after {}", Short(package_id.as_str()), Seconds(*elapsed))?;
+                write!(f, "{}", Next(*next_poll))
+            }
+            Event::PollFailed { app, subject, outage, next_poll, reason, .. } => {
+                write!(f, "app {app}, {subject}: no status for {}", Seconds(*outage))?;
                 write!(f, ", next poll in {}: {reason}", Seconds(*next_poll))
             }
             Event::Retrying { attempt, of, wait, reason } => {
@@ -162,15 +183,24 @@ impl fmt::Display for Event {
 }
 
 /// Enough of an id to tell one from another. The whole id is in [`Event::Accepted`], and a log needs it only once.
-struct Short<'a>(&'a JobId);
+pub(crate) struct Short<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0.as_str();
+        let id = self.0;
         match id.get(..8) {
             Some(beginning) if id.len() > 12 => write!(f, "{beginning}…"),
             _ => f.write_str(id),
         }
+    }
+}
+
+/// The end of a line about a poll.
+struct Next(Option<Duration>);
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
     }
 }
 
@@ -223,7 +253,25 @@ mod tests {
             ),
             (polled(job_id("j-1"), JobStatus::Completed, s(125), None), "app calc, job j-1: Completed after 2 min 5 s"),
             (
-                Event::PollFailed { app: app(), job_id: job_id(ID), outage, next_poll, reason: reason(), routine },
+                Event::PackagePolled {
+                    app: app(),
+                    package_id: ID.parse().unwrap(),
+                    status: PackageStatus::Succeeded,
+                    elapsed: s(14),
+                    next_poll: None,
+                    routine: false,
+                },
+                "app calc, package 66046953…: Succeeded after 14 s",
+            ),
+            (
+                Event::PollFailed {
+                    app: app(),
+                    subject: format!("job {}", Short(ID)),
+                    outage,
+                    next_poll,
+                    reason: reason(),
+                    routine,
+                },
                 "app calc, job 66046953…: no status for 14 s, next poll in 1.0 s: the request failed: the server \
                  answered 502",
             ),

@@ -6,19 +6,16 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::client::Client;
 use crate::credentials::Secrets;
-use crate::error::{Error, ErrorKind, Result, one_line};
-use crate::event::Event;
-use crate::http::Reply;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Short};
+use crate::http::{RESPONSE_MAX, Reply};
 use crate::id::{AppId, JobId};
 use crate::json;
 use crate::poll::{self, Poll, Polled, Subject};
 use crate::status::JobStatus;
-use crate::text;
 
 /// Parts of the names of fields that may say why a job failed.
 const REASONS: [&str; 7] = ["message", "reason", "error", "detail", "description", "cause", "info"];
-/// An unknown status is cut to so many characters.
-const OTHER_MAX: usize = 64;
 
 /// Returns the status of a job. A failed job is a status here, not an error.
 ///
@@ -112,6 +109,7 @@ impl<'a> Job<'a> {
             client: self.client,
             path: format!("/api/v2/apps/{}/jobs/{}", self.app, self.id),
             content_type: None,
+            response_max: RESPONSE_MAX,
             what: format!("the status of {}", self.name()),
             not_found: "no job of this app has that id: check both".to_owned(),
         }
@@ -120,7 +118,7 @@ impl<'a> Job<'a> {
     fn read(&self, reply: &Reply) -> Option<Polled<Report>> {
         let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
         let secrets = self.client.endpoint.secrets();
-        let status = read_status(&said, &secrets);
+        let status = JobStatus::read(&said, |text| secrets.sanitized(text));
         let reason = if status == JobStatus::Failed { read_reason(&reply.body, &secrets) } else { None };
         Some(Polled { status: Report { status, reason }, retry_after: reply.retry_after })
     }
@@ -137,16 +135,11 @@ fn read_reason(body: &[u8], secrets: &Secrets) -> Option<String> {
     REASONS.iter().find_map(reason)
 }
 
-/// An unknown status is server text, so it is sanitized and cut.
-fn read_status(said: &str, secrets: &Secrets) -> JobStatus {
-    JobStatus::known(said)
-        .unwrap_or_else(|| JobStatus::Other(text::beginning(&secrets.sanitized(said), OTHER_MAX).to_owned()))
-}
-
 impl Subject for Job<'_> {
     type Status = Report;
 
     const RESUME: &'static str = "call wait_for_job with this job";
+    const MAY_APPEAR_LATE: bool = true;
 
     fn name(&self) -> String {
         format!("job {} of app {}", self.id, self.app)
@@ -162,10 +155,9 @@ impl Subject for Job<'_> {
     }
 
     fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        let (app, job_id) = (self.app.clone(), self.id.clone());
-        // The event says of which job.
-        let reason = one_line(error).replacen(&format!(" for {}", self.call().what), "", 1);
-        self.client.notify(&Event::PollFailed { app, job_id, outage, next_poll, reason, routine });
+        let (app, subject, reason) =
+            (self.app.clone(), format!("job {}", Short(self.id.as_str())), self.call().reason(error));
+        self.client.notify(&Event::PollFailed { app, subject, outage, next_poll, reason, routine });
     }
 }
 
@@ -186,19 +178,5 @@ mod tests {
         for none in [r#"{"Status":"Failed"}"#, r#"{"Message":" ","Error":7}"#, "", "[]"] {
             assert_eq!(read(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {
-        let key = Secrets::new(["s3cret"]);
-        let read = |text| read_status(text, &key);
-        assert_eq!(read("completed"), JobStatus::Completed);
-        assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
-        assert_eq!(read("\u{b}Completed\u{a0}"), JobStatus::Completed);
-        assert_eq!(read_status("Completed", &Secrets::new(["completed"])), JobStatus::Completed);
-        assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
-        assert_eq!(read("Completed?").to_string(), "Completed?");
-        assert_eq!(read("\u{1b}[2Js3cret"), JobStatus::Other("[2J[secret]".into()));
-        assert_eq!(read(&"x".repeat(3000)).as_str().len(), OTHER_MAX);
     }
 }

@@ -26,28 +26,58 @@ pub(crate) fn text(body: &[u8], name: &str) -> Option<String> {
     Some(field(body, name)?.as_str()?.trim().to_owned())
 }
 
-/// Whether `body` is already a complete JSON object, so that nothing of interest can follow.
-pub(crate) fn is_whole_object(body: &[u8]) -> bool {
+/// The objects in a JSON array, each for [`field`]; `None` if it is no array of objects, or does not end.
+pub(crate) fn objects(body: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let text = plain(body);
+    let mut rest = from_first_of(b"[{", &text)?.strip_prefix(b"[")?;
+    let mut objects = Vec::new();
+    loop {
+        rest = rest.trim_ascii_start();
+        match rest.split_first()? {
+            (b']', _) => return Some(objects),
+            (b',', after) => rest = after,
+            (b'{', _) => {
+                let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+                values.next()?.ok()?;
+                let (object, after) = rest.split_at_checked(values.byte_offset())?;
+                objects.push(object.to_vec());
+                rest = after;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Whether `body` is already a complete JSON object or array, so that nothing of interest can follow.
+pub(crate) fn is_whole(body: &[u8]) -> bool {
     let trimmed = without_bom(body).trim_ascii();
-    trimmed.starts_with(b"{")
-        && trimmed.ends_with(b"}")
-        && serde_json::from_slice::<IgnoredAny>(&readable(trimmed)).is_ok()
+    let is_enclosed = |start: &[u8], end: &[u8]| trimmed.starts_with(start) && trimmed.ends_with(end);
+    (is_enclosed(b"{", b"}") || is_enclosed(b"[", b"]"))
+        && serde_json::from_slice::<IgnoredAny>(&plain(trimmed)).is_ok()
 }
 
 pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// The object in a body: without what gateways put around it (a byte order mark, the quotes and escapes of a string, an
-/// array, a prefix such as `)]}',`), and with spaces in place of control characters, which JSON strings must not contain.
-fn readable(body: &[u8]) -> Vec<u8> {
+/// A body without a byte order mark and the quotes and escapes of a string, which gateways put around it, and with spaces
+/// in place of control characters, which JSON strings must not contain.
+fn plain(body: &[u8]) -> Vec<u8> {
     let text: Vec<u8> =
         without_bom(body).iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect();
-    let text = serde_json::from_slice::<String>(&text).map_or(text, String::into_bytes);
-    match text.iter().position(|byte| *byte == b'{') {
-        Some(start) if !text.trim_ascii_start().starts_with(b"<") => text.get(start..).unwrap_or_default().to_vec(),
-        _ => text,
-    }
+    serde_json::from_slice::<String>(&text).map_or(text, String::into_bytes)
+}
+
+/// The object in a body, without an array around it or a prefix such as `)]}',`.
+fn readable(body: &[u8]) -> Vec<u8> {
+    let text = plain(body);
+    from_first_of(b"{", &text).map(<[u8]>::to_vec).unwrap_or(text)
+}
+
+/// The text from the first of these brackets on, unless it is a web page, whose scripts have brackets of their own.
+fn from_first_of<'a>(brackets: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
+    let start = text.iter().position(|byte| brackets.contains(byte))?;
+    text.get(start..).filter(|_| !text.trim_ascii_start().starts_with(b"<"))
 }
 
 /// Whether a field with this name is wanted.
@@ -140,19 +170,57 @@ mod tests {
             for name in ["Name", r"\udc00", "caf\u{e9}\u{1}", ""] {
                 let body = format!(r#"{{"{name}":{other},"Status":"Completed","{name}":{other}}}"#);
                 assert_eq!(text(body.as_bytes(), "Status").as_deref(), Some("Completed"), "{body}");
-                assert!(is_whole_object(body.as_bytes()), "{body}");
+                assert!(is_whole(body.as_bytes()), "{body}");
             }
         }
         assert_eq!(text(b"{\"x\":\"\xff\",\"\xfe\":1,\"Status\":\"Running\"}", "Status").as_deref(), Some("Running"));
     }
 
     #[test]
-    fn an_object_is_whole_only_with_its_last_brace() {
-        for whole in [&br#"{"a":{"b":"}"}} "#[..], b"{\"a\":\"caf\xe9\"}", br#"{"a":"\ud800"}"#, br#"{"a":1e999}"#] {
-            assert!(is_whole_object(whole), "{}", String::from_utf8_lossy(whole));
+    fn an_object_or_array_is_whole_only_with_its_last_bracket() {
+        for whole in [
+            &br#"{"a":{"b":"}"}} "#[..],
+            b"{\"a\":\"caf\xe9\"}",
+            br#"{"a":"\ud800"}"#,
+            br#"{"a":1e999}"#,
+            b"[]",
+            b"[{},\n{\"a\":[]}]",
+        ] {
+            assert!(is_whole(whole), "{}", String::from_utf8_lossy(whole));
         }
-        for part in [&br#"{"a":{"b":"}"}"#[..], b"{", b"", b"12", b"}", br#"{"a":"}"#] {
-            assert!(!is_whole_object(part), "{}", String::from_utf8_lossy(part));
+        for part in
+            [&br#"{"a":{"b":"}"}"#[..], b"{", b"", b"12", b"}", br#"{"a":"}"#, b"[", b"[{}", b"[{\"a\":[]", b"]"]
+        {
+            assert!(!is_whole(part), "{}", String::from_utf8_lossy(part));
+        }
+    }
+
+    #[test]
+    fn a_list_is_taken_apart_whatever_its_objects_hold() {
+        let names = |body: &[u8]| {
+            let objects = objects(body)?;
+            Some(objects.iter().map(|object| text(object, "Name").unwrap_or_default()).collect::<Vec<_>>())
+        };
+        let odd = r#"{"Name":"b","Description":"\ud83d","Size":1e999,"Deep":[[{}]]}"#;
+        for (body, expected) in [
+            ("[]".to_owned(), &[][..]),
+            (format!(" [{{\"Name\":\"a]\"}} ,\n{odd},{{}}] "), &["a]", "b", ""]),
+            (format!("\u{feff}[{odd}]"), &["b"]),
+            (format!(")]}}',\n[{odd}]"), &["b"]),
+            (r#""[{\"Name\":\"a\"}]""#.to_owned(), &["a"]),
+            ("[{\"Name\":\"a\tb\"}]".to_owned(), &["a b"]),
+        ] {
+            assert_eq!(
+                names(body.as_bytes()).as_deref(),
+                Some(&expected.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..]),
+                "{body}"
+            );
+        }
+        for bad in [
+            "", "null", "{}", "[1]", "[null]", "[[]]", "[", r#"[{"Name":"a"}"#, r#"[{"Name":"a"},{"Na"#,
+            r#"{"errorCode":"X","details":[{}]}"#, "<html>[]",
+        ] {
+            assert_eq!(names(bad.as_bytes()), None, "{bad}");
         }
     }
 }

@@ -18,7 +18,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 /// How long a 404 is taken to mean "not visible yet".
 const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
 
-/// How often to poll a job, and for how long.
+/// How often to poll a job or a package, and for how long.
 ///
 /// The first poll is made at once. Each pause after it is a tenth of the time elapsed, at least the interval (default 1
 /// s) and at most the maximum interval (default 15 s): the end of a job is noticed within a tenth of its duration, and
@@ -106,6 +106,8 @@ pub(crate) trait Subject {
 
     /// How to resume a wait that ended early, for messages.
     const RESUME: &'static str;
+    /// Whether a 404 at first means "not visible yet".
+    const MAY_APPEAR_LATE: bool;
 
     /// Its name in messages, such as "job 66046953 of app calc".
     fn name(&self) -> String;
@@ -171,7 +173,7 @@ pub(crate) fn until<S: Subject>(
             }
             Err(error) => {
                 let not_found = error.status() == Some(404);
-                if not_found && last_status.is_none() && elapsed < NOT_FOUND_GRACE {
+                if not_found && S::MAY_APPEAR_LATE && last_status.is_none() && elapsed < NOT_FOUND_GRACE {
                     failures = 0;
                 } else if error.is_transient() || (not_found && last_status.is_some()) {
                     failures = failures.saturating_add(1);

@@ -1,54 +1,103 @@
-//! The status of a job.
+//! The statuses of what the API makes: a job, a package.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// The status of a job (Deploy API v2, "Job Status").
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum JobStatus {
-    /// Waiting to run.
-    Queued,
-    /// Running.
-    Running,
-    /// Done: the package exists.
-    Completed,
-    /// Ended without a package.
-    Failed,
-    /// A status that the specification does not name, sanitized and cut to 64 characters. It is waited on, never taken
-    /// for an end. A later version may give it a variant of its own.
-    Other(String),
-}
+use crate::text;
 
-impl JobStatus {
-    /// The status with that name, ignoring case, if it is one of the four.
-    pub(crate) fn known(name: &str) -> Option<Self> {
-        [JobStatus::Queued, JobStatus::Running, JobStatus::Completed, JobStatus::Failed]
-            .into_iter()
-            .find(|status| status.as_str().eq_ignore_ascii_case(name.trim()))
-    }
+/// An unknown status is cut to so many characters.
+const OTHER_MAX: usize = 64;
 
-    /// The status, spelled as in the API.
-    pub fn as_str(&self) -> &str {
-        match self {
-            JobStatus::Queued => "Queued",
-            JobStatus::Running => "Running",
-            JobStatus::Completed => "Completed",
-            JobStatus::Failed => "Failed",
-            JobStatus::Other(text) => text,
+macro_rules! status {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of_variant:meta])* $variant:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$of_variant])* $variant,)*
+            /// A status that the documentation does not name, sanitized and cut to 64 characters. It is waited on, never
+            /// taken for an end. A later version may give it a variant of its own.
+            Other(String),
         }
+
+        impl $name {
+            /// Ignores case. An unknown status is server text, so it is `sanitized`.
+            pub(crate) fn read(said: &str, sanitized: impl Fn(&str) -> String) -> Self {
+                [$($name::$variant),*]
+                    .into_iter()
+                    .find(|status| status.as_str().eq_ignore_ascii_case(said.trim()))
+                    .unwrap_or_else(|| $name::Other(text::beginning(&sanitized(said), OTHER_MAX).to_owned()))
+            }
+
+            /// The status, spelled as in the API.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $($name::$variant => stringify!($variant),)*
+                    $name::Other(text) => text,
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+status! {
+    /// The status of a job (Deploy API v2, "Job Status").
+    JobStatus {
+        /// Waiting to run.
+        Queued,
+        /// Running.
+        Running,
+        /// Done: the package exists.
+        Completed,
+        /// Ended without a package.
+        Failed,
     }
 }
 
-impl Serialize for JobStatus {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+status! {
+    /// The status of a package (Build API, "Retrieve Packages").
+    PackageStatus {
+        /// Ready to be deployed.
+        Succeeded,
+        /// Waiting to be built.
+        Queued,
+        /// Being built from the team server.
+        Building,
+        /// Being uploaded, or processed after that.
+        Uploading,
+        /// Not deployable.
+        Failed,
     }
 }
 
-impl fmt::Display for JobStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {
+        let read = |text| JobStatus::read(text, |text| text.replace("s3cret", "[secret]"));
+        assert_eq!(read("completed"), JobStatus::Completed);
+        assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
+        assert_eq!(read("\u{b}Completed\u{a0}"), JobStatus::Completed);
+        assert_eq!(JobStatus::read("Completed", |_| "a secret".into()), JobStatus::Completed);
+        assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
+        assert_eq!(read("Completed?").to_string(), "Completed?");
+        assert_eq!(read("s3cret"), JobStatus::Other("[secret]".into()));
+        assert_eq!(read(&"x".repeat(3000)).as_str().len(), OTHER_MAX);
+        assert_eq!(PackageStatus::read("succeeded", str::to_owned), PackageStatus::Succeeded);
     }
 }

@@ -6,6 +6,22 @@ use std::path::Path;
 /// The maximum length of a path in a message, in characters.
 const PATH_MAX: usize = 100;
 
+/// Foreign text without the URLs in it, because some are secrets: whoever has the URL of a package's download needs no key.
+pub(crate) fn without_urls(text: &str) -> String {
+    let ends_url = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>');
+    let lower = text.to_ascii_lowercase();
+    let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
+    for (start, _) in lower.match_indices("http") {
+        let scheme = lower.get(start..).unwrap_or_default();
+        if start >= end && (scheme.starts_with("http:") || scheme.starts_with("https:")) {
+            clean += text.get(end..start).unwrap_or_default();
+            clean += "[URL]";
+            end = scheme.find(ends_url).map_or(text.len(), |length| start + length);
+        }
+    }
+    clean + text.get(end..).unwrap_or_default()
+}
+
 /// Whether a URL may contain this character anywhere, unescaped (RFC 3986 §2.3).
 pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
@@ -206,6 +222,19 @@ mod tests {
             assert_eq!(plain(text, 3).iter().map(|(c, _)| *c).collect::<String>(), text, "{text}");
         }
         assert_eq!(plain("<&lt;&quot;&amp;", 3).iter().map(|(c, _)| *c).collect::<String>(), "<<\"&");
+    }
+
+    #[test]
+    fn urls_are_taken_out_however_they_are_written() {
+        for (text, left) in [
+            ("see https://h/p?s=1, or http://h", "see [URL] or [URL]"),
+            (r#"{"Location":"HTTPS:\/\/h\/p\u003f","TTL":900}"#, r#"{"Location":"[URL]","TTL":900}"#),
+            (r#"cut "https://h/p"#, r#"cut "[URL]"#),
+            ("httpbin, http, é https:x.http://y<b>", "httpbin, http, é [URL]<b>"),
+            ("", ""),
+        ] {
+            assert_eq!(without_urls(text), left);
+        }
     }
 
     #[test]

@@ -147,7 +147,8 @@ pub fn upload_and_wait(
         let package = &uploaded.package_id;
         let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(path));
-        error.with_package(package).with_note(&note)
+        // The same call would upload again.
+        error.with_package(package).with_transient(false).with_note(&note)
     })?;
     Ok(uploaded)
 }
@@ -238,7 +239,8 @@ impl Post<'_> {
             on_progress: Box::new(move |bytes| progress.report(bytes, Instant::now())),
         };
         let (path, content_type) = (&self.url_path, boundary.content_type());
-        let request = Request { path, content_type: Some(&content_type), body: Some(body), response_timeout };
+        let (content_type, body) = (Some(content_type.as_str()), Some(body));
+        let request = Request { path, content_type, body, response_timeout, response_max: http::RESPONSE_MAX };
         http::send(&client.endpoint, request)
     }
 }

@@ -51,16 +51,14 @@ impl Said {
             });
         }
         if reply.is_success() {
-            return not_foreign(None, format!(" and said \"{}\"", secrets.sanitized(text)));
+            return not_foreign(None, format!(" and said \"{}\"", secrets.sanitized(&text::without_urls(text))));
         }
-        match api_error(body, secrets) {
-            Some((code, words)) => not_foreign(code, words),
-            // Without unnecessary escapes, if it is JSON.
-            None => foreign(match text.parse::<Value>() {
-                Ok(value) => format!(", {}", secrets.sanitized(&value.to_string())),
-                Err(_) => format!(", {}", secrets.sanitized(text)),
-            }),
+        if let Some((code, words)) = api_error(body, secrets) {
+            return not_foreign(code, words);
         }
+        // Without unnecessary escapes, if it is JSON.
+        let plain = text.parse::<Value>().map_or_else(|_| text.to_owned(), |value| value.to_string());
+        foreign(format!(", {}", secrets.sanitized(&text::without_urls(&plain))))
     }
 }
 
@@ -75,7 +73,8 @@ fn api_error(body: &[u8], secrets: &Secrets) -> Option<(Option<String>, String)>
         let text = secrets.sanitized(&plain(&json::field(object, name)?)?);
         (!text.is_empty()).then_some(text)
     };
-    let (code, message, details) = (field(code), field(message), field(details));
+    let (code, message) = (field(code), field(message));
+    let details = field(details).map(|details| text::without_urls(&details));
     if code.is_none() && message.is_none() {
         return None;
     }
@@ -131,7 +130,7 @@ fn title_of_web_page(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::http::Handed;
-    use crate::json::is_whole_object;
+    use crate::json::is_whole;
     use crate::random::{self, below};
 
     fn reply(status: u16, body: &[u8]) -> Reply {
@@ -264,11 +263,11 @@ mod tests {
                 assert!(!text.chars().any(char::is_control), "{case}");
             }
             let _ = json::field(&body, "JobId");
-            if is_whole_object(&body) {
-                // Broken text does not make an object less whole: bytes that are no UTF-8, half a surrogate pair, control
+            if is_whole(&body) {
+                // Broken text does not make it less whole: bytes that are no UTF-8, half a surrogate pair, control
                 // characters.
                 let mended = case.trim_start_matches('\u{feff}').replace("\\u", "u").replace(char::is_control, " ");
-                assert!(mended.parse::<Value>().is_ok_and(|value| value.is_object()), "{case}");
+                assert!(mended.parse::<Value>().is_ok_and(|value| value.is_object() || value.is_array()), "{case}");
             }
         }
     }

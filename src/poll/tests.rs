@@ -44,6 +44,7 @@ impl Subject for Thing {
     type Status = &'static str;
 
     const RESUME: &'static str = "wait again";
+    const MAY_APPEAR_LATE: bool = true;
 
     fn name(&self) -> String {
         "thing 1".to_owned()

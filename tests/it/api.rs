@@ -7,8 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use mendix_deploy::{
-    AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, PackageId, Poll, Result, Retry, Upload, UploadedPackage,
-    check, job_status, upload_and_wait, upload_package, wait_for_job,
+    AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, PackageStatus, Poll, Result, Retry,
+    Upload, UploadedPackage, check, job_status, list_packages, upload_and_wait, upload_package, wait_for_job,
+    wait_for_package,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +32,8 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Client, &AppId, &JobId) -> Result<JobStatus> = job_status;
     let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<()> = check;
     let _: fn(&Client, &AppId, &JobId, &Poll) -> Result<()> = wait_for_job;
+    let _: fn(&Client, &AppId) -> Result<Vec<Package>> = list_packages;
+    let _: fn(&Client, &AppId, &PackageId, &Poll) -> Result<Package> = wait_for_package;
 
     let _: [fn(Poll, Duration) -> Poll; 4] =
         [Poll::with_interval, Poll::with_max_interval, Poll::with_timeout, Poll::with_max_outage];
@@ -67,6 +70,7 @@ fn types_have_the_promised_traits() {
     assert!(size_of::<Result<()>>() <= size_of::<usize>(), "an error is one word");
     shared::<Client>();
     shared::<Event>();
+    shared::<Package>();
     setting::<Poll>();
     setting::<Retry>();
     setting::<Upload>();
@@ -74,6 +78,7 @@ fn types_have_the_promised_traits() {
     id::<PackageId>();
     id::<JobId>();
     value::<JobStatus>();
+    value::<PackageStatus>();
     value::<UploadedPackage>();
     assert_eq!(Poll::default(), Poll::default().with_interval(Duration::from_secs(1)));
     assert_ne!(Retry::default(), Retry::never());

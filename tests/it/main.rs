@@ -12,6 +12,7 @@ mod faults;
 mod log;
 mod main_job;
 mod outcomes;
+mod packages;
 mod security;
 mod support;
 mod tidy;

@@ -1,8 +1,8 @@
 //! The bytes on the wire: what `curl -F "file=@x.mda"` would send, and nothing unusual.
 
-use mendix_deploy::Upload;
+use mendix_deploy::{Poll, Upload};
 
-use crate::support::caller::{Caller, KEY, USER};
+use crate::support::caller::{Caller, KEY, USER, package};
 use crate::support::package::Package;
 use crate::support::server::{IDS, Server, answered};
 
@@ -57,20 +57,37 @@ fn an_upload_is_one_part_named_file_with_an_exact_length() {
 
 #[test]
 fn a_poll_is_a_plain_get() {
-    let request = request_seen_by_a_server(r#"{"Status":"Running"}"#, |caller| {
-        caller.status().ok();
-    });
-    let (first, headers) = head_of(&request);
-    assert_eq!(first, "GET /api/v2/apps/calc/jobs/j-1 HTTP/1.1");
-    let credentials = [format!("mendix-apikey: {KEY}"), format!("mendix-username: {USER}")];
-    assert_eq!(
-        headers,
-        [
-            "accept: */*",
-            "host: HOST",
-            &credentials[0],
-            &credentials[1],
-            concat!("user-agent: mendix-deploy/", env!("CARGO_PKG_VERSION")),
-        ]
-    );
+    for (path, answer, make) in [
+        ("/api/v2/apps/calc/jobs/j-1", r#"{"Status":"Running"}"#, poll_job as fn(&Caller)),
+        ("/api/1/apps/calc/packages", "[]", list_packages),
+        ("/api/1/apps/calc/packages/p-1", r#"{"Status":"Succeeded"}"#, poll_package),
+    ] {
+        let request = request_seen_by_a_server(answer, make);
+        let (first, headers) = head_of(&request);
+        assert_eq!(first, format!("GET {path} HTTP/1.1"));
+        let credentials = [format!("mendix-apikey: {KEY}"), format!("mendix-username: {USER}")];
+        assert_eq!(
+            headers,
+            [
+                "accept: */*",
+                "host: HOST",
+                &credentials[0],
+                &credentials[1],
+                concat!("user-agent: mendix-deploy/", env!("CARGO_PKG_VERSION")),
+            ]
+        );
+        assert!(request.ends_with("\r\n\r\n"), "no body: {request}");
+    }
+}
+
+fn poll_job(caller: &Caller) {
+    caller.status().ok();
+}
+
+fn list_packages(caller: &Caller) {
+    caller.packages().ok();
+}
+
+fn poll_package(caller: &Caller) {
+    caller.wait_for_package(&package(), &Poll::default()).ok();
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{
-    AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Poll, Result, Retry, Upload, UploadedPackage,
+    AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, Poll, Result, Retry, Upload,
+    UploadedPackage,
 };
 
 use super::server::Server;
@@ -131,6 +132,18 @@ impl Caller {
         self.call(|client| mendix_deploy::wait_for_job(client, &app(), job, poll))
     }
 
+    pub(crate) fn packages(&self) -> Outcome<Vec<Package>> {
+        self.call(|client| mendix_deploy::list_packages(client, &app()))
+    }
+
+    pub(crate) fn wait_for_package(&self, package: &PackageId, poll: &Poll) -> Outcome<Package> {
+        let outcome = self.call(|client| mendix_deploy::wait_for_package(client, &app(), package, poll));
+        if let Err(error) = &outcome.result {
+            assert_eq!(error.package_id(), Some(package), "{error:?}");
+        }
+        outcome
+    }
+
     fn call<T: Debug>(&self, call: impl FnOnce(&Client) -> Result<T>) -> Outcome<T> {
         let (started, cpu_before) = (Instant::now(), cpu_time());
         let result = call(&self.client);
@@ -187,7 +200,7 @@ impl<T: Debug> Outcome<T> {
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         let pause = |event: &Event| match event {
             Event::Retrying { wait, .. } => Some(*wait),
-            Event::Polled { next_poll, .. } => *next_poll,
+            Event::Polled { next_poll, .. } | Event::PackagePolled { next_poll, .. } => *next_poll,
             Event::PollFailed { next_poll, .. } => Some(*next_poll),
             _ => None,
         };
@@ -213,7 +226,7 @@ pub(crate) fn assert_well_formed(error: &Error) {
     assert_no_secret(&format!("{text} {error:?} {:?}", error.code()));
     assert!(!text.starts_with(char::is_uppercase), "a message starts in lower case: {text}");
     assert!(text.len() < 8 << 10, "a message is bounded: {text}");
-    let ids = [error.job_id().map(JobId::as_str), error.package_id().map(mendix_deploy::PackageId::as_str)];
+    let ids = [error.job_id().map(JobId::as_str), error.package_id().map(PackageId::as_str)];
     for id in ids.into_iter().flatten() {
         assert!(text.contains(id), "{id} is known, and not in: {text}");
     }
@@ -252,6 +265,10 @@ static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let pieces = secrets.iter().flat_map(|secret| secret.as_bytes().windows(8));
     pieces.flat_map(|piece| escapes.map(|escape| piece.iter().copied().map(escape).collect())).collect()
 });
+
+pub(crate) fn package() -> PackageId {
+    "p-1".parse().unwrap()
+}
 
 /// Trusts the CA of the tests.
 pub(crate) fn trusting(client: Client) -> Client {
