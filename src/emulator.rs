@@ -1,4 +1,5 @@
-//! A Deploy API v2 server on a loopback port, to try and test uploads without an account.
+//! A Deploy API server on a loopback port, to try and test uploads without an account: all of v2, and of v1 what this
+//! crate calls.
 //!
 //! It is as strict as the real service is known to be: exact paths, both headers, one part named `file`, an exact
 //! `Content-Length`. It responds like the real service, in `PascalCase` on success and with `errorCode` and
@@ -16,7 +17,13 @@
 //! | busy while polled | [`fail_polls`](Emulator::fail_polls)`(2, Fault::Status(503))` | `Ok`, two polls later |
 //! | cut connection, then well | `fail_uploads(1, Fault::DisconnectAfter(10))` | `Ok` after a retry |
 //! | connection always cut | `fail_uploads(3, Fault::DisconnectAfter(10))` | `Interrupted` |
-//! | unknown outcome | `fail_uploads(1, Fault::NoAnswer)`, `Fault::Status(502)` | `OutcomeUnknown` |
+//! | unknown outcome, and there is a package | `fail_uploads(1, Fault::NoAnswer)` | `OutcomeUnknown`, and [`find_upload`](crate::find_upload) finds it |
+//! | unknown outcome, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, and `find_upload` returns `None` |
+//! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | `find_upload` looks again |
+//! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `find_upload` names both in an error |
+//! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `find_upload` refuses, and says why |
+//! | packages with little to know them by | [`omit_fields`](Emulator::omit_fields)`(&["CreationDate"])` | the same |
+//! | v1 is out of reach | [`refuse_v1`](Emulator::refuse_v1) | `find_upload`: `Rejected`, 404 |
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
 //! | a wait that times out | `jobs_end(JobEnd::Never)`, and a short `Poll::with_timeout` | `StillRunning` |
 //! | and is resumed | `jobs_end(JobEnd::Completed)` | `Ok` |
@@ -50,6 +57,7 @@ mod api;
 mod fault;
 mod form;
 mod jobs;
+mod packages;
 mod request;
 mod server;
 mod state;
@@ -66,7 +74,7 @@ use state::{State, lock};
 
 pub use fault::Fault;
 pub use jobs::JobEnd;
-pub use state::Received;
+pub use packages::Received;
 
 /// The first wait of a client for tests.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -164,6 +172,27 @@ impl Emulator {
         lock(&self.state).refuses_credentials = true;
     }
 
+    /// Responds to every call of v1 with 404 from now on, as behind a gateway that lets only v2 through.
+    pub fn refuse_v1(&self) {
+        lock(&self.state).refuses_v1 = true;
+    }
+
+    /// Leaves packages out at the first `polls` polls of the package list, or of the package. Default 0; `u32::MAX` is for
+    /// ever. Applies to uploads that end afterwards.
+    pub fn list_after_polls(&self, polls: u32) {
+        lock(&self.state).hidden_for = polls;
+    }
+
+    /// Dates packages by a clock that is slow by so much. Applies to uploads that end afterwards.
+    pub fn set_clock_behind(&self, behind: Duration) {
+        lock(&self.state).clock_behind = behind;
+    }
+
+    /// Leaves these fields out of all packages, such as `CreationDate`.
+    pub fn omit_fields(&self, fields: &[&str]) {
+        lock(&self.state).omitted = fields.iter().map(|field| (*field).to_owned()).collect();
+    }
+
     /// Limits how fast requests are read, in bytes per second and connection; 0, the default, is no limit. The first
     /// few MiB are always fast, because the operating system buffers them.
     pub fn set_bandwidth(&self, bytes_per_second: u64) {
@@ -178,7 +207,7 @@ impl Emulator {
 
     /// The uploads accepted so far, in order.
     pub fn uploads(&self) -> Vec<Received> {
-        lock(&self.state).uploads.clone()
+        lock(&self.state).uploads.iter().map(|upload| upload.received.clone()).collect()
     }
 
     /// The number of requests read so far, including refused and malformed ones.

@@ -2,9 +2,9 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::id::{JobId, PackageId};
+use crate::id::{AppId, JobId, PackageId};
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -59,7 +59,19 @@ struct Inner {
     job_id: Option<JobId>,
     transient: bool,
     retry_after: Option<Duration>,
+    upload: Option<UnknownUpload>,
     cause: Option<anyhow::Error>,
+}
+
+/// An upload of unknown outcome, for [`find_upload`](crate::find_upload).
+#[derive(Debug, Clone)]
+pub(crate) struct UnknownUpload {
+    pub(crate) app: AppId,
+    /// `None` if the server was to choose it.
+    pub(crate) name: Option<String>,
+    /// Bytes.
+    pub(crate) size: u64,
+    pub(crate) began: SystemTime,
 }
 
 impl Error {
@@ -93,13 +105,15 @@ impl Error {
     /// `true` if the outcome of an upload is unknown, and whenever a package or a job is known. `false` means that
     /// uploading again cannot create a duplicate.
     pub fn may_have_been_accepted(&self) -> bool {
-        self.kind() == ErrorKind::OutcomeUnknown || self.0.package_id.is_some() || self.0.job_id.is_some()
+        let is_known = self.0.package_id.is_some() || self.0.job_id.is_some();
+        self.kind() == ErrorKind::OutcomeUnknown || self.0.upload.is_some() || is_known
     }
 
     /// Whether repeating the same call later is harmless and may succeed.
     ///
     /// Always `false` after an upload that may have been accepted, and so for every error from the waiting half of
-    /// [`upload_and_wait`](crate::upload_and_wait); call [`wait_for_job`](crate::wait_for_job) instead.
+    /// [`upload_and_wait`](crate::upload_and_wait), or from [`find_upload`](crate::find_upload): a loop around the whole
+    /// would upload again.
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
@@ -124,6 +138,7 @@ impl Error {
             job_id: None,
             transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
             retry_after: None,
+            upload: None,
             cause: None,
         }))
     }
@@ -161,6 +176,24 @@ impl Error {
     pub(crate) fn with_job(mut self, job: &JobId) -> Self {
         self.0.job_id = Some(job.clone());
         self
+    }
+
+    /// Whatever failed, an upload is of unknown outcome, so repeating the whole would upload again.
+    pub(crate) fn with_upload(mut self, upload: UnknownUpload) -> Self {
+        self.0.upload = Some(upload);
+        self.0.transient = false;
+        self
+    }
+
+    /// The same as [`with_upload`](Self::with_upload), and its ids, for what came of another error.
+    pub(crate) fn about_the_upload_of(self, other: &Error) -> Self {
+        let error = other.upload().cloned().into_iter().fold(self, Error::with_upload);
+        let error = other.package_id().into_iter().fold(error, Error::with_package);
+        other.job_id().into_iter().fold(error, Error::with_job)
+    }
+
+    pub(crate) fn upload(&self) -> Option<&UnknownUpload> {
+        self.0.upload.as_ref()
     }
 
     pub(crate) fn with_source(mut self, cause: impl Into<anyhow::Error>) -> Self {

@@ -82,6 +82,22 @@ pub enum Event {
         /// See [`Event::is_routine`].
         routine: bool,
     },
+    /// The packages of an app were searched for an upload of unknown outcome.
+    #[non_exhaustive]
+    Searched {
+        /// The app that it was for.
+        app: AppId,
+        /// The name of the package, or `package` and its id if that is known.
+        sought: String,
+        /// The package, if it is there.
+        found: Option<PackageId>,
+        /// Time since the search began.
+        elapsed: Duration,
+        /// The pause until the next poll; `None` if this was the last one.
+        next_poll: Option<Duration>,
+        /// See [`Event::is_routine`].
+        routine: bool,
+    },
     /// A poll failed, and the wait goes on.
     #[non_exhaustive]
     PollFailed {
@@ -123,6 +139,7 @@ impl Event {
             Event::Uploading { routine, .. }
             | Event::Polled { routine, .. }
             | Event::PackagePolled { routine, .. }
+            | Event::Searched { routine, .. }
             | Event::PollFailed { routine, .. } => *routine,
             Event::Accepted { .. } | Event::Retrying { .. } => false,
         }
@@ -170,6 +187,14 @@ impl fmt::Display for Event {
             Event::PackagePolled { app, package_id, status, elapsed, next_poll, .. } => {
                 write!(f, "app {app}, package {}: {status} after {}", Short(package_id.as_str()), Seconds(*elapsed))?;
                 write!(f, "{}", Next(*next_poll))
+            }
+            Event::Searched { app, sought, found, elapsed, next_poll, .. } => {
+                write!(f, "app {app}, searching for {sought}: ")?;
+                match found {
+                    Some(package) => write!(f, "found as package {package}")?,
+                    None => f.write_str("not listed")?,
+                }
+                write!(f, " after {}{}", Seconds(*elapsed), Next(*next_poll))
             }
             Event::PollFailed { app, subject, outage, next_poll, reason, .. } => {
                 write!(f, "app {app}, {subject}: no status for {}", Seconds(*outage))?;

@@ -17,6 +17,7 @@ pub mod emulator;
 mod error;
 mod event;
 mod file;
+mod find_upload;
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 mod http;
@@ -36,6 +37,7 @@ pub use check::check;
 pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
+pub use find_upload::find_upload;
 pub use id::{AppId, JobId, PackageId};
 pub use job::{job_status, wait_for_job};
 pub use packages::{Package, list_packages, wait_for_package};

@@ -60,7 +60,12 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId, poll: &Poll) -> Result<Package> {
     let subject = One { client, app, id: package };
     let call = subject.call();
-    let ask = || call.once(|reply| Some(Polled { status: subject.read(reply)?, retry_after: reply.retry_after }));
+    let ask = || {
+        call.once(|reply| {
+            let status = subject.read(reply).filter(|Report(package)| !package.status.as_str().is_empty())?;
+            Some(Polled { status, retry_after: reply.retry_after })
+        })
+    };
     let last = poll::until(poll, &mut Instant::now(), &subject, ask).map_err(|error| error.with_package(package))?;
     let Report(last) = last;
     if last.status == PackageStatus::Succeeded {
@@ -68,6 +73,17 @@ pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId, poll:
     }
     let message = format!("package {package} failed, so it cannot be deployed; see the Environments page of app {app}");
     Err(Error::new(ErrorKind::JobFailed, message).with_package(package))
+}
+
+/// One request for the packages of an app; with the `Retry-After` of the response.
+pub(crate) fn all(client: &Client, app: &AppId) -> Result<(Vec<Package>, Option<Duration>)> {
+    list_call(client, app).once(|reply| Some((read_list(client, reply)?, reply.retry_after)))
+}
+
+/// One request for one package.
+pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Package> {
+    let one = One { client, app, id };
+    one.call().once(|reply| one.read(reply)).map(|Report(package)| package)
 }
 
 fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {

@@ -10,7 +10,7 @@ mod uploaded;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use multipart::Boundary;
 use outcome::{Attempt, NO_PACKAGE};
@@ -64,15 +64,15 @@ impl Default for Upload {
 }
 
 impl Upload {
-    /// Sets the name of the package, 1 to 2048 bytes. Make it unique: if the outcome of an upload is unknown, the name
-    /// is how you find the package.
+    /// Sets the name of the package, 1 to 2048 bytes. Make it unique, for example with the number of the build: if the
+    /// outcome of an upload is unknown, [`find_upload`](crate::find_upload) looks for the name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Name::Given(name.into());
         self
     }
 
-    /// Sends no name; the server then uses `default.mda`.
+    /// Sends no name; the server then uses `default.mda`, by which no package can be told from another.
     #[must_use]
     pub fn without_name(mut self) -> Self {
         self.name = Name::ByTheServer;
@@ -187,7 +187,8 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", percent_encoded(name)),
         None => format!("/api/v2/apps/{app}/packages/upload"),
     };
-    let attempt = Attempt { client, app, path, name: name.as_deref().unwrap_or("default.mda") };
+    let (name, size, began) = (name.as_deref(), package.size(), SystemTime::now());
+    let attempt = Attempt { client, app, path, name, size, began };
     let mut post = Post { attempt, package, url_path, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;
     let (package_id, job_id) = (uploaded.package_id.clone(), uploaded.job_id.clone());

@@ -10,7 +10,7 @@ use super::form;
 use super::request::{Head, Stop, refused};
 use super::state::{State, lock};
 use crate::http::reason;
-use crate::id::{AppId, JobId};
+use crate::id::{AppId, JobId, PackageId};
 use crate::text;
 
 pub(super) const USERNAME: &str = "richard.ford51@example.com";
@@ -31,7 +31,8 @@ pub(super) fn answer(
     mut client: impl Write,
     state: &Mutex<State>,
 ) -> Result<Value, Stop> {
-    let route = Route::of(&head.path).ok_or_else(|| refused(404, "API not found"))?;
+    let not_found = || refused(404, "API not found");
+    let route = Route::of(&head.path).ok_or_else(not_found)?;
     if head.method != route.method() {
         return Err(refused(405, format!("only {} is allowed here", route.method())));
     }
@@ -53,7 +54,10 @@ pub(super) fn answer(
             }
             return Err(hang_up());
         }
-        Some(Fault::NoAnswer) | None => {}
+        Some(Fault::NoAnswer | Fault::NoAnswerButTwice) | None => {}
+    }
+    if route.is_v1() && lock(state).refuses_v1 {
+        return Err(not_found());
     }
     if lock(state).refuses_credentials
         || head.only("Mendix-Username") != Some(USERNAME)
@@ -62,7 +66,10 @@ pub(super) fn answer(
         return Err(refused(401, ""));
     }
     let answer = match route {
-        Route::Upload(app) => upload(head, body, client, app, state)?,
+        Route::Upload(app) => {
+            let times = if fault == Some(Fault::NoAnswerButTwice) { 2 } else { 1 };
+            upload(head, body, client, &app, times, state)?
+        }
         Route::Job(app, job) => {
             let status = lock(state).poll(&app, &job);
             let status = status.ok_or_else(|| refused(404, format!("app {app} has no job {job}")))?;
@@ -74,6 +81,15 @@ pub(super) fn answer(
             "ProjectId": PROJECT_ID,
             "Url": format!("https://{app}.mendixcloud.com"),
         }),
+        Route::Packages(app) => {
+            check_query(&head.query, &[""])?;
+            lock(state).packages(&app, None).into()
+        }
+        Route::Package(app, package) => {
+            check_query(&head.query, &["", "url=false"])?;
+            let found = lock(state).packages(&app, Some(&package)).pop();
+            found.ok_or_else(|| refused(404, "Package or build job not found"))?
+        }
     };
     if fault.is_some() { Err(hang_up()) } else { Ok(answer) }
 }
@@ -91,7 +107,8 @@ fn upload(
     head: &Head,
     body: &mut impl BufRead,
     mut client: impl Write,
-    app: AppId,
+    app: &AppId,
+    times: u32,
     state: &Mutex<State>,
 ) -> Result<Value, Stop> {
     let name = package_name(&head.query)?;
@@ -109,8 +126,13 @@ fn upload(
     if part.size == 0 {
         return Err(refused(400, "the file is empty"));
     }
-    let (package, job) = lock(state).record(app, name, part).map_err(|error| refused(500, error.to_string()))?;
-    Ok(json!({ "PackageId": package, "JobId": job }))
+    let mut answer = Value::Null;
+    for _ in 0..times {
+        let recorded = lock(state).record(app.clone(), name.clone(), part.clone());
+        let (package, job) = recorded.map_err(|error| refused(500, error.to_string()))?;
+        answer = json!({ "PackageId": package, "JobId": job });
+    }
+    Ok(answer)
 }
 
 /// An incomplete body does not count.
@@ -134,12 +156,22 @@ enum Route {
     Job(AppId, JobId),
     /// Deploy API v1, "Retrieve App".
     App(AppId),
+    /// Build API, "Retrieve Packages".
+    Packages(AppId),
+    /// Build API, "Retrieve Package".
+    Package(AppId, PackageId),
 }
 
 impl Route {
     fn of(path: &str) -> Option<Self> {
-        if let Some(app) = path.strip_prefix("/api/1/apps/") {
-            return Some(Route::App(app.parse().ok()?));
+        if let Some(rest) = path.strip_prefix("/api/1/apps/") {
+            let (app, rest) = rest.split_once('/').map_or((rest, None), |(app, rest)| (app, Some(rest)));
+            let app = app.parse().ok()?;
+            return match rest {
+                None => Some(Route::App(app)),
+                Some("packages") => Some(Route::Packages(app)),
+                Some(rest) => Some(Route::Package(app, rest.strip_prefix("packages/")?.parse().ok()?)),
+            };
         }
         let (app, rest) = path.strip_prefix("/api/v2/apps/")?.split_once('/')?;
         let app = app.parse().ok()?;
@@ -150,18 +182,20 @@ impl Route {
     }
 
     fn method(&self) -> &'static str {
-        match self {
-            Route::Upload(_) => "POST",
-            Route::Job(..) | Route::App(_) => "GET",
-        }
+        if matches!(self, Route::Upload(_)) { "POST" } else { "GET" }
+    }
+
+    fn is_v1(&self) -> bool {
+        matches!(self, Route::App(_) | Route::Packages(_) | Route::Package(..))
     }
 
     fn take_fault(&self, state: &mut State) -> Option<Fault> {
-        match self {
-            Route::Upload(_) => state.upload_faults.take(),
-            Route::Job(..) | Route::App(_) => state.poll_faults.take(),
-        }
+        if matches!(self, Route::Upload(_)) { state.upload_faults.take() } else { state.poll_faults.take() }
     }
+}
+
+fn check_query(query: &str, allowed: &[&str]) -> Result<(), Stop> {
+    if allowed.contains(&query) { Ok(()) } else { Err(refused(400, "this query is not known")) }
 }
 
 /// The only query parameter, or the service's default.

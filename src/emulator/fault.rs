@@ -15,6 +15,8 @@ pub enum Fault {
     StatusAtOnce(u16),
     /// Carries the call out, recording an upload and creating its job, but closes the connection without a response.
     NoAnswer,
+    /// The same, but an upload is carried out twice, as by a gateway that repeats what was not answered.
+    NoAnswerButTwice,
     /// Closes the connection without a response after this many bytes of the request's body. If the body is longer, the
     /// upload is interrupted; if not, its outcome is unknown. If less than 64 MiB would be left, the client gets no
     /// `100 Continue`, because the buffers of both systems could hold the rest.

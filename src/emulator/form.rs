@@ -9,7 +9,7 @@ const MAX_PART_HEAD: u64 = 16 << 10;
 const ONE_PART: &str = "there must be one part, then the closing boundary, and nothing after it";
 
 /// The part, once the whole body has been read.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Part {
     pub(super) file_name: String,
     pub(super) size: u64,

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::id::AppId;
-
 /// How jobs end; see [`Emulator::jobs_end`](super::Emulator::jobs_end).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,7 +22,6 @@ pub(super) enum Pace {
 }
 
 pub(super) struct Job {
-    pub(super) app: AppId,
     created: Instant,
     polls: u32,
     /// The status it ended with, which is final.
@@ -32,8 +29,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(app: AppId, created: Instant) -> Job {
-        Job { app, created, polls: 0, ended: None }
+    pub(super) fn new(created: Instant) -> Job {
+        Job { created, polls: 0, ended: None }
     }
 
     /// Counts a poll and returns the status.
@@ -59,7 +56,7 @@ mod tests {
 
     fn polls(pace: Pace, end: JobEnd, at: [u64; 5]) -> [&'static str; 5] {
         let created = Instant::now();
-        let mut job = Job::new("calc".parse().unwrap(), created);
+        let mut job = Job::new(created);
         at.map(|second| job.poll(pace, end, created + Duration::from_secs(second)))
     }
 

@@ -1,12 +1,14 @@
-//! State shared by all connections: the settings, the uploads, and the jobs.
+//! State shared by all connections: the settings, and the uploads with their jobs and packages.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
 
 use super::fault::Faults;
 use super::form::Part;
 use super::jobs::{Job, JobEnd, Pace};
+use super::packages::{Listing, Received};
 use crate::error::Result;
 use crate::id::{AppId, JobId, PackageId};
 use crate::random;
@@ -16,6 +18,7 @@ pub(super) struct State {
     pub(super) pace: Pace,
     pub(super) end: JobEnd,
     pub(super) refuses_credentials: bool,
+    pub(super) refuses_v1: bool,
     pub(super) upload_faults: Faults,
     pub(super) poll_faults: Faults,
     /// Bytes per second; 0 is no limit.
@@ -23,28 +26,20 @@ pub(super) struct State {
     /// The content of files of up to this many bytes is kept.
     pub(super) keep: u64,
     pub(super) requests: usize,
-    pub(super) uploads: Vec<Received>,
-    jobs: HashMap<JobId, Job>,
+    /// Packages appear after so many polls of the list.
+    pub(super) hidden_for: u32,
+    /// How far the clock of packages is behind.
+    pub(super) clock_behind: Duration,
+    /// Fields that no package has.
+    pub(super) omitted: Vec<String>,
+    pub(super) uploads: Vec<Upload>,
 }
 
-/// An accepted upload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Received {
-    /// The app that it was uploaded to.
-    pub app_id: AppId,
-    /// The name of the package: the decoded `?name=`, or `default.mda` (Deploy API v2, "Request Parameters").
-    pub name: String,
-    /// The `filename` of the part, with `%22`, `%0D` and `%0A` decoded.
-    pub file_name: String,
-    /// The size of the file in bytes.
-    pub size: u64,
-    /// The content of the file, unless it is larger than [`Emulator::keep_up_to`](super::Emulator::keep_up_to) allows.
-    pub content: Option<Vec<u8>>,
-    /// The id of the package in the response.
-    pub package_id: PackageId,
-    /// The id of the job in the response.
-    pub job_id: JobId,
+/// An accepted upload, its job and its package.
+pub(super) struct Upload {
+    pub(super) received: Received,
+    job: Job,
+    listing: Listing,
 }
 
 impl Default for State {
@@ -53,13 +48,16 @@ impl Default for State {
             pace: Pace::Polls(1),
             end: JobEnd::Completed,
             refuses_credentials: false,
+            refuses_v1: false,
             upload_faults: Faults::default(),
             poll_faults: Faults::default(),
             bandwidth: 0,
             keep: 1 << 20,
             requests: 0,
+            hidden_for: 0,
+            clock_behind: Duration::ZERO,
+            omitted: Vec::new(),
             uploads: Vec::new(),
-            jobs: HashMap::new(),
         }
     }
 }
@@ -68,17 +66,32 @@ impl State {
     /// Records an upload and creates its job.
     pub(super) fn record(&mut self, app: AppId, name: String, part: Part) -> Result<(PackageId, JobId)> {
         let (package_id, job_id): (PackageId, JobId) = (uuid().parse()?, uuid().parse()?);
-        self.jobs.insert(job_id.clone(), Job::new(app.clone(), Instant::now()));
         let Part { file_name, size, content } = part;
         let ids = (package_id.clone(), job_id.clone());
-        self.uploads.push(Received { app_id: app, name, file_name, size, content, package_id, job_id });
+        let received = Received { app_id: app, name, file_name, size, content, package_id, job_id };
+        let created = SystemTime::now().checked_sub(self.clock_behind).unwrap_or(SystemTime::UNIX_EPOCH);
+        let listing = Listing { created, hidden_for: self.hidden_for };
+        self.uploads.push(Upload { received, job: Job::new(Instant::now()), listing });
         Ok(ids)
     }
 
     /// Polls a job, which exists only under its own app.
     pub(super) fn poll(&mut self, app: &AppId, job: &JobId) -> Option<&'static str> {
-        let job = self.jobs.get_mut(job).filter(|job| job.app == *app)?;
-        Some(job.poll(self.pace, self.end, Instant::now()))
+        let upload = self.uploads.iter_mut().find(|upload| upload.received.job_id == *job)?;
+        (upload.received.app_id == *app).then(|| upload.job.poll(self.pace, self.end, Instant::now()))
+    }
+
+    /// The packages of an app that are to be seen, or one of them. Seeing one polls its job.
+    pub(super) fn packages(&mut self, app: &AppId, only: Option<&PackageId>) -> Vec<Value> {
+        let mut packages = Vec::new();
+        for Upload { received, job, listing } in &mut self.uploads {
+            let is_wanted = received.app_id == *app && only.is_none_or(|id| received.package_id == *id);
+            if is_wanted && listing.is_shown() {
+                let status = job.poll(self.pace, self.end, Instant::now());
+                packages.push(listing.package(received, status, &self.omitted));
+            }
+        }
+        packages
     }
 }
 

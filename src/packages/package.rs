@@ -40,13 +40,15 @@ impl Package {
         Some(Package::read(object, id.try_into().ok()?, secrets))
     }
 
-    /// The answer to a question about one package. `None` if it is about another, or has no status.
+    /// The answer to a question about one package. `None` if it is about another, or about none.
     pub(super) fn asked_for(id: &PackageId, object: &[u8], secrets: &Secrets) -> Option<Package> {
-        let other = json::text(object, "PackageId").filter(|said| !said.eq_ignore_ascii_case(id.as_str()));
         // v1 has error codes in successes.
-        let is_error = other.is_some() || json::field(object, "errorCode").is_some_and(|code| !code.is_null());
-        let package = Package::read(object, id.clone(), secrets);
-        (!is_error && !package.status.as_str().is_empty()).then_some(package)
+        let is_error = json::field(object, "errorCode").is_some_and(|code| !code.is_null());
+        let is_that_one = match json::text(object, "PackageId") {
+            Some(said) => said.eq_ignore_ascii_case(id.as_str()),
+            None => json::text(object, "Status").is_some(),
+        };
+        (is_that_one && !is_error).then(|| Package::read(object, id.clone(), secrets))
     }
 
     fn read(object: &[u8], package_id: PackageId, secrets: &Secrets) -> Package {
@@ -131,11 +133,11 @@ mod tests {
     fn an_answer_about_one_package_is_about_that_one() {
         let id = "P-1".parse().unwrap();
         let ask = |object: &str| Package::asked_for(&id, object.as_bytes(), &Secrets::new([]));
-        for good in [r#"{"Status":"Failed"}"#, r#"{"Status":"x","PackageId":"p-1","errorCode":null}"#] {
+        for good in [r#"{"Status":"Failed"}"#, r#"{"PackageId":"p-1","errorCode":null}"#] {
             assert_eq!(ask(good).unwrap().package_id, id, "{good}");
         }
         for bad in [
-            "{}", "", r#"{"PackageId":"P-1"}"#, r#"{"PackageId":"P-2","Status":"Succeeded"}"#,
+            "{}", "", r#"{"Name":"x"}"#, r#"{"PackageId":"P-2","Status":"Succeeded"}"#,
             r#"{"Status":"Succeeded","errorCode":"X"}"#,
         ] {
             assert_eq!(ask(bad), None, "{bad}");

@@ -1,11 +1,12 @@
 //! What the end of an upload means: a package was made, may have been made, or cannot have been made.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::uploaded::{self, UploadedPackage};
 use crate::answer::{self, Asked};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, UnknownUpload};
 use crate::http::{Failure, Handed, Reply, Stage};
 use crate::id::{AppId, JobId, PackageId};
 use crate::text;
@@ -13,6 +14,8 @@ use crate::units::Bytes;
 
 /// How much of the name of a package is shown, in characters.
 const NAME_MAX: usize = 100;
+/// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
+const DEFAULT_NAME: &str = "default.mda";
 /// What every error says after which uploading again is safe.
 pub(super) const NO_PACKAGE: &str = " (no package was made)";
 
@@ -21,8 +24,11 @@ pub(super) struct Attempt<'a> {
     pub(super) client: &'a Client,
     pub(super) app: &'a AppId,
     pub(super) path: &'a Path,
-    /// The name of the package on the server.
-    pub(super) name: &'a str,
+    /// The name of the package, unless the server is to choose it.
+    pub(super) name: Option<&'a str>,
+    /// Bytes of the file.
+    pub(super) size: u64,
+    pub(super) began: SystemTime,
 }
 
 impl Attempt<'_> {
@@ -84,15 +90,24 @@ impl Attempt<'_> {
 
     /// The ids are those that came.
     fn unknown(&self, how: &str, package: Option<&PackageId>, job: Option<&JobId>) -> Error {
-        let (file, app, base_url) = (text::path(self.path), self.app, &self.client.endpoint.base_url);
+        let (file, app) = (text::path(self.path), self.app);
         let wait = job.map_or(String::new(), |id| format!("call wait_for_job with job {id}; if that fails, "));
-        let sought = package.map_or_else(|| text::quoted(self.name, NAME_MAX), |id| format!("package {id}"));
+        let can_be_found = self.name.is_some() || package.is_some();
+        let find = if can_be_found { "call find_upload with this error, or " } else { "" };
+        let name = || text::quoted(self.name.unwrap_or(DEFAULT_NAME), NAME_MAX);
+        let sought = package.map_or_else(name, |id| format!("package {id}"));
         let message = format!(
             "cannot tell whether {file} was uploaded to app {app}: {how}; a package may exist, so do not upload again \
-             yet: {wait}look for {sought} on the app's Environments page or with GET \
-             {base_url}/api/1/apps/{app}/packages, and upload again only if it does not appear there"
+             yet: {wait}{find}look for {sought} on the app's Environments page, where it may appear late, and upload \
+             again only if it does not"
         );
-        let error = Error::new(ErrorKind::OutcomeUnknown, message);
+        let (app, name) = (app.clone(), self.name.map(str::to_owned));
+        let error = Error::new(ErrorKind::OutcomeUnknown, message).with_upload(UnknownUpload {
+            app,
+            name,
+            size: self.size,
+            began: self.began,
+        });
         let error = package.into_iter().fold(error, Error::with_package);
         job.into_iter().fold(error, Error::with_job)
     }
@@ -113,7 +128,8 @@ mod tests {
 
     fn outcome(end: Result<Reply, Failure>) -> Result<UploadedPackage> {
         let (client, app) = (Client::new("me", "s3cret-key").unwrap(), "calc".parse().unwrap());
-        Attempt { client: &client, app: &app, path: Path::new("dir/calc.mda"), name: "calc_1.mda" }.outcome(end)
+        let (path, name, began) = (Path::new("dir/calc.mda"), Some("calc_1.mda"), SystemTime::UNIX_EPOCH);
+        Attempt { client: &client, app: &app, path, name, size: 800, began }.outcome(end)
     }
 
     fn reply(status: u16, body: &str, handed: Handed) -> Reply {
@@ -228,8 +244,8 @@ mod tests {
         assert_eq!(
             text(502, WHOLE),
             "cannot tell whether \"dir/calc.mda\" was uploaded to app calc: all of it was sent, but the server answered 502, why; \
-             a package may exist, so do not upload again yet: look for \"calc_1.mda\" on the app's Environments page or \
-             with GET https://deploy.mendix.com/api/1/apps/calc/packages, and upload again only if it does not appear there"
+             a package may exist, so do not upload again yet: call find_upload with this error, or look for \
+             \"calc_1.mda\" on the app's Environments page, where it may appear late, and upload again only if it does not"
         );
         let error = outcome(Ok(reply(503, "", HALF))).unwrap_err();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use mendix_deploy::{
     AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, PackageStatus, Poll, Result, Retry,
-    Upload, UploadedPackage, check, job_status, list_packages, upload_and_wait, upload_package, wait_for_job,
-    wait_for_package,
+    Upload, UploadedPackage, check, find_upload, job_status, list_packages, upload_and_wait, upload_package,
+    wait_for_job, wait_for_package,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +33,7 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<()> = check;
     let _: fn(&Client, &AppId, &JobId, &Poll) -> Result<()> = wait_for_job;
     let _: fn(&Client, &AppId) -> Result<Vec<Package>> = list_packages;
+    let _: fn(&Client, &AppId, &Error, &Poll) -> Result<Option<Package>> = find_upload;
     let _: fn(&Client, &AppId, &PackageId, &Poll) -> Result<Package> = wait_for_package;
 
     let _: [fn(Poll, Duration) -> Poll; 4] =

@@ -9,6 +9,7 @@ mod dependency;
 mod emulator;
 mod examples;
 mod faults;
+mod find_upload;
 mod log;
 mod main_job;
 mod outcomes;

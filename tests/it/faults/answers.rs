@@ -17,7 +17,10 @@ fn assert_outcome_open<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server)
     let error = outcome.error(ErrorKind::OutcomeUnknown);
     let text = error.to_string();
     assert!(error.may_have_been_accepted() && !error.is_transient(), "{error:?}");
-    assert!(text.contains("/api/1/apps/calc/packages") && text.contains("calc.mda"), "how to check is told: {text}");
+    assert!(
+        text.contains("call find_upload with this error") && text.contains("calc.mda"),
+        "how to check is told: {text}"
+    );
     assert_eq!(outcome.retries(), 0);
     let seen = server.stop();
     assert_eq!((seen.connections, seen.requests.len()), (1, 1), "sent once: {error:?}");
@@ -253,7 +256,7 @@ fn one_id_without_the_other_is_kept_and_the_message_says_how_to_use_it() {
     let outcome = Caller::of(&server).upload(Package::small());
     let error = assert_outcome_open(&outcome, server);
     assert_eq!((error.package_id().map(PackageId::as_str), error.job_id()), (Some("p-1"), None));
-    assert!(error.to_string().contains("look for package p-1 on"), "{error}");
+    assert!(error.to_string().contains("call find_upload with this error, or look for package p-1 on"), "{error}");
     // Half a response contains one whole id.
     let half = write("HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n{\"JobId\":\"j-1\",\"PackageId\":\"66046953-ec");
     let server = Server::start([vec![Step::Request, half]]);

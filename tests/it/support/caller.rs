@@ -144,6 +144,18 @@ impl Caller {
         outcome
     }
 
+    /// An error keeps what is known of the upload, and a loop on `is_transient` repeats nothing.
+    pub(crate) fn find_upload(&self, unknown: &Error, poll: &Poll) -> Outcome<Option<Package>> {
+        let outcome = self.call(|client| mendix_deploy::find_upload(client, &app(), unknown, poll));
+        if let Err(error) = &outcome.result {
+            assert_eq!((error.package_id(), error.job_id()), (unknown.package_id(), unknown.job_id()), "{error:?}");
+            let may_exist = unknown.may_have_been_accepted();
+            assert_eq!((error.may_have_been_accepted(), error.is_transient()), (may_exist, false), "{error:?}");
+            assert!(!may_exist || !error.to_string().contains("no package was made"), "{error}");
+        }
+        outcome
+    }
+
     fn call<T: Debug>(&self, call: impl FnOnce(&Client) -> Result<T>) -> Outcome<T> {
         let (started, cpu_before) = (Instant::now(), cpu_time());
         let result = call(&self.client);
@@ -200,7 +212,9 @@ impl<T: Debug> Outcome<T> {
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         let pause = |event: &Event| match event {
             Event::Retrying { wait, .. } => Some(*wait),
-            Event::Polled { next_poll, .. } | Event::PackagePolled { next_poll, .. } => *next_poll,
+            Event::Polled { next_poll, .. }
+            | Event::PackagePolled { next_poll, .. }
+            | Event::Searched { next_poll, .. } => *next_poll,
             Event::PollFailed { next_poll, .. } => Some(*next_poll),
             _ => None,
         };

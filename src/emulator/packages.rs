@@ -1,0 +1,66 @@
+//! What was uploaded, and the packages that this makes, as the list of v1 shows them.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::id::{AppId, JobId, PackageId};
+
+/// An accepted upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Received {
+    /// The app that it was uploaded to.
+    pub app_id: AppId,
+    /// The name of the package: the decoded `?name=`, or `default.mda` (Deploy API v2, "Request Parameters").
+    pub name: String,
+    /// The `filename` of the part, with `%22`, `%0D` and `%0A` decoded.
+    pub file_name: String,
+    /// The size of the file in bytes.
+    pub size: u64,
+    /// The content of the file, unless it is larger than [`Emulator::keep_up_to`](super::Emulator::keep_up_to) allows.
+    pub content: Option<Vec<u8>>,
+    /// The id of the package in the response.
+    pub package_id: PackageId,
+    /// The id of the job in the response.
+    pub job_id: JobId,
+}
+
+/// When a package was made, and whether it is to be seen.
+pub(super) struct Listing {
+    pub(super) created: SystemTime,
+    /// So many polls.
+    pub(super) hidden_for: u32,
+}
+
+impl Listing {
+    /// Counts a poll.
+    pub(super) fn is_shown(&mut self) -> bool {
+        let is_shown = self.hidden_for == 0;
+        self.hidden_for = self.hidden_for.saturating_sub(1);
+        is_shown
+    }
+
+    /// A package as in Build API, "Retrieve Packages". How its status follows that of the job is documented nowhere.
+    pub(super) fn package(&self, received: &Received, job_status: &str, omitted: &[String]) -> Value {
+        let status = match job_status {
+            "Completed" => "Succeeded",
+            "Running" => "Uploading",
+            same => same,
+        };
+        let created = self.created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let mut package = json!({
+            "PackageId": received.package_id,
+            "Name": received.name,
+            "Status": status,
+            "Description": null,
+            "Creator": "Richard Ford",
+            "CreationDate": u64::try_from(created.as_millis()).unwrap_or(u64::MAX),
+            "Size": received.size,
+        });
+        if let Value::Object(fields) = &mut package {
+            fields.retain(|name, _| !omitted.iter().any(|field| field == name));
+        }
+        package
+    }
+}

@@ -1,0 +1,235 @@
+//! Clears up an upload of unknown outcome by the package list of v1.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result, UnknownUpload, one_line};
+use crate::event::Event;
+use crate::id::{AppId, PackageId};
+use crate::packages::{self, Package};
+use crate::poll::{self, Poll, Polled, Subject};
+use crate::text;
+use crate::units::{Bytes, Seconds};
+
+/// How far the server's clock may be behind ours.
+const CLOCK_ALLOWANCE: Duration = Duration::from_secs(10 * 60);
+/// How much of the name of a package is shown, in characters.
+const NAME_MAX: usize = 100;
+/// So many packages are named in an error.
+const NAMED_MAX: usize = 5;
+
+/// Looks for the package of an upload whose outcome is unknown, and **never uploads anything**.
+///
+/// `unknown` is the error of the upload, of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); it remembers what was
+/// uploaded and when. The package is the only one of the app that has the same name. It must have the same size, and must
+/// not be older than the upload (by more than 10 min, because clocks differ). If the error has the id of the package, the
+/// API is asked for that first. Since a package may be listed late, this looks again until the time of `poll` is over.
+///
+/// - `Some`: the package is there, in whatever status. Pass its id to [`wait_for_package`](crate::wait_for_package).
+/// - `None`: it was not listed while this looked. That is **no proof** that the upload was not accepted.
+///
+/// Give each upload a name that no other package has, for example with the number of the build
+/// ([`Upload::with_name`](crate::Upload::with_name)). If there are several packages of that name, or one that is older or
+/// has another size, this refuses to guess, and its error names them.
+///
+/// Blocks for at most the timeout of `poll` plus two requests. The user needs API Rights for the app. What this rests on, and
+/// what happens if it is wrong, is in the [guide](crate::guide#after-an-unknown-outcome).
+///
+/// # Errors
+/// In every one the upload stays what it was: [`may_have_been_accepted`](Error::may_have_been_accepted) is true, ids that
+/// were known are kept, and this can be called again with it. By [`ErrorKind`]: `OutcomeUnknown` if packages cannot be told
+/// apart; `Connect`, `Rejected`, `NoAnswer` and `StillRunning` as in `wait_for_package`, if the API did not answer. Only
+/// `Config` is different: `unknown` is not the error of an upload of unknown outcome to this app.
+///
+/// ```no_run
+/// use mendix_deploy::{Client, Error, ErrorKind, Poll, Upload, find_upload, upload_package, wait_for_package};
+///
+/// # fn main() -> Result<(), Error> {
+/// let (client, app, poll) = (Client::from_env()?, "calc".parse()?, Poll::default());
+/// let upload = Upload::default().with_name("calc_1.0.0.45.mda");
+///
+/// match upload_package(&client, &app, "calc.mda", &upload) {
+///     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+///         let found = find_upload(&client, &app, &error, &poll)?;
+///         let package = found.ok_or(error)?; // perhaps it was not accepted
+///         wait_for_package(&client, &app, &package.package_id, &poll)?;
+///     }
+///     result => drop(result?),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn find_upload(client: &Client, app: &AppId, unknown: &Error, poll: &Poll) -> Result<Option<Package>> {
+    let found = match unknown.upload() {
+        Some(upload) if upload.app == *app => Search { client, upload, package_id: unknown.package_id() }.run(poll),
+        Some(UnknownUpload { app: other, .. }) => {
+            Err(Error::config(format!("the upload of unknown outcome was to app {other}, not to app {app}")))
+        }
+        None => {
+            let kind = unknown.kind();
+            Err(Error::config(format!(
+                "there is no upload of unknown outcome in this error, which is {kind:?}: {unknown}"
+            )))
+        }
+    };
+    found.map_err(|error| error.about_the_upload_of(unknown))
+}
+
+/// A search for the package of an upload.
+struct Search<'a> {
+    client: &'a Client,
+    upload: &'a UnknownUpload,
+    package_id: Option<&'a PackageId>,
+}
+
+/// What a look at the packages says.
+#[derive(Debug, PartialEq)]
+enum Look {
+    NotListed,
+    Found(Box<Package>),
+    /// Why packages cannot be told apart.
+    Unclear(String),
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Look::NotListed => "not listed",
+            Look::Found(_) => "found",
+            Look::Unclear(_) => "unclear",
+        })
+    }
+}
+
+impl Search<'_> {
+    fn run(&self, poll: &Poll) -> Result<Option<Package>> {
+        if self.upload.name.is_none() && self.package_id.is_none() {
+            let app = &self.upload.app;
+            let message = format!(
+                "cannot look for an upload without a name among the packages of app {app}: all of those are called \
+                 default.mda; look at the app's Environments page, and give each upload a name of its own next time \
+                 (Upload::with_name)"
+            );
+            return Err(Error::new(ErrorKind::OutcomeUnknown, message));
+        }
+        let mut has_looked = false;
+        let end = poll::until(poll, &mut Instant::now(), self, || {
+            let polled = self.look()?;
+            has_looked = true;
+            Ok(polled)
+        });
+        match end {
+            Ok(Look::Found(package)) => Ok(Some(*package)),
+            Ok(Look::Unclear(why)) => Err(Error::new(ErrorKind::OutcomeUnknown, why)),
+            Ok(Look::NotListed) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::StillRunning && has_looked => Ok(None),
+            Err(error) => Err(error.with_note(&format!("; whether {} exists is still unknown", self.sought()))),
+        }
+    }
+
+    /// Asks for the id, if it is known, and then for all packages, because it may be unknown to v1.
+    fn look(&self) -> Result<Polled<Look>> {
+        let (client, app) = (self.client, &self.upload.app);
+        if let Some(id) = self.package_id {
+            match packages::one(client, app, id) {
+                Ok(package) => return Ok(Polled { status: Look::Found(Box::new(package)), retry_after: None }),
+                Err(error) if matches!(error.status(), Some(400 | 404)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let (packages, retry_after) = packages::all(client, app)?;
+        // Names in the list are sanitized, too.
+        let name = self.upload.name.as_deref().map(|name| client.endpoint.secrets().sanitized(name));
+        let status = name.map_or(Look::NotListed, |name| look_for(&name, self.upload, packages));
+        Ok(Polled { status, retry_after })
+    }
+
+    fn sought(&self) -> String {
+        match (self.package_id, &self.upload.name) {
+            (Some(id), _) => format!("package {id}"),
+            (None, name) => text::quoted(name.as_deref().unwrap_or_default(), NAME_MAX),
+        }
+    }
+}
+
+impl Subject for Search<'_> {
+    type Status = Look;
+
+    const RESUME: &'static str = "call find_upload with this error";
+    const MAY_APPEAR_LATE: bool = false;
+
+    fn name(&self) -> String {
+        format!("the search for {} among the packages of app {}", self.sought(), self.upload.app)
+    }
+
+    fn has_ended(&self, look: &Look) -> bool {
+        *look != Look::NotListed
+    }
+
+    fn polled(&self, look: &Look, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
+        let found = match look {
+            Look::NotListed => None,
+            Look::Found(package) => Some(package.package_id.clone()),
+            // An error says more.
+            Look::Unclear(_) => return,
+        };
+        let (app, sought) = (self.upload.app.clone(), self.sought());
+        self.client.notify(&Event::Searched { app, sought, found, elapsed, next_poll, routine });
+    }
+
+    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
+        let (app, subject) = (self.upload.app.clone(), format!("searching for {}", self.sought()));
+        let reason = one_line(error);
+        self.client.notify(&Event::PollFailed { app, subject, outage, next_poll, reason, routine });
+    }
+}
+
+/// Looks for an upload of this name. Only a package that has the name for itself can be told to be the upload's.
+fn look_for(name: &str, upload: &UnknownUpload, mut packages: Vec<Package>) -> Look {
+    packages.retain(|package| package.name == name);
+    let mut ids = Vec::new();
+    packages.retain(|package| {
+        let is_new = !ids.contains(&package.package_id);
+        ids.push(package.package_id.clone());
+        is_new
+    });
+    let earliest = upload.began.checked_sub(CLOCK_ALLOWANCE);
+    // It may not have one yet.
+    let may_be = |size: Option<u64>| size.is_none_or(|size| size == 0 || size == upload.size);
+    match &packages[..] {
+        [] => Look::NotListed,
+        [package] if package.created.is_some() && package.created >= earliest && may_be(package.size) => {
+            Look::Found(Box::new(packages.remove(0)))
+        }
+        _ => Look::Unclear(unclear(name, upload, &packages)),
+    }
+}
+
+fn unclear(name: &str, upload: &UnknownUpload, packages: &[Package]) -> String {
+    let (app, size, name) = (&upload.app, Bytes(upload.size), text::quoted(name, NAME_MAX));
+    let described: Vec<_> = packages.iter().take(NAMED_MAX).map(|package| describe(package, upload.began)).collect();
+    let more = if packages.len() > NAMED_MAX { ", and more" } else { "" };
+    let which = if packages.len() == 1 {
+        "the only package of that name may be another one"
+    } else {
+        "several packages have that name"
+    };
+    format!(
+        "cannot tell which package the upload of {name} ({size:#}) to app {app} made, if any: {which}: {}{more}; compare on \
+         the app's Environments page before you upload again, and give each upload a name of its own next time \
+         (Upload::with_name), by which its package can be found",
+        described.join(", ")
+    )
+}
+
+fn describe(package: &Package, began: SystemTime) -> String {
+    let Package { package_id, status, size, created, .. } = package;
+    let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("{:#}", Bytes(size)));
+    let created = created.map(|created| match created.duration_since(began) {
+        Ok(after) => format!("made {} after the upload began", Seconds(after)),
+        Err(before) => format!("made {} before the upload began, by its clock", Seconds(before.duration())),
+    });
+    let created = created.unwrap_or_else(|| "made at an unknown time".to_owned());
+    format!("package {package_id} ({status}, {size}, {created})")
+}

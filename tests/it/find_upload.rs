@@ -1,0 +1,313 @@
+//! An upload of unknown outcome is looked for in the package list of v1, and never sent again.
+
+use std::time::Duration;
+
+use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
+use mendix_deploy::{Error, ErrorKind, Event, JobId, PackageId, PackageStatus, Poll, Upload};
+
+use crate::support::caller::{Caller, app};
+use crate::support::package::Package;
+use crate::support::server::{Server, Step, answered, side_by_side};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Looks as often as allowed.
+fn often() -> Poll {
+    Poll::default().with_interval(Duration::ZERO)
+}
+
+/// Looks once.
+fn once() -> Poll {
+    often().with_timeout(Duration::ZERO)
+}
+
+fn start() -> (Emulator, Caller) {
+    let emulator = Emulator::start().unwrap();
+    let caller = Caller::of_emulator(&emulator);
+    (emulator, caller)
+}
+
+/// The error of an upload that gets no answer, and was accepted.
+fn unknown(emulator: &Emulator, caller: &Caller) -> Error {
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    let outcome = caller.upload(Package::small());
+    outcome.error(ErrorKind::OutcomeUnknown);
+    outcome.result.unwrap_err()
+}
+
+#[test]
+fn an_upload_without_an_answer_is_found_again_and_can_be_waited_for() {
+    let (emulator, caller) = start();
+    let error = unknown(&emulator, &caller);
+    let outcome = caller.find_upload(&error, &often());
+    let [Event::Searched { found: Some(_), next_poll: None, .. }] = &outcome.events[..] else { panic!("{outcome:?}") };
+    let line = outcome.events[0].to_string();
+    let [received] = &emulator.uploads()[..] else { panic!("one upload") };
+    let start = format!("app calc, searching for \"calc.mda\": found as package {} after", received.package_id);
+    assert!(line.starts_with(&start), "{line}");
+    let found = outcome.ok().unwrap();
+    assert_eq!((&found.package_id, found.name.as_str(), found.size), (&received.package_id, "calc.mda", Some(22)));
+    let ready = caller.wait_for_package(&found.package_id, &often()).ok();
+    assert_eq!((ready.status, emulator.requests()), (PackageStatus::Succeeded, 3));
+}
+
+#[test]
+fn a_package_whose_job_failed_is_found_and_the_wait_says_so() {
+    let (emulator, caller) = start();
+    emulator.jobs_end(JobEnd::Failed);
+    let found = caller.find_upload(&unknown(&emulator, &caller), &often()).ok().unwrap();
+    assert_eq!(found.status, PackageStatus::Failed);
+    caller.wait_for_package(&found.package_id, &often()).error(ErrorKind::JobFailed);
+}
+
+#[test]
+fn a_package_may_be_listed_late() {
+    let (emulator, caller) = start();
+    emulator.list_after_polls(2);
+    emulator.fail_polls(1, Fault::Status(502));
+    emulator.complete_after_polls(2);
+    let outcome = caller.find_upload(&unknown(&emulator, &caller), &often());
+    let lines: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
+    assert!(lines[0].contains("searching for \"calc.mda\": no status for 0.0 s, next poll in 0.1 s"), "{lines:?}");
+    assert!(lines[1].contains("searching for \"calc.mda\": not listed after 0.1 s, next poll in 0.1 s"), "{lines:?}");
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(outcome.ok().unwrap().status, PackageStatus::Queued);
+}
+
+#[test]
+fn a_package_that_is_never_listed_is_none_and_not_an_error() {
+    let (emulator, caller) = start();
+    emulator.list_after_polls(u32::MAX);
+    let error = unknown(&emulator, &caller);
+    assert_eq!(caller.find_upload(&error, &once()).ok(), None);
+    let outcome = caller.find_upload(&error, &often().with_timeout(Duration::from_millis(250)));
+    assert!(outcome.events.len() >= 3, "{outcome:?}");
+    assert_eq!(outcome.ok(), None);
+    // Nor is one that was not made.
+    emulator.fail_uploads(1, Fault::Status(500));
+    let outcome = caller.upload_as(Package::small(), &Upload::default().with_name("calc_2.mda"));
+    assert_eq!(caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once()).ok(), None);
+    assert_eq!(emulator.uploads().len(), 1);
+}
+
+/// The text of the refusal to say which package it is.
+#[track_caller]
+fn refusal(caller: &Caller, error: &Error) -> String {
+    let outcome = caller.find_upload(error, &often());
+    let text = outcome.error(ErrorKind::OutcomeUnknown).to_string();
+    assert!(text.contains("a name of its own next time (Upload::with_name)"), "{text}");
+    text
+}
+
+#[test]
+fn two_packages_are_an_error_that_names_both() {
+    let (emulator, caller) = start();
+    emulator.fail_uploads(1, Fault::NoAnswerButTwice);
+    let outcome = caller.upload(Package::small());
+    let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
+    let uploads = emulator.uploads();
+    assert_eq!(uploads.len(), 2);
+    for received in uploads {
+        assert!(
+            text.contains(&format!("package {} (Succeeded, 22 bytes, made 0.0 s after", received.package_id)),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_is_not_unique_is_refused_and_all_packages_of_that_name_are_named() {
+    let (emulator, caller) = start();
+    emulator.set_clock_behind(MINUTE * 60);
+    caller.upload(Package::small()).ok();
+    emulator.set_clock_behind(Duration::ZERO);
+    // Whether the upload arrived or not.
+    emulator.fail_uploads(1, Fault::Status(500));
+    let failed = caller.upload(Package::small());
+    let text = refusal(&caller, failed.error(ErrorKind::OutcomeUnknown));
+    let old = emulator.uploads()[0].package_id.to_string();
+    assert!(text.contains("may be another one") && text.contains(&old) && text.contains("60 min before"), "{text}");
+    let text = refusal(&caller, &unknown(&emulator, &caller));
+    let new = emulator.uploads()[1].package_id.to_string();
+    assert!(text.contains("several packages have that name") && text.contains(&old) && text.contains(&new), "{text}");
+    assert!(text.find(&new) < text.find(&old), "newest first: {text}");
+
+    for n in 0..5 {
+        caller.upload(Package::small()).ok();
+        assert_eq!(refusal(&caller, failed.error(ErrorKind::OutcomeUnknown)).contains(", and more"), n >= 3);
+    }
+}
+
+#[test]
+fn an_upload_that_was_given_no_name_is_not_looked_for() {
+    let (emulator, caller) = start();
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    let outcome = caller.upload_as(Package::small(), &Upload::default().without_name());
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
+    assert!(!error.to_string().contains("find_upload") && error.to_string().contains("\"default.mda\""), "{error}");
+    assert!(refusal(&caller, error).contains("default.mda"));
+    assert_eq!(emulator.requests(), 1);
+}
+
+#[test]
+fn a_clock_that_is_slow_is_allowed_for_and_one_that_is_wrong_is_told() {
+    for (behind, is_found) in [(MINUTE * 9, true), (MINUTE * 11, false), (MINUTE * 60 * 24 * 365 * 80, false)] {
+        let (emulator, caller) = start();
+        emulator.set_clock_behind(behind);
+        let error = unknown(&emulator, &caller);
+        if is_found {
+            assert!(caller.find_upload(&error, &often()).ok().is_some());
+        } else {
+            let text = refusal(&caller, &error);
+            let id = emulator.uploads()[0].package_id.to_string();
+            assert!(text.contains(&id) && text.contains("before the upload began, by its clock"), "{text}");
+        }
+    }
+    // A fast one does not matter.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", now + 86_400_000, 22))]);
+    let caller = Caller::of(&server);
+    assert!(
+        caller.find_upload(caller.upload(Package::small()).error(ErrorKind::OutcomeUnknown), &once()).ok().is_some()
+    );
+}
+
+fn listed(name: &str, created: u128, size: u64) -> String {
+    format!(r#"[{{"PackageId":"p-9","Name":"{name}","Status":"Succeeded","CreationDate":{created},"Size":{size}}}]"#)
+}
+
+#[test]
+fn fields_that_are_missing_lead_to_no_wrong_package() {
+    for (field, is_found) in
+        [("Size", true), ("Status", true), ("Creator", true), ("Name", false), ("PackageId", false)]
+    {
+        let (emulator, caller) = start();
+        let error = unknown(&emulator, &caller);
+        emulator.omit_fields(&[field]);
+        assert_eq!(caller.find_upload(&error, &once()).ok().is_some(), is_found, "{field}");
+        emulator.omit_fields(&["CreationDate", field]);
+        if is_found {
+            assert!(refusal(&caller, &error).contains("made at an unknown time"), "{field}");
+        }
+    }
+}
+
+#[test]
+fn a_package_of_another_size_is_not_taken_for_the_upload() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    for (size, is_found) in [(22, true), (0, true), (21, false), (22 << 20, false)] {
+        let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", now, size))]);
+        let caller = Caller::of(&server);
+        let outcome = caller.upload(Package::small());
+        let error = outcome.error(ErrorKind::OutcomeUnknown);
+        if is_found {
+            assert!(caller.find_upload(error, &once()).ok().is_some());
+        } else {
+            assert!(refusal(&caller, error).contains("may be another one: package p-9"), "{size}");
+        }
+    }
+}
+
+#[test]
+fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
+    let upload = || answered("200 OK", r#"{"PackageId":"p-1"}"#);
+    let not_found =
+        || answered("404 No", r#"{"errorCode":"PACKAGE_NOT_FOUND","errorMessage":"Package or build job not found"}"#);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let by_id = answered("200 OK", r#"{"PackageId":"p-1","Status":"Uploading"}"#);
+    let paths = ["POST", "GET /api/1/apps/calc/packages/p-1", "GET /api/1/apps/calc/packages HTTP"];
+    for (scripts, id, paths) in [
+        (vec![upload(), by_id.clone()], "p-1", vec![paths[0], paths[1]]),
+        (
+            vec![upload(), not_found(), answered("200 OK", "[]"), by_id],
+            "p-1",
+            vec![paths[0], paths[1], paths[2], paths[1]],
+        ),
+        // The id may be unknown to v1.
+        (vec![upload(), not_found(), answered("200 OK", &listed("calc.mda", now, 22))], "p-9", paths.to_vec()),
+    ] {
+        let server = Server::start(scripts);
+        let caller = Caller::of(&server);
+        let outcome = caller.upload(Package::small());
+        let error = outcome.error(ErrorKind::OutcomeUnknown);
+        assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
+        assert!(error.to_string().contains("call find_upload with this error, or look for package p-1"), "{error}");
+        assert_eq!(caller.find_upload(error, &often()).ok().unwrap().package_id.as_str(), id);
+        let seen = server.stop().requests;
+        assert_eq!(seen.len(), paths.len());
+        assert!(seen.iter().zip(paths).all(|(request, path)| request.head.starts_with(path)), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_job_that_is_known_is_kept_while_its_package_is_looked_for() {
+    let server =
+        Server::start([answered("200 OK", r#"{"JobId":"j-1"}"#), answered("200 OK", "[]"), answered("401 No", "")]);
+    let caller = Caller::of(&server);
+    let outcome = caller.upload(Package::small());
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
+    assert!(error.to_string().contains("call wait_for_job with job j-1; if that fails, call find_upload"), "{error}");
+    assert_eq!(caller.find_upload(error, &once()).ok(), None);
+    let refused = caller.find_upload(error, &once());
+    assert_eq!(refused.error(ErrorKind::Rejected).job_id().map(JobId::as_str), Some("j-1"));
+}
+
+#[test]
+fn what_ends_a_search_leaves_the_upload_as_it_was() {
+    let (emulator, caller) = start();
+    let error = unknown(&emulator, &caller);
+    let mut last = error;
+    for (status, kind) in [
+        (401, ErrorKind::Rejected),
+        (403, ErrorKind::Rejected),
+        (404, ErrorKind::Rejected),
+        (502, ErrorKind::StillRunning),
+    ] {
+        emulator.fail_polls(1, Fault::StatusAtOnce(status));
+        let outcome = caller.find_upload(&last, &once());
+        let text = outcome.error(kind).to_string();
+        assert!(text.contains("whether \"calc.mda\" exists is still unknown"), "{text}");
+        last = outcome.result.unwrap_err();
+    }
+    emulator.fail_polls(2, Fault::NoAnswer);
+    let outcome = caller.find_upload(&last, &often().with_max_outage(Duration::ZERO));
+    outcome.error(ErrorKind::NoAnswer);
+    assert!(caller.find_upload(&outcome.result.unwrap_err(), &often()).ok().is_some());
+    emulator.refuse_v1();
+    let outcome = caller.find_upload(&last, &often());
+    let text = outcome.error(ErrorKind::Rejected).to_string();
+    assert!(text.contains("must let /api/1 through"), "{text}");
+    assert!(outcome.pauses().is_empty());
+}
+
+#[test]
+fn only_the_error_of_an_upload_of_unknown_outcome_to_the_same_app_will_do() {
+    let (emulator, caller) = start();
+    emulator.fail_uploads(1, Fault::StatusAtOnce(401));
+    let refused = caller.upload(Package::small());
+    let outcome = caller.find_upload(refused.error(ErrorKind::Rejected), &often());
+    let text = outcome.error(ErrorKind::Config).to_string();
+    assert!(text.contains("which is Rejected: the upload of"), "{text}");
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    let elsewhere = mendix_deploy::upload_package(
+        &emulator.client(),
+        &"other".parse().unwrap(),
+        Package::small(),
+        &Upload::default(),
+    );
+    let outcome = caller.find_upload(&elsewhere.unwrap_err(), &often());
+    assert!(outcome.error(ErrorKind::Config).to_string().contains("was to app other, not to app calc"));
+    assert_eq!(emulator.requests(), 2);
+}
+
+#[test]
+fn names_are_found_as_they_were_given() {
+    side_by_side(["a\"b", "a;b\\c", "100%25", "a  b", " é漢🦀 ", "##vso[x]", &"n".repeat(2048)], |name| {
+        let (emulator, caller) = start();
+        emulator.fail_uploads(1, Fault::NoAnswer);
+        let outcome = caller.upload_as(Package::small(), &Upload::default().with_name(name));
+        let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
+        assert!(found.ok().is_some(), "{name}");
+        assert_eq!(emulator.uploads()[0].app_id, app());
+    });
+}
