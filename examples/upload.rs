@@ -1,4 +1,5 @@
 //! Uploads a package to Mendix Cloud and waits until it can be deployed; with `--check` it only checks whether it could.
+//! If no answer comes, it looks whether the package was made.
 //!
 //! ```sh
 //! export MENDIX_USERNAME=richard.ford51@example.com MENDIX_API_KEY=…
@@ -6,16 +7,17 @@
 //! cargo run --example upload -- APP_ID FILE [NAME]
 //! ```
 //!
-//! Progress goes to stderr, one line of JSON to stdout. The exit status is 0 only if the job completed, or the check
-//! passed.
+//! Progress goes to stderr, one line of JSON to stdout. The exit status is 0 only if the package can be deployed, or the
+//! check passed.
 
 mod progress;
 
-use std::io::Write;
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
-use anyhow::bail;
-use mendix_deploy::{AppId, Client, Event, Poll, Upload, check, upload_and_wait};
+use anyhow::{Context, bail};
+use mendix_deploy::{AppId, Client, Error, ErrorKind, Event, Poll, Upload};
+use mendix_deploy::{check, find_upload, upload_and_wait, wait_for_package};
 use progress::Progress;
 
 fn main() -> ExitCode {
@@ -37,7 +39,7 @@ fn only_check(app: &AppId, file: &str) -> anyhow::Result<()> {
     let client = Client::from_env()?.on_event(Event::log_to_stderr);
     check(&client, app, file, &Upload::default())?;
     let answer = serde_json::json!({ "Check": "passed" });
-    Ok(writeln!(std::io::stdout(), "{answer}")?)
+    Ok(writeln!(stdout(), "{answer}")?)
 }
 
 fn upload(app: &AppId, file: &str, upload: &Upload) -> anyhow::Result<()> {
@@ -45,10 +47,27 @@ fn upload(app: &AppId, file: &str, upload: &Upload) -> anyhow::Result<()> {
     let shown = progress.clone();
     let client = Client::from_env()?.on_event(move |event| shown.show(event));
 
-    let result = upload_and_wait(&client, app, file, upload, &Poll::default());
+    let result = match upload_and_wait(&client, app, file, upload, &Poll::default()) {
+        Ok(uploaded) => Ok(serde_json::json!({
+            "PackageId": uploaded.package_id,
+            "JobId": uploaded.job_id,
+            "Status": "Completed",
+        })),
+        Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+            let _ = progress.0.suspend(|| writeln!(stderr(), "{error}"));
+            find(&client, app, error)
+        }
+        Err(error) => Err(progress::explain(app, error)),
+    };
     progress.end();
-    let uploaded = result.map_err(|error| progress::explain(app, error))?;
-    let (package, job) = (uploaded.package_id, uploaded.job_id);
-    let answer = serde_json::json!({ "PackageId": package, "JobId": job, "Status": "Completed" });
-    Ok(writeln!(std::io::stdout(), "{answer}")?)
+    Ok(writeln!(stdout(), "{}", result?)?)
+}
+
+/// Looks for the package of an upload of unknown outcome, and waits until it can be deployed. Never uploads again.
+fn find(client: &Client, app: &AppId, unknown: Error) -> anyhow::Result<serde_json::Value> {
+    let (poll, explain) = (Poll::default(), |error| progress::explain(app, error));
+    let found = find_upload(client, app, &unknown, &poll).map_err(explain)?;
+    let found = found.ok_or_else(|| explain(unknown)).context("the package is not listed, but may still appear")?;
+    let package = wait_for_package(client, app, &found.package_id, &poll).map_err(explain)?;
+    Ok(serde_json::json!({ "PackageId": package.package_id, "Status": package.status }))
 }

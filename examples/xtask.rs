@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use mendix_deploy::{AppId, Client, ErrorKind, Event, JobId, Poll, Retry, Upload, upload_and_wait, wait_for_job};
+use mendix_deploy::{AppId, Client, ErrorKind, Event, JobId, Poll, Retry, Upload};
+use mendix_deploy::{find_upload, upload_and_wait, wait_for_job, wait_for_package};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -52,12 +53,20 @@ fn run(
     }
 }
 
-/// Uploads the package under a name that is unique to this build, and waits for its job.
+/// Uploads the package under a name that is unique to this build, and waits until it can be deployed.
 fn deploy(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll) -> anyhow::Result<String> {
     let stem = package.file_stem().and_then(|stem| stem.to_str()).context("the package has no readable name")?;
     let upload = Upload::default().with_name(format!("{stem}_{build}.mda"));
     match upload_and_wait(client, app, package, &upload, poll) {
         Ok(uploaded) => Ok(format!("package {} is ready to be deployed", uploaded.package_id)),
+        // It was sent, but there was no answer. It is not sent again, but looked for.
+        Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+            eprintln!("{error}");
+            let found = find_upload(client, app, &error, poll)?;
+            let found = found.ok_or(error).context("the package is not listed, but may still appear")?;
+            let package = wait_for_package(client, app, &found.package_id, poll)?;
+            Ok(format!("package {} is ready to be deployed", package.package_id))
+        }
         // Outcomes that a build may want to treat differently; the error's own message covers the rest.
         Err(error) => Err(match (error.kind(), error.job_id().cloned()) {
             (ErrorKind::StillRunning, Some(job)) => {
@@ -132,11 +141,17 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_of_unknown_outcome_is_not_repeated() {
+    fn an_upload_of_unknown_outcome_is_found_again_or_fails_the_task_but_is_not_repeated() {
         let emulator = Emulator::start().unwrap();
         emulator.fail_uploads(1, Fault::NoAnswer);
+        let said = deploy_to(&emulator).unwrap();
+        let [received] = &emulator.uploads()[..] else { panic!("one upload") };
+        assert_eq!(said, format!("package {} is ready to be deployed", received.package_id));
+
+        let emulator = Emulator::start().unwrap();
+        emulator.fail_uploads(1, Fault::Status(502));
         assert_eq!(kind(&deploy_to(&emulator).unwrap_err()), ErrorKind::OutcomeUnknown);
-        assert_eq!(emulator.requests(), 1);
+        assert_eq!(emulator.requests(), 2, "an upload, and a look at the packages");
     }
 
     #[test]

@@ -47,8 +47,10 @@ impl BaseUrl {
         if !is_plain_path(prefix) {
             return Err(refused("its path contains dot segments, empty segments or unusual characters"));
         }
-        if prefix.ends_with("/api/v2") {
-            return Err(refused("it already ends in /api/v2"));
+        for appended in ["/api/v2", "/api/1"] {
+            if prefix.ends_with(appended) {
+                return Err(refused(&format!("it already ends in {appended}")));
+            }
         }
         match scheme.as_str() {
             "https" => {}
@@ -84,7 +86,7 @@ impl fmt::Display for BaseUrl {
 /// The message does not repeat the URL, which may contain a password.
 fn refused(problem: &str) -> Error {
     Error::config(format!(
-        "invalid base URL: {problem}; expected https://host[:port][/prefix], to which /api/v2 is appended"
+        "invalid base URL: {problem}; expected https://host[:port][/prefix], to which /api/v2 or /api/1 is appended"
     ))
 }
 

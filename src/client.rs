@@ -116,7 +116,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Sets the base URL, for a dedicated cloud or an emulator: `scheme://host[:port][/prefix]`. `/api/v2` is appended.
+    /// Sets the base URL, for a dedicated cloud or an emulator: `scheme://host[:port][/prefix]`. `/api/v2` or, for calls of
+    /// v1, `/api/1` is appended.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) if the URL is malformed, contains user info, a query or a fragment, or is

@@ -16,7 +16,7 @@ use crate::units::{Bytes, Seconds};
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(10 * 60);
 /// How much of the name of a package is shown, in characters.
 const NAME_MAX: usize = 100;
-/// So many packages are named in an error.
+/// How many packages are named in an error.
 const NAMED_MAX: usize = 5;
 
 /// Looks for the package of an upload whose outcome is unknown, and **never uploads anything**.
@@ -139,9 +139,13 @@ impl Search<'_> {
             }
         }
         let (packages, retry_after) = packages::all(client, app)?;
-        // Names in the list are sanitized, too.
-        let name = self.upload.name.as_deref().map(|name| client.endpoint.secrets().sanitized(name));
-        let status = name.map_or(Look::NotListed, |name| look_for(&name, self.upload, packages));
+        let status =
+            match (packages.iter().find(|package| Some(&package.package_id) == self.package_id), &self.upload.name) {
+                (Some(package), _) => Look::Found(Box::new(package.clone())),
+                // Names in the list are sanitized, too.
+                (None, Some(name)) => look_for(&client.endpoint.secrets().sanitized(name), self.upload, packages),
+                (None, None) => Look::NotListed,
+            };
         Ok(Polled { status, retry_after })
     }
 
@@ -188,12 +192,6 @@ impl Subject for Search<'_> {
 /// Looks for an upload of this name. Only a package that has the name for itself can be told to be the upload's.
 fn look_for(name: &str, upload: &UnknownUpload, mut packages: Vec<Package>) -> Look {
     packages.retain(|package| package.name == name);
-    let mut ids = Vec::new();
-    packages.retain(|package| {
-        let is_new = !ids.contains(&package.package_id);
-        ids.push(package.package_id.clone());
-        is_new
-    });
     let earliest = upload.began.checked_sub(CLOCK_ALLOWANCE);
     // It may not have one yet.
     let may_be = |size: Option<u64>| size.is_none_or(|size| size == 0 || size == upload.size);

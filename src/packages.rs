@@ -109,6 +109,7 @@ fn read_list(client: &Client, reply: &Reply) -> Option<Vec<Package>> {
     let objects = json::objects(&reply.body)?;
     let mut packages: Vec<_> = objects.iter().filter_map(|object| Package::listed(object, &secrets)).collect();
     packages.sort_by_key(|package| Reverse(package.created));
+    packages.dedup_by(|one, other| one.package_id == other.package_id);
     Some(packages)
 }
 

@@ -13,7 +13,7 @@ const SPINNER: &str = "{spinner} {wide_msg}";
 
 /// Clones show the same bar.
 #[derive(Clone)]
-pub(crate) struct Progress(ProgressBar);
+pub(crate) struct Progress(pub(crate) ProgressBar);
 
 impl Progress {
     pub(crate) fn new() -> Progress {
@@ -33,9 +33,11 @@ impl Progress {
                 bar.reset();
             }
             Event::Uploading { sent, total, .. } if sent < total => bar.set_position(*sent),
-            Event::Uploading { .. } | Event::Polled { .. } | Event::PollFailed { routine: true, .. } => {
-                spin(bar, event);
-            }
+            Event::Uploading { .. }
+            | Event::Polled { .. }
+            | Event::PackagePolled { .. }
+            | Event::Searched { found: None, .. }
+            | Event::PollFailed { routine: true, .. } => spin(bar, event),
             other => bar.println(other.to_string()),
         }
     }

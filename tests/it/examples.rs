@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use mendix_deploy::emulator::Emulator;
+use mendix_deploy::emulator::{Emulator, Fault};
 
 use crate::support::caller::Caller;
 use crate::support::child::client_of_emulator;
@@ -169,4 +169,25 @@ fn a_build_script_uploads_its_package() {
     let uploads = emulator.uploads();
     assert_eq!(uploads.len(), 1, "an unchanged package is not uploaded again");
     assert_eq!(uploads[0].name, "app.mda");
+}
+
+#[test]
+fn upload_clears_up_an_unknown_outcome_by_itself() {
+    let emulator = Emulator::start().unwrap();
+    let file = Package::called("x.mda");
+    let upload = || text(&example("upload", &emulator).arg("calc").arg(file.as_ref()).output().unwrap());
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    let (out, err) = upload();
+    let [received] = &emulator.uploads()[..] else { panic!("one upload: {err}") };
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer, serde_json::json!({"PackageId": received.package_id, "Status": "Succeeded"}));
+    let said = ["cannot tell whether", "found as package", "Succeeded"]
+        .map(|words| err.find(words).unwrap_or_else(|| panic!("{words}: {err}")));
+    assert!(said.is_sorted(), "{err}");
+
+    // That one has the same name.
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    let (out, err) = upload();
+    assert!(out.is_empty() && err.contains("error: cannot tell which package"), "{err}");
+    assert_eq!(emulator.uploads().len(), 2);
 }

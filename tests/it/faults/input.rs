@@ -96,8 +96,8 @@ fn an_ambiguous_or_leaky_base_url_is_refused_and_not_repeated() {
         "https://h:65536", "https://h:", "https://h:pa55", "https://h:1:2", "https://[::1", "https://[pa55]",
         "https://[::1]x", "https://.h", "https://h..x", "https://h/../pa55", "https://h/.", "https://h/a//b",
         "https://h/%2e", "https://h\\pa55", "https://h/a b", "https://h\r\npa55: x", "https://hé", "https://h/api/v2",
-        "https://h/x/api/v2/", "http://h", "http://10.0.0.1", "http://localhost.evil.com", "http://127.0.0.1.evil.com",
-        "http://[::2]", "$(pa55)", "\"https://pa55\"",
+        "https://h/x/api/v2/", "https://h/x/api/1", "http://h", "http://10.0.0.1", "http://localhost.evil.com",
+        "http://127.0.0.1.evil.com", "http://[::2]", "$(pa55)", "\"https://pa55\"",
     ] {
         let error = Client::new(USER, KEY).unwrap().with_base_url(bad).unwrap_err();
         assert_well_formed_config(&error, "base URL");
