@@ -87,7 +87,7 @@ pub enum Event {
     Searched {
         /// The app that it was for.
         app: AppId,
-        /// The name of the package, or `package` and its id if that is known.
+        /// The name of the package in quotes, or `package` and its id if that is known.
         sought: String,
         /// The package, if it is there.
         found: Option<PackageId>,
@@ -254,6 +254,14 @@ mod tests {
             next_poll,
             routine: false,
         };
+        let searched = |found, next_poll| Event::Searched {
+            app: app(),
+            sought: r#""x.mda""#.into(),
+            found,
+            elapsed: s(14),
+            next_poll,
+            routine: false,
+        };
         let reason = || "the request failed: the server answered 502".to_owned();
         let file = || "x\ny.mda".into();
         let (outage, next_poll, routine) = (s(14), s(1), true);
@@ -287,6 +295,14 @@ mod tests {
                     routine: false,
                 },
                 "app calc, package 66046953…: Succeeded after 14 s",
+            ),
+            (
+                searched(None, Some(s(1))),
+                r#"app calc, searching for "x.mda": not listed after 14 s, next poll in 1.0 s"#,
+            ),
+            (
+                searched(Some(ID.parse().unwrap()), None),
+                &format!(r#"app calc, searching for "x.mda": found as package {ID} after 14 s"#),
             ),
             (
                 Event::PollFailed {

@@ -10,7 +10,7 @@ use crate::id::{AppId, PackageId};
 use crate::packages::{self, Package};
 use crate::poll::{self, Poll, Polled, Subject};
 use crate::text;
-use crate::units::{Bytes, Seconds};
+use crate::units::{Grouped, Seconds};
 
 /// How far the server's clock may be behind ours.
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(10 * 60);
@@ -205,7 +205,7 @@ fn look_for(name: &str, upload: &UnknownUpload, mut packages: Vec<Package>) -> L
 }
 
 fn unclear(name: &str, upload: &UnknownUpload, packages: &[Package]) -> String {
-    let (app, size, name) = (&upload.app, Bytes(upload.size), text::quoted(name, NAME_MAX));
+    let (app, size, name) = (&upload.app, Grouped(upload.size), text::quoted(name, NAME_MAX));
     let described: Vec<_> = packages.iter().take(NAMED_MAX).map(|package| describe(package, upload.began)).collect();
     let more = if packages.len() > NAMED_MAX { ", and more" } else { "" };
     let which = if packages.len() == 1 {
@@ -214,7 +214,7 @@ fn unclear(name: &str, upload: &UnknownUpload, packages: &[Package]) -> String {
         "several packages have that name"
     };
     format!(
-        "cannot tell which package the upload of {name} ({size:#}) to app {app} made, if any: {which}: {}{more}; compare on \
+        "cannot tell which package the upload of {name} ({size} bytes) to app {app} made, if any: {which}: {}{more}; compare on \
          the app's Environments page before you upload again, and give each upload a name of its own next time \
          (Upload::with_name), by which its package can be found",
         described.join(", ")
@@ -223,7 +223,7 @@ fn unclear(name: &str, upload: &UnknownUpload, packages: &[Package]) -> String {
 
 fn describe(package: &Package, began: SystemTime) -> String {
     let Package { package_id, status, size, created, .. } = package;
-    let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("{:#}", Bytes(size)));
+    let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("{} bytes", Grouped(size)));
     let created = created.map(|created| match created.duration_since(began) {
         Ok(after) => format!("made {} after the upload began", Seconds(after)),
         Err(before) => format!("made {} before the upload began, by its clock", Seconds(before.duration())),

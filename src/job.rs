@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Short};
 use crate::http::{RESPONSE_MAX, Reply};
 use crate::id::{AppId, JobId};
-use crate::json;
+use crate::json::{self, Object};
 use crate::poll::{self, Poll, Polled, Subject};
 use crate::status::JobStatus;
 
@@ -126,9 +126,10 @@ impl<'a> Job<'a> {
 
 /// The first of [`REASONS`] for which there is text.
 fn read_reason(body: &[u8], secrets: &Secrets) -> Option<String> {
+    let object = Object::of(body);
     let reason = |part: &&str| {
         let is_one = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase().contains(part);
-        let value = json::text(body, part).or_else(|| Some(json::find(body, &is_one)?.as_str()?.to_owned()))?;
+        let value = object.text(part).or_else(|| Some(object.find(&is_one)?.as_str()?.to_owned()))?;
         let text = secrets.sanitized(&value);
         (!text.is_empty()).then_some(text)
     };

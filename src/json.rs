@@ -5,29 +5,49 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The value of a field of a JSON object. If no name matches exactly, case is ignored: the specification itself has
-/// both `JobId` and `JobID`. The object may be truncated after the field.
+/// The text of a JSON object, read anew for every field. It may be truncated after the last one that is asked for.
+pub(crate) struct Object(Vec<u8>);
+
+impl Object {
+    /// The object in a body, without an array around it or a prefix such as `)]}',`.
+    pub(crate) fn of(body: &[u8]) -> Object {
+        let text = plain(body);
+        Object(from_first_of(b"{", &text).map(<[u8]>::to_vec).unwrap_or(text))
+    }
+
+    /// The value of a field. If no name matches exactly, case is ignored: the specification itself has both `JobId` and
+    /// `JobID`.
+    pub(crate) fn field(&self, name: &str) -> Option<Value> {
+        let name = name.as_bytes();
+        self.find(&|key| key == name).or_else(|| self.find(&|key| key.eq_ignore_ascii_case(name)))
+    }
+
+    /// The same for a string field, trimmed.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        Some(self.field(name)?.as_str()?.trim().to_owned())
+    }
+
+    /// The value of the last field whose name is wanted.
+    pub(crate) fn find(&self, is_wanted: Wanted<'_>) -> Option<Value> {
+        let mut found = None;
+        // An error means that the field, or what follows it, is not JSON.
+        let _ = serde_json::Deserializer::from_slice(&self.0).deserialize_map(Find { is_wanted, found: &mut found });
+        found
+    }
+}
+
+/// A field of the object in a body.
 pub(crate) fn field(body: &[u8], name: &str) -> Option<Value> {
-    let name = name.as_bytes();
-    find(body, &|key| key == name).or_else(|| find(body, &|key| key.eq_ignore_ascii_case(name)))
+    Object::of(body).field(name)
 }
 
-/// The value of the last field whose name is wanted.
-pub(crate) fn find(body: &[u8], is_wanted: Wanted<'_>) -> Option<Value> {
-    let body = readable(body);
-    let mut found = None;
-    // An error means that the field, or what follows it, is not JSON.
-    let _ = serde_json::Deserializer::from_slice(&body).deserialize_map(Find { is_wanted, found: &mut found });
-    found
-}
-
-/// The same for a string field, trimmed.
+/// A string field of the object in a body, trimmed.
 pub(crate) fn text(body: &[u8], name: &str) -> Option<String> {
-    Some(field(body, name)?.as_str()?.trim().to_owned())
+    Object::of(body).text(name)
 }
 
-/// The objects in a JSON array, each for [`field`]; `None` if it is no array of objects, or does not end.
-pub(crate) fn objects(body: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The objects in the JSON array in a body; `None` if it is no array of objects, or does not end.
+pub(crate) fn objects(body: &[u8]) -> Option<Vec<Object>> {
     let text = plain(body);
     let mut rest = from_first_of(b"[{", &text)?.strip_prefix(b"[")?;
     let mut objects = Vec::new();
@@ -40,7 +60,7 @@ pub(crate) fn objects(body: &[u8]) -> Option<Vec<Vec<u8>>> {
                 let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
                 values.next()?.ok()?;
                 let (object, after) = rest.split_at_checked(values.byte_offset())?;
-                objects.push(object.to_vec());
+                objects.push(Object(object.to_vec()));
                 rest = after;
             }
             _ => return None,
@@ -66,12 +86,6 @@ fn plain(body: &[u8]) -> Vec<u8> {
     let text: Vec<u8> =
         without_bom(body).iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect();
     serde_json::from_slice::<String>(&text).map_or(text, String::into_bytes)
-}
-
-/// The object in a body, without an array around it or a prefix such as `)]}',`.
-fn readable(body: &[u8]) -> Vec<u8> {
-    let text = plain(body);
-    from_first_of(b"{", &text).map(<[u8]>::to_vec).unwrap_or(text)
 }
 
 /// The text from the first of these brackets on, unless it is a web page, whose scripts have brackets of their own.
@@ -199,7 +213,7 @@ mod tests {
     fn a_list_is_taken_apart_whatever_its_objects_hold() {
         let names = |body: &[u8]| {
             let objects = objects(body)?;
-            Some(objects.iter().map(|object| text(object, "Name").unwrap_or_default()).collect::<Vec<_>>())
+            Some(objects.iter().map(|object| object.text("Name").unwrap_or_default()).collect::<Vec<_>>())
         };
         let odd = r#"{"Name":"b","Description":"\ud83d","Size":1e999,"Deep":[[{}]]}"#;
         for (body, expected) in [

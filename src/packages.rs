@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Short};
 use crate::http::{RESPONSE_MAX, Reply};
 use crate::id::{AppId, PackageId};
-use crate::json;
+use crate::json::{self, Object};
 use crate::poll::{self, Poll, Polled, Subject};
 use crate::status::PackageStatus;
 
@@ -148,7 +148,7 @@ impl<'a> One<'a> {
     }
 
     fn read(&self, reply: &Reply) -> Option<Report> {
-        Package::asked_for(self.id, &reply.body, &self.client.endpoint.secrets()).map(Report)
+        Package::asked_for(self.id, &Object::of(&reply.body), &self.client.endpoint.secrets()).map(Report)
     }
 }
 

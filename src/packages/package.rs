@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::credentials::Secrets;
 use crate::id::PackageId;
-use crate::json;
+use crate::json::Object;
 use crate::status::PackageStatus;
 
 /// A package of an app (Build API, "Retrieve Packages"). Text is the server's, sanitized.
@@ -35,35 +35,33 @@ pub struct Package {
 
 impl Package {
     /// An entry of a list. `None` without an id, or with one that contains a secret: it would be shown.
-    pub(super) fn listed(object: &[u8], secrets: &Secrets) -> Option<Package> {
-        let id = json::text(object, "PackageId").filter(|id| !secrets.are_in(id))?;
+    pub(super) fn listed(object: &Object, secrets: &Secrets) -> Option<Package> {
+        let id = object.text("PackageId").filter(|id| !secrets.are_in(id))?;
         Some(Package::read(object, id.try_into().ok()?, secrets))
     }
 
     /// The answer to a question about one package. `None` if it is about another, or about none.
-    pub(super) fn asked_for(id: &PackageId, object: &[u8], secrets: &Secrets) -> Option<Package> {
+    pub(super) fn asked_for(id: &PackageId, object: &Object, secrets: &Secrets) -> Option<Package> {
         // v1 has error codes in successes.
-        let is_error = json::field(object, "errorCode").is_some_and(|code| !code.is_null());
-        let is_that_one = match json::text(object, "PackageId") {
+        let is_error = object.field("errorCode").is_some_and(|code| !code.is_null());
+        let is_that_one = match object.text("PackageId") {
             Some(said) => said.eq_ignore_ascii_case(id.as_str()),
-            None => json::text(object, "Status").is_some(),
+            None => object.text("Status").is_some(),
         };
         (is_that_one && !is_error).then(|| Package::read(object, id.clone(), secrets))
     }
 
-    fn read(object: &[u8], package_id: PackageId, secrets: &Secrets) -> Package {
+    fn read(object: &Object, package_id: PackageId, secrets: &Secrets) -> Package {
         let text = |name| {
-            let said = json::text(object, name).unwrap_or_default();
+            let said = object.text(name).unwrap_or_default();
             Some(secrets.sanitized(&said)).filter(|text| !text.is_empty())
         };
         Package {
             package_id,
             name: text("Name").unwrap_or_default(),
-            status: PackageStatus::read(&json::text(object, "Status").unwrap_or_default(), |text| {
-                secrets.sanitized(text)
-            }),
-            created: json::field(object, "CreationDate").and_then(|value| time(&value)),
-            size: json::field(object, "Size").and_then(|value| whole_number(&value)),
+            status: PackageStatus::read(&object.text("Status").unwrap_or_default(), |text| secrets.sanitized(text)),
+            created: object.field("CreationDate").and_then(|value| time(&value)),
+            size: object.field("Size").and_then(|value| whole_number(&value)),
             version: text("Version"),
             description: text("Description"),
             creator: text("Creator"),
@@ -76,14 +74,15 @@ fn time(value: &Value) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(whole_number(value)?))
 }
 
-/// A number that may be written with a decimal point. One with decimals counts no bytes: old versions of the API gave
-/// sizes in megabytes.
+/// A number that may be written with a decimal point, or as a string. One with decimals counts no bytes: old versions of
+/// the API gave sizes in megabytes.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked
 fn whole_number(value: &Value) -> Option<u64> {
     /// The largest float below which all whole numbers are floats.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = |number: &f64| (0.0..EXACT).contains(number) && number.fract() == 0.0;
-    value.as_u64().or_else(|| value.as_f64().filter(is_whole).map(|number| number as u64))
+    let float = || value.as_f64().filter(is_whole).map(|number| number as u64);
+    value.as_u64().or_else(float).or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -91,7 +90,7 @@ mod tests {
     use super::*;
 
     fn listed(object: &str) -> Option<Package> {
-        Package::listed(object.as_bytes(), &Secrets::new(["s3cret-key"]))
+        Package::listed(&Object::of(object.as_bytes()), &Secrets::new(["s3cret-key"]))
     }
 
     /// The first example of the Build API's page.
@@ -122,7 +121,8 @@ mod tests {
             assert_eq!((package.status.as_str(), package.created, package.size), ("", None, None), "{odd}");
         }
         let read = |size: &str| listed(&format!(r#"{{"PackageId":"p","Size":{size}}}"#)).unwrap().size;
-        assert_eq!((read("1999059.0"), read("2e3"), read("1e300")), (Some(1_999_059), Some(2000), None));
+        assert_eq!((read("1999059.0"), read("2e3"), read(r#""7""#)), (Some(1_999_059), Some(2000), Some(7)));
+        assert_eq!((read("1e300"), read(r#""7.5""#), read(r#""7 MB""#)), (None, None, None));
         for bad in [r#"{"Name":"x"}"#, r#"{"PackageId":7}"#, r#"{"PackageId":"../x"}"#, r#"{"PackageId":"s3cret-key"}"#]
         {
             assert_eq!(listed(bad), None, "{bad}");
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn an_answer_about_one_package_is_about_that_one() {
         let id = "P-1".parse().unwrap();
-        let ask = |object: &str| Package::asked_for(&id, object.as_bytes(), &Secrets::new([]));
+        let ask = |object: &str| Package::asked_for(&id, &Object::of(object.as_bytes()), &Secrets::new([]));
         for good in [r#"{"Status":"Failed"}"#, r#"{"PackageId":"p-1","errorCode":null}"#] {
             assert_eq!(ask(good).unwrap().package_id, id, "{good}");
         }

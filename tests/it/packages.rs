@@ -48,12 +48,12 @@ fn a_list_is_newest_first_and_may_lack_fields() {
 fn a_long_list_is_read_whole_and_one_that_is_cut_short_not_at_all() {
     let entry = DOCUMENTED.trim_start_matches('[').split("},{").next().unwrap().to_owned() + "}";
     let entry = |number: usize| entry.replace("4ee10492", &format!("{number:08}"));
-    let list = |entries: usize| format!("[{}]", (0..entries).map(entry).collect::<Vec<_>>().join(","));
-    let (long, too_long) = (list(3000), list(30_000));
-    assert!(long.len() > 512 << 10 && too_long.len() > 8 << 20);
+    let long = format!("[{}]", (0..1000).map(entry).collect::<Vec<_>>().join(","));
+    let too_long = DOCUMENTED.replace("Initial app", &"x".repeat(9 << 20));
+    assert!(long.len() > 256 << 10);
     let server = Server::start([answered("200 OK", &long), answered("200 OK", &too_long)]);
     let caller = Caller::of(&server).with(|client| client.with_retry(mendix_deploy::Retry::never()));
-    assert_eq!(caller.packages().ok().len(), 3000);
+    assert_eq!(caller.packages().ok().len(), 1000);
     caller.packages().error(ErrorKind::NoAnswer);
 }
 
@@ -146,4 +146,16 @@ fn where_a_package_could_be_downloaded_is_in_no_text() {
         let all = format!("{list:?} {waited:?} {source:?}");
         assert!(!all.contains("a1b2c3"), "{all}");
     }
+}
+
+#[test]
+fn text_of_packages_is_sanitized() {
+    let hostile = "##vso[x]\u{1b}[31m a\r\nb\u{202e}c";
+    let fields = ["Name", "Status", "Version", "Description", "Creator"];
+    let entry = fields.map(|field| format!("{}:{}", serde_json::json!(field), serde_json::json!(hostile))).join(",");
+    let server = Server::answering("200 OK", &format!(r#"[{{"PackageId":"p-1",{entry}}}]"#));
+    let package = Caller::of(&server).packages().ok().remove(0);
+    let texts =
+        [Some(package.name), Some(package.status.to_string()), package.version, package.description, package.creator];
+    assert_eq!(texts.map(Option::unwrap), [const { "# #vso[x] [31m a bc" }; 5]);
 }

@@ -2,7 +2,7 @@
 
 use mendix_deploy::{ErrorKind, Retry};
 
-use crate::support::caller::{Caller, KEY, assert_no_secret};
+use crate::support::caller::{Caller, KEY, assert_no_secret, package};
 use crate::support::package::{MIB, Package};
 use crate::support::server::{IDS, Server, Step, accepted, answer, answered, side_by_side};
 
@@ -48,6 +48,8 @@ fn echoes(key: &str) -> Vec<String> {
         format!(r#"{{"PackageId":"{key}","JobId":"{key}"}}"#),
         format!(r#"{{"PackageId":"p-1","JobId":"x{key}x","{key}":1}}"#),
         format!(r#"{{"Status":"{key}"}}"#),
+        format!(r#"[{{"PackageId":"p-1","Name":"{key}","Version":"x{key}","Description":"{key}","Creator":"{key}"}}]"#),
+        format!(r#"[{{"PackageId":"{key}","Name":"x"}},{{"PackageId":"p-1","Status":"{key}"}}]"#),
         format!("<html><pre>Mendix-ApiKey: {key}\r\n</pre></html>"),
         // Where the key could be cut in two.
         format!("{}{key}", "x".repeat(2040)),
@@ -88,6 +90,8 @@ fn a_key_that_the_server_repeats_is_in_no_text() {
                 assert!(caller.upload(Package::small()).result.is_err(), "{status} {body}");
                 let poll = mendix_deploy::Poll::default().with_timeout(std::time::Duration::ZERO);
                 assert!(caller.wait(&poll).result.is_err(), "{status} {body}");
+                assert!(caller.wait_for_package(&package(), &poll).result.is_err(), "{status} {body}");
+                let _ = caller.packages();
                 // Also in the event of a retry.
                 let twice =
                     caller.with(|client| client.with_retry(crate::support::caller::fast_retry().with_attempts(2)));
