@@ -12,6 +12,9 @@ const SANITIZED_MAX: usize = 2 * 1024;
 const SHORTEST: usize = 4;
 /// As much of a longer secret gives it away.
 const PIECE: usize = 8;
+/// As much of it in an id is no chance. Keys and ids look like UUIDs of version 4, and two of those share 8 characters in
+/// one of about 80,000 pairs.
+const PIECE_OF_ID: usize = 12;
 /// How often a secret may be escaped and is still found.
 const ESCAPED_MAX: usize = 3;
 /// How much of a text is searched for secrets, in characters. No message shows as much.
@@ -74,9 +77,12 @@ impl Secrets {
         clean + text.get(end..).unwrap_or_default()
     }
 
-    /// Whether an id contains a secret; a short one, as in tests, only counts if it is all of the id.
+    /// Whether an id contains a secret or a large piece of one; a short one, as in tests, only counts if it is all of the id.
     pub(crate) fn are_in(&self, id: &str) -> bool {
-        self.find(&text::plain(id, 0)).iter().any(|found| found.len() >= PIECE || found.len() == id.len())
+        let is_whole = |length| length >= PIECE && self.0.iter().any(|secret| secret.len() == length);
+        let found = self.find(&text::plain(id, 0));
+        let mut lengths = found.iter().map(ExactSizeIterator::len);
+        lengths.any(|length| length >= PIECE_OF_ID || length == id.len() || is_whole(length))
     }
 
     /// Where secrets and their pieces are in the text that `plain` was made of.
@@ -155,6 +161,13 @@ mod tests {
         assert_eq!(secrets.redact("nothing"), "nothing");
         assert!(secrets.are_in("AB-1") && !secrets.are_in("xab-1x"));
         assert!(Secrets::new([KEY]).are_in("x-26587896-1CEF-4483-accf-ad304e2673d6"));
+    }
+
+    #[test]
+    fn an_id_of_the_same_form_as_the_key_has_a_piece_of_it_by_chance() {
+        let secrets = Secrets::new([KEY]);
+        assert!(!secrets.are_in("083b9179-3aef-4483-ac61-edd29b34605e"));
+        assert!(secrets.are_in("083b9179-1cef-4483-ac61-edd29b34605e"));
     }
 
     #[test]
