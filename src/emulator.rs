@@ -123,7 +123,7 @@ impl Emulator {
     }
 
     /// Makes jobs end at their `polls`-th poll: `Queued` at the first, then `Running`. Default 1, as is 0: a job has ended
-    /// at its first poll. Applies to all jobs that have not ended.
+    /// at its first poll. A poll that sees a package counts as one of its job. Applies to all jobs that have not ended.
     pub fn complete_after_polls(&self, polls: u32) {
         lock(&self.state).pace = Pace::Polls(polls);
     }

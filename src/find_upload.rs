@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, UnknownUpload, one_line};
 use crate::event::Event;
-use crate::id::{AppId, PackageId};
+use crate::id::{AppId, JobId, PackageId};
+use crate::job;
 use crate::packages::{self, Package};
 use crate::poll::{self, Poll, Polled, Subject};
 use crate::text;
@@ -23,8 +24,9 @@ const NAMED_MAX: usize = 5;
 ///
 /// `unknown` is the error of the upload, of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); it remembers what was
 /// uploaded and when. The package is the only one of the app that has the same name. It must have the same size, and must
-/// not be older than the upload (by more than 10 min, because clocks differ). If the error has the id of the package, the
-/// API is asked for that first. Since a package may be listed late, this looks again until the time of `poll` is over.
+/// not be older than the upload (by more than 10 min, because clocks differ). If the error has the id of the package or of
+/// the job, the API is asked for that first. Since a package may be listed late, this looks again until the time of `poll`
+/// is over (30 min if it has no timeout).
 ///
 /// - `Some`: the package is there, in whatever status. Pass its id to [`wait_for_package`](crate::wait_for_package).
 /// - `None`: it was not listed while this looked. That is **no proof** that the upload was not accepted.
@@ -39,7 +41,7 @@ const NAMED_MAX: usize = 5;
 /// # Errors
 /// In every one the upload stays what it was: [`may_have_been_accepted`](Error::may_have_been_accepted) is true, ids that
 /// were known are kept, and this can be called again with it. By [`ErrorKind`]: `OutcomeUnknown` if packages cannot be told
-/// apart; `Connect`, `Rejected`, `NoAnswer` and `StillRunning` as in `wait_for_package`, if the API did not answer. Only
+/// apart; `JobFailed` if the job is known and has failed; `Connect`, `Rejected`, `NoAnswer` and `StillRunning` as in `wait_for_package`, if the API did not answer. Only
 /// `Config` is different: `unknown` is not the error of an upload of unknown outcome to this app.
 ///
 /// ```no_run
@@ -62,7 +64,9 @@ const NAMED_MAX: usize = 5;
 /// ```
 pub fn find_upload(client: &Client, app: &AppId, unknown: &Error, poll: &Poll) -> Result<Option<Package>> {
     let found = match unknown.upload() {
-        Some(upload) if upload.app == *app => Search { client, upload, package_id: unknown.package_id() }.run(poll),
+        Some(upload) if upload.app == *app => {
+            Search { client, upload, package_id: unknown.package_id(), job_id: unknown.job_id() }.run(poll)
+        }
         Some(UnknownUpload { app: other, .. }) => {
             Err(Error::config(format!("the upload of unknown outcome was to app {other}, not to app {app}")))
         }
@@ -81,6 +85,7 @@ struct Search<'a> {
     client: &'a Client,
     upload: &'a UnknownUpload,
     package_id: Option<&'a PackageId>,
+    job_id: Option<&'a JobId>,
 }
 
 /// What a look at the packages says.
@@ -114,7 +119,7 @@ impl Search<'_> {
             return Err(Error::new(ErrorKind::OutcomeUnknown, message));
         }
         let mut has_looked = false;
-        let end = poll::until(poll, &mut Instant::now(), self, || {
+        let end = poll::until(&poll.with_an_end(), &mut Instant::now(), self, || {
             let polled = self.look()?;
             has_looked = true;
             Ok(polled)
@@ -124,19 +129,20 @@ impl Search<'_> {
             Ok(Look::Unclear(why)) => Err(Error::new(ErrorKind::OutcomeUnknown, why)),
             Ok(Look::NotListed) => Ok(None),
             Err(error) if error.kind() == ErrorKind::StillRunning && has_looked => Ok(None),
+            Err(error) if error.kind() == ErrorKind::JobFailed => Err(error),
             Err(error) => Err(error.with_note(&format!("; whether {} exists is still unknown", self.sought()))),
         }
     }
 
-    /// Asks for the id, if it is known, and then for all packages, because it may be unknown to v1.
+    /// Asks for what is known by its id, and then for all packages: the id may be unknown to v1, or not be visible yet.
     fn look(&self) -> Result<Polled<Look>> {
         let (client, app) = (self.client, &self.upload.app);
         if let Some(id) = self.package_id {
-            match packages::one(client, app, id) {
-                Ok(package) => return Ok(Polled { status: Look::Found(Box::new(package)), retry_after: None }),
-                Err(error) if matches!(error.status(), Some(400 | 404)) => {}
-                Err(error) => return Err(error),
+            if let Some(package) = unless_unknown(packages::one(client, app, id))? {
+                return Ok(Polled { status: Look::Found(Box::new(package)), retry_after: None });
             }
+        } else if let Some(id) = self.job_id {
+            unless_unknown(job::check_not_failed(client, app, id))?;
         }
         let (packages, retry_after) = packages::all(client, app)?;
         let status =
@@ -186,6 +192,14 @@ impl Subject for Search<'_> {
         let (app, subject) = (self.upload.app.clone(), format!("searching for {}", self.sought()));
         let reason = one_line(error);
         self.client.notify(&Event::PollFailed { app, subject, outage, next_poll, reason, routine });
+    }
+}
+
+/// What was asked for by its id; `None` if nothing has that id.
+fn unless_unknown<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(error) if matches!(error.status(), Some(400 | 404)) => Ok(None),
+        result => result.map(Some),
     }
 }
 

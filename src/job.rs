@@ -71,6 +71,13 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> R
     }
 }
 
+/// One request. An error if the job has failed, or if its status cannot be had.
+pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
+    let subject = Job { client, app, id: job };
+    let Report { status, reason } = subject.call().once(|reply| subject.read(reply))?.status;
+    if status == JobStatus::Failed { Err(failed(app, job, reason.as_deref())) } else { Ok(()) }
+}
+
 fn failed(app: &AppId, job: &JobId, reason: Option<&str>) -> Error {
     let failed = format!("job {job} failed, so there is no package to deploy");
     let message = match reason {

@@ -89,6 +89,11 @@ impl Poll {
         self
     }
 
+    /// The same with the default timeout if there is none.
+    pub(crate) fn with_an_end(&self) -> Poll {
+        Poll { timeout: self.timeout.or(Poll::default().timeout), ..self.clone() }
+    }
+
     /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired. A log has been
     /// `quiet` since its last line.
     fn pause(&self, retry_after: Option<Duration>, elapsed: Duration, quiet: Duration) -> Option<Duration> {

@@ -301,3 +301,10 @@ fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins_or_cut_short() {
         );
     }
 }
+
+#[test]
+fn a_poll_without_a_timeout_can_be_given_the_default_one() {
+    assert_eq!(Poll::default().without_timeout().with_an_end(), Poll::default());
+    let short = Poll::default().with_timeout(S);
+    assert_eq!(short.with_an_end(), short);
+}

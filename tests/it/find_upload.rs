@@ -1,6 +1,6 @@
 //! An upload of unknown outcome is looked for in the package list of v1, and never sent again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{Error, ErrorKind, Event, JobId, PackageId, PackageStatus, Poll, Upload};
@@ -164,12 +164,16 @@ fn a_clock_that_is_slow_is_allowed_for_and_one_that_is_wrong_is_told() {
         }
     }
     // A fast one does not matter.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", now + 86_400_000, 22))]);
+    let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", now() + 86_400_000, 22))]);
     let caller = Caller::of(&server);
     assert!(
         caller.find_upload(caller.upload(Package::small()).error(ErrorKind::OutcomeUnknown), &once()).ok().is_some()
     );
+}
+
+/// In milliseconds since 1970.
+fn now() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()
 }
 
 fn listed(name: &str, created: u128, size: u64) -> String {
@@ -194,9 +198,8 @@ fn fields_that_are_missing_lead_to_no_wrong_package() {
 
 #[test]
 fn a_package_of_another_size_is_not_taken_for_the_upload() {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     for (size, is_found) in [(22, true), (0, true), (21, false), (22 << 20, false)] {
-        let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", now, size))]);
+        let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", now(), size))]);
         let caller = Caller::of(&server);
         let outcome = caller.upload(Package::small());
         let error = outcome.error(ErrorKind::OutcomeUnknown);
@@ -213,8 +216,9 @@ fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
     let upload = || answered("200 OK", r#"{"PackageId":"p-1"}"#);
     let not_found =
         || answered("404 No", r#"{"errorCode":"PACKAGE_NOT_FOUND","errorMessage":"Package or build job not found"}"#);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let by_id = answered("200 OK", r#"{"PackageId":"p-1","Status":"Uploading"}"#);
+    // Some gateways know one path and not the other.
+    let in_list = answered("200 OK", r#"[{"PackageId":"p-1"},{"PackageId":"p-2","Name":"calc.mda"}]"#);
     let paths = ["POST", "GET /api/1/apps/calc/packages/p-1", "GET /api/1/apps/calc/packages HTTP"];
     for (scripts, id, paths) in [
         (vec![upload(), by_id.clone()], "p-1", vec![paths[0], paths[1]]),
@@ -223,8 +227,9 @@ fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
             "p-1",
             vec![paths[0], paths[1], paths[2], paths[1]],
         ),
+        (vec![upload(), not_found(), in_list], "p-1", paths.to_vec()),
         // The id may be unknown to v1.
-        (vec![upload(), not_found(), answered("200 OK", &listed("calc.mda", now, 22))], "p-9", paths.to_vec()),
+        (vec![upload(), not_found(), answered("200 OK", &listed("calc.mda", now(), 22))], "p-9", paths.to_vec()),
     ] {
         let server = Server::start(scripts);
         let caller = Caller::of(&server);
@@ -240,16 +245,34 @@ fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
 }
 
 #[test]
-fn a_job_that_is_known_is_kept_while_its_package_is_looked_for() {
-    let server =
-        Server::start([answered("200 OK", r#"{"JobId":"j-1"}"#), answered("200 OK", "[]"), answered("401 No", "")]);
+fn a_job_that_is_known_is_asked_for_and_kept_while_its_package_is_looked_for() {
+    let job = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Message":"no room"}}"#));
+    let (upload, not_found) = (answered("200 OK", r#"{"JobId":"j-1"}"#), answered("404 No", ""));
+    let (empty, full) = (answered("200 OK", "[]"), answered("200 OK", &listed("calc.mda", now(), 22)));
+    let server = Server::start(
+        [
+            vec![upload, job("Running"), empty.clone(), not_found, empty],
+            vec![answered("401 No", ""), job("Completed"), full, job("Failed")],
+        ]
+        .concat(),
+    );
     let caller = Caller::of(&server);
     let outcome = caller.upload(Package::small());
     let error = outcome.error(ErrorKind::OutcomeUnknown);
+    assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
     assert!(error.to_string().contains("call wait_for_job with job j-1; if that fails, call find_upload"), "{error}");
     assert_eq!(caller.find_upload(error, &once()).ok(), None);
-    let refused = caller.find_upload(error, &once());
-    assert_eq!(refused.error(ErrorKind::Rejected).job_id().map(JobId::as_str), Some("j-1"));
+    assert_eq!(caller.find_upload(error, &once()).ok(), None);
+    caller.find_upload(error, &once()).error(ErrorKind::Rejected);
+    assert!(caller.find_upload(error, &once()).ok().is_some());
+    let failed = caller.find_upload(error, &often());
+    let text = failed.error(ErrorKind::JobFailed).to_string();
+    assert!(text.contains("job j-1 failed") && text.contains("no room") && !text.contains("unknown"), "{text}");
+    assert!(failed.pauses().is_empty());
+    let seen = server.stop().requests;
+    let (jobs, lists): (Vec<_>, Vec<_>) =
+        seen[1..].iter().partition(|seen| seen.head.starts_with("GET /api/v2/apps/calc/jobs/j-1 "));
+    assert_eq!((jobs.len(), lists.len()), (5, 3));
 }
 
 #[test]
