@@ -130,7 +130,11 @@ impl Search<'_> {
             Ok(Look::NotListed) => Ok(None),
             Err(error) if error.kind() == ErrorKind::StillRunning && has_looked => Ok(None),
             Err(error) if error.kind() == ErrorKind::JobFailed => Err(error),
-            Err(error) => Err(error.with_note(&format!("; whether {} exists is still unknown", self.sought()))),
+            Err(error) => {
+                let sought = self.sought();
+                let note = format!("; whether {sought} exists is still unknown, so do not upload again yet");
+                Err(error.with_note(&note))
+            }
         }
     }
 

@@ -31,7 +31,7 @@ impl fmt::Display for Grouped {
     }
 }
 
-/// A duration, formatted for people: tenths below ten seconds, minutes from two minutes on.
+/// A duration, formatted for people: tenths below ten seconds; minutes, hours and days from two of them on.
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
@@ -39,8 +39,11 @@ impl fmt::Display for Seconds {
         match self.0.as_secs() {
             0..10 => write!(f, "{:.1} s", self.0.as_secs_f64()),
             whole @ 10..120 => write!(f, "{whole} s"),
-            whole if whole % 60 == 0 => write!(f, "{} min", whole / 60),
-            whole => write!(f, "{} min {} s", whole / 60, whole % 60),
+            whole @ 120..7200 if whole % 60 == 0 => write!(f, "{} min", whole / 60),
+            whole @ 120..7200 => write!(f, "{} min {} s", whole / 60, whole % 60),
+            whole @ 7200..172_800 if whole % 3600 < 60 => write!(f, "{} h", whole / 3600),
+            whole @ 7200..172_800 => write!(f, "{} h {} min", whole / 3600, whole / 60 % 60),
+            whole => write!(f, "{} days", whole / 86_400),
         }
     }
 }
@@ -58,7 +61,13 @@ mod tests {
 
     #[test]
     fn durations_are_as_exact_as_people_need_them() {
-        let shown = [0.04, 9.96, 65.9, 119.0, 120.0, 125.0].map(|s| Seconds(Duration::from_secs_f64(s)).to_string());
-        assert_eq!(shown, ["0.0 s", "10.0 s", "65 s", "119 s", "2 min", "2 min 5 s"]);
+        let shown = |seconds: &[f64]| {
+            let shown = seconds.iter().map(|s| Seconds(Duration::from_secs_f64(*s)).to_string());
+            shown.collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&[0.04, 9.96, 65.9, 119.0]), ["0.0 s", "10.0 s", "65 s", "119 s"]);
+        assert_eq!(shown(&[120.0, 125.0, 7199.0, 7230.0]), ["2 min", "2 min 5 s", "119 min 59 s", "2 h"]);
+        assert_eq!(shown(&[7260.0, 172_799.0, 172_800.0]), ["2 h 1 min", "47 h 59 min", "2 days"]);
+        assert_eq!(Seconds(Duration::MAX).to_string(), "213503982334601 days");
     }
 }
