@@ -41,8 +41,9 @@ const NAMED_MAX: usize = 5;
 /// # Errors
 /// In every one the upload stays what it was: [`may_have_been_accepted`](Error::may_have_been_accepted) is true, ids that
 /// were known are kept, and this can be called again with it. By [`ErrorKind`]: `OutcomeUnknown` if packages cannot be told
-/// apart; `JobFailed` if the job is known and has failed; `Connect`, `Rejected`, `NoAnswer` and `StillRunning` as in `wait_for_package`, if the API did not answer. Only
-/// `Config` is different: `unknown` is not the error of an upload of unknown outcome to this app.
+/// apart; `JobFailed` if the job is known and has failed; `Connect`, `Rejected`, `NoAnswer` and `StillRunning`, as in
+/// `wait_for_package`, if the API could not be asked. Only `Config` is different: `unknown` is not the error of an upload of
+/// unknown outcome to this app.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Error, ErrorKind, Poll, Upload, find_upload, upload_package, wait_for_package};

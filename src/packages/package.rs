@@ -9,9 +9,8 @@ use crate::id::PackageId;
 use crate::json::Object;
 use crate::status::PackageStatus;
 
-/// A package of an app (Build API, "Retrieve Packages"). Text is the server's, sanitized.
-///
-/// `Debug` does not show where it could be downloaded: that URL carries a signature, and is not read.
+/// A package of an app (Build API, "Retrieve Packages"). Text is the server's, sanitized. The URL of its download is not
+/// read, because that is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Package {
