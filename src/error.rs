@@ -26,7 +26,7 @@ pub enum ErrorKind {
     /// The connection broke while the body was being sent, so the server cannot have the whole package.
     Interrupted,
     /// The whole upload was sent but no usable response came, or an incomplete one was accepted: the package may exist.
-    /// Never retried.
+    /// Never retried; [`find_upload`](crate::find_upload) looks for the package.
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,

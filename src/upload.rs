@@ -108,7 +108,8 @@ impl Upload {
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened (`File` also if the file changes
 /// while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made; `OutcomeUnknown` if one may have
-/// been made, in which case [`may_have_been_accepted`](Error::may_have_been_accepted) is true.
+/// been made, in which case [`may_have_been_accepted`](Error::may_have_been_accepted) is true and
+/// [`find_upload`](crate::find_upload) looks for it.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Upload, upload_package};

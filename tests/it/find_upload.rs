@@ -68,8 +68,8 @@ fn a_package_may_be_listed_late() {
     emulator.complete_after_polls(2);
     let outcome = caller.find_upload(&unknown(&emulator, &caller), &often());
     let lines: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
-    assert!(lines[0].contains("searching for \"calc.mda\": no status for 0.0 s, next poll in 0.1 s"), "{lines:?}");
-    assert!(lines[1].contains("searching for \"calc.mda\": not listed after 0.1 s, next poll in 0.1 s"), "{lines:?}");
+    assert!(lines[0].starts_with("app calc, searching for \"calc.mda\": no status for "), "{lines:?}");
+    assert!(lines[1].starts_with("app calc, searching for \"calc.mda\": not listed after "), "{lines:?}");
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert_eq!(outcome.ok().unwrap().status, PackageStatus::Queued);
 }
@@ -80,8 +80,8 @@ fn a_package_that_is_never_listed_is_none_and_not_an_error() {
     emulator.list_after_polls(u32::MAX);
     let error = unknown(&emulator, &caller);
     assert_eq!(caller.find_upload(&error, &once()).ok(), None);
-    let outcome = caller.find_upload(&error, &often().with_timeout(Duration::from_millis(250)));
-    assert!(outcome.events.len() >= 3, "{outcome:?}");
+    let outcome = caller.find_upload(&error, &often().with_timeout(Duration::from_secs(1)));
+    assert!(outcome.events.len() >= 2, "{outcome:?}");
     assert_eq!(outcome.ok(), None);
     // Nor is one that was not made.
     emulator.fail_uploads(1, Fault::Status(500));
@@ -108,10 +108,7 @@ fn two_packages_are_an_error_that_names_both() {
     let uploads = emulator.uploads();
     assert_eq!(uploads.len(), 2);
     for received in uploads {
-        assert!(
-            text.contains(&format!("package {} (Succeeded, 22 bytes, made 0.0 s after", received.package_id)),
-            "{text}"
-        );
+        assert!(text.contains(&format!("package {} (Succeeded, 22 bytes, made ", received.package_id)), "{text}");
     }
 }
 
@@ -126,7 +123,7 @@ fn a_name_that_is_not_unique_is_refused_and_all_packages_of_that_name_are_named(
     let failed = caller.upload(Package::small());
     let text = refusal(&caller, failed.error(ErrorKind::OutcomeUnknown));
     let old = emulator.uploads()[0].package_id.to_string();
-    assert!(text.contains("may be another one") && text.contains(&old) && text.contains("60 min before"), "{text}");
+    assert!(text.contains("may be another one") && text.contains(&old) && text.contains("made 60 min"), "{text}");
     let text = refusal(&caller, &unknown(&emulator, &caller));
     let new = emulator.uploads()[1].package_id.to_string();
     assert!(text.contains("several packages have that name") && text.contains(&old) && text.contains(&new), "{text}");
