@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::http::RESPONSE_MAX;
 use crate::id::AppId;
-use crate::json;
+use crate::json::Object;
 use crate::upload::{self, Upload};
 
 /// Checks an upload without uploading anything. `Ok` means that
@@ -53,7 +53,8 @@ fn check_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Res
     };
     // v1 has error codes in successes.
     call.with_retry(|reply| {
-        json::text(&reply.body, "AppId").filter(|_| json::field(&reply.body, "errorCode").is_none())
+        let object = Object::of(&reply.body);
+        object.text("AppId").filter(|_| object.field("errorCode").is_none())
     })?;
     Ok(())
 }

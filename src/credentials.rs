@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::json::Object;
 use crate::text::{self, Plain};
 
 /// The maximum length of foreign text in a message, in bytes.
@@ -12,8 +13,8 @@ const SANITIZED_MAX: usize = 2 * 1024;
 const SHORTEST: usize = 4;
 /// As much of a longer secret gives it away.
 const PIECE: usize = 8;
-/// As much of it in an id is no chance. Keys and ids look like UUIDs of version 4, and two of those share 8 characters in
-/// one of about 80,000 pairs.
+/// As much of it in an id is no chance. Eight characters can be: keys and ids look like UUIDs of version 4, of which two
+/// have the same form and some of the same characters.
 const PIECE_OF_ID: usize = 12;
 /// How often a secret may be escaped and is still found.
 const ESCAPED_MAX: usize = 3;
@@ -77,8 +78,14 @@ impl Secrets {
         clean + text.get(end..).unwrap_or_default()
     }
 
-    /// Whether an id contains a secret or a large piece of one; a short one, as in tests, only counts if it is all of the id.
-    pub(crate) fn are_in(&self, id: &str) -> bool {
+    /// An id in a response. One that contains a secret is not used, as it would be shown.
+    pub(crate) fn read_id<T: TryFrom<String>>(&self, object: &Object, name: &str) -> Option<T> {
+        object.text(name).filter(|id| !self.are_in(id))?.try_into().ok()
+    }
+
+    /// Whether an id contains a secret or a large piece of one. A short secret, as in tests, only counts if it is all of
+    /// the id.
+    fn are_in(&self, id: &str) -> bool {
         let is_whole = |length| length >= PIECE && self.0.iter().any(|secret| secret.len() == length);
         let found = self.find(&text::plain(id, 0));
         let mut lengths = found.iter().map(ExactSizeIterator::len);

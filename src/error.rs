@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::id::{AppId, JobId, PackageId};
+use crate::text;
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -63,6 +64,9 @@ struct Inner {
     cause: Option<anyhow::Error>,
 }
 
+/// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
+const DEFAULT_NAME: &str = "default.mda";
+
 /// An upload of unknown outcome, for [`find_upload`](crate::find_upload).
 #[derive(Debug, Clone)]
 pub(crate) struct UnknownUpload {
@@ -72,6 +76,19 @@ pub(crate) struct UnknownUpload {
     /// Bytes.
     pub(crate) size: u64,
     pub(crate) began: SystemTime,
+}
+
+impl UnknownUpload {
+    /// Whether anything tells its package from others.
+    pub(crate) fn can_be_found(&self, package: Option<&PackageId>) -> bool {
+        self.name.is_some() || package.is_some()
+    }
+
+    /// What to look for: the package, if its id is known, or its name.
+    pub(crate) fn sought(&self, package: Option<&PackageId>) -> String {
+        let name = || text::name(self.name.as_deref().unwrap_or(DEFAULT_NAME));
+        package.map_or_else(name, |id| format!("package {id}"))
+    }
 }
 
 impl Error {
@@ -185,11 +202,16 @@ impl Error {
         self
     }
 
-    /// The same as [`with_upload`](Self::with_upload), and its ids, for what came of another error.
+    /// The ids that are known.
+    pub(crate) fn with_ids(self, package: Option<&PackageId>, job: Option<&JobId>) -> Self {
+        let error = package.into_iter().fold(self, Error::with_package);
+        job.into_iter().fold(error, Error::with_job)
+    }
+
+    /// What is known of the upload of another error.
     pub(crate) fn about_the_upload_of(self, other: &Error) -> Self {
         let error = other.upload().cloned().into_iter().fold(self, Error::with_upload);
-        let error = other.package_id().into_iter().fold(error, Error::with_package);
-        other.job_id().into_iter().fold(error, Error::with_job)
+        error.with_ids(other.package_id(), other.job_id())
     }
 
     pub(crate) fn upload(&self) -> Option<&UnknownUpload> {

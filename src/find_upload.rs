@@ -15,8 +15,6 @@ use crate::units::{Grouped, Seconds};
 
 /// How far the server's clock may be behind ours.
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(10 * 60);
-/// How much of the name of a package is shown, in characters.
-const NAME_MAX: usize = 100;
 /// How many packages are named in an error.
 const NAMED_MAX: usize = 5;
 
@@ -66,7 +64,8 @@ const NAMED_MAX: usize = 5;
 pub fn find_upload(client: &Client, app: &AppId, unknown: &Error, poll: &Poll) -> Result<Option<Package>> {
     let found = match unknown.upload() {
         Some(upload) if upload.app == *app => {
-            Search { client, upload, package_id: unknown.package_id(), job_id: unknown.job_id() }.run(poll)
+            let (package_id, job_id) = (unknown.package_id(), unknown.job_id());
+            Search { client, upload, package_id, job_id }.run(poll)
         }
         Some(UnknownUpload { app: other, .. }) => {
             Err(Error::config(format!("the upload of unknown outcome was to app {other}, not to app {app}")))
@@ -110,7 +109,7 @@ impl fmt::Display for Look {
 
 impl Search<'_> {
     fn run(&self, poll: &Poll) -> Result<Option<Package>> {
-        if self.upload.name.is_none() && self.package_id.is_none() {
+        if !self.upload.can_be_found(self.package_id) {
             let app = &self.upload.app;
             let message = format!(
                 "cannot look for an upload without a name among the packages of app {app}: all of those are called \
@@ -161,10 +160,7 @@ impl Search<'_> {
     }
 
     fn sought(&self) -> String {
-        match (self.package_id, &self.upload.name) {
-            (Some(id), _) => format!("package {id}"),
-            (None, name) => text::quoted(name.as_deref().unwrap_or_default(), NAME_MAX),
-        }
+        self.upload.sought(self.package_id)
     }
 }
 
@@ -224,7 +220,7 @@ fn look_for(name: &str, upload: &UnknownUpload, mut packages: Vec<Package>) -> L
 }
 
 fn unclear(name: &str, upload: &UnknownUpload, packages: &[Package]) -> String {
-    let (app, size, name) = (&upload.app, Grouped(upload.size), text::quoted(name, NAME_MAX));
+    let (app, size, name) = (&upload.app, Grouped(upload.size), text::name(name));
     let described: Vec<_> = packages.iter().take(NAMED_MAX).map(|package| describe(package, upload.began)).collect();
     let more = if packages.len() > NAMED_MAX { ", and more" } else { "" };
     let which = if packages.len() == 1 {

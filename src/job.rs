@@ -163,8 +163,8 @@ impl Subject for Job<'_> {
     }
 
     fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        let (app, subject, reason) =
-            (self.app.clone(), format!("job {}", Short(self.id.as_str())), self.call().reason(error));
+        let subject = format!("job {}", Short(self.id.as_str()));
+        let (app, reason) = (self.app.clone(), self.call().reason(error));
         self.client.notify(&Event::PollFailed { app, subject, outage, next_poll, reason, routine });
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-/// The maximum length of a path in a message, in characters.
+/// The maximum length of a path or a package's name in a message, in characters.
 const PATH_MAX: usize = 100;
 
 /// Foreign text without the URLs in it, because some are secrets: whoever has the URL of a package's download needs no key.
@@ -37,6 +37,11 @@ pub(crate) fn quoted(text: &str, characters: usize) -> String {
     let beginning = beginning(text, characters);
     let more = if beginning.len() < text.len() { "…" } else { "" };
     format!("\"{}{more}\"", beginning.escape_debug())
+}
+
+/// The name of a package, in quotes and escaped; of a long one, its beginning.
+pub(crate) fn name(name: &str) -> String {
+    quoted(name, PATH_MAX)
 }
 
 /// Removes characters that hide or reorder text, replaces control characters by spaces, folds whitespace, and breaks up

@@ -51,15 +51,20 @@ impl Said {
             });
         }
         if reply.is_success() {
-            return not_foreign(None, format!(" and said \"{}\"", secrets.sanitized(&text::without_urls(text))));
+            return not_foreign(None, format!(" and said \"{}\"", without_urls(text, secrets)));
         }
         if let Some((code, words)) = api_error(body, secrets) {
             return not_foreign(code, words);
         }
         // Without unnecessary escapes, if it is JSON.
         let plain = text.parse::<Value>().map_or_else(|_| text.to_owned(), |value| value.to_string());
-        foreign(format!(", {}", secrets.sanitized(&text::without_urls(&plain))))
+        foreign(format!(", {}", without_urls(&plain, secrets)))
     }
+}
+
+/// Sanitized text of anything that is not one of the API's own messages, where a URL may be a secret.
+fn without_urls(text: &str, secrets: &Secrets) -> String {
+    secrets.sanitized(&text::without_urls(text))
 }
 
 /// Code and words of an error in one of the API's two formats.

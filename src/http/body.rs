@@ -30,8 +30,8 @@ impl Read for CountingReader<'_> {
     }
 }
 
-/// Reads up to `enough` bytes, but not beyond a complete JSON object or array: some servers neither delimit their response nor
-/// close the connection.
+/// Reads up to `enough` bytes, but not beyond a complete JSON object or array: some servers neither delimit their
+/// response nor close the connection.
 pub(super) fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), UreqError> {
     let mut block = [0; 4096];
     while body.len() < enough && !json::is_whole(body) {

@@ -33,10 +33,9 @@ pub struct Package {
 }
 
 impl Package {
-    /// An entry of a list. `None` without an id, or with one that contains a secret: it would be shown.
+    /// An entry of a list. `None` without a usable id.
     pub(super) fn listed(object: &Object, secrets: &Secrets) -> Option<Package> {
-        let id = object.text("PackageId").filter(|id| !secrets.are_in(id))?;
-        Some(Package::read(object, id.try_into().ok()?, secrets))
+        Some(Package::read(object, secrets.read_id(object, "PackageId")?, secrets))
     }
 
     /// The answer to a question about one package. `None` if it is about another, or about none.

@@ -12,10 +12,6 @@ use crate::id::{AppId, JobId, PackageId};
 use crate::text;
 use crate::units::Bytes;
 
-/// How much of the name of a package is shown, in characters.
-const NAME_MAX: usize = 100;
-/// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
-const DEFAULT_NAME: &str = "default.mda";
 /// What every error says after which uploading again is safe.
 pub(super) const NO_PACKAGE: &str = " (no package was made)";
 
@@ -91,25 +87,17 @@ impl Attempt<'_> {
     /// The ids are those that came.
     fn unknown(&self, how: &str, package: Option<&PackageId>, job: Option<&JobId>) -> Error {
         let (file, app) = (text::path(self.path), self.app);
+        let name = self.name.map(str::to_owned);
+        let upload = UnknownUpload { app: app.clone(), name, size: self.size, began: self.began };
         let wait = job.map_or(String::new(), |id| format!("call wait_for_job with job {id}; if that fails, "));
-        let can_be_found = self.name.is_some() || package.is_some();
-        let find = if can_be_found { "call find_upload with this error, or " } else { "" };
-        let name = || text::quoted(self.name.unwrap_or(DEFAULT_NAME), NAME_MAX);
-        let sought = package.map_or_else(name, |id| format!("package {id}"));
+        let find = if upload.can_be_found(package) { "call find_upload with this error, or " } else { "" };
+        let sought = upload.sought(package);
         let message = format!(
             "cannot tell whether {file} was uploaded to app {app}: {how}; a package may exist, so do not upload again \
              yet: {wait}{find}look for {sought} on the app's Environments page, where it may appear late, and upload \
              again only if it does not"
         );
-        let (app, name) = (app.clone(), self.name.map(str::to_owned));
-        let error = Error::new(ErrorKind::OutcomeUnknown, message).with_upload(UnknownUpload {
-            app,
-            name,
-            size: self.size,
-            began: self.began,
-        });
-        let error = package.into_iter().fold(error, Error::with_package);
-        job.into_iter().fold(error, Error::with_job)
+        Error::new(ErrorKind::OutcomeUnknown, message).with_upload(upload).with_ids(package, job)
     }
 }
 

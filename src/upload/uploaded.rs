@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::credentials::Secrets;
 use crate::error::Error;
 use crate::id::{JobId, PackageId};
-use crate::json;
+use crate::json::Object;
 
 /// The result of a successful upload. In JSON it is spelled as in the API: `{"PackageId":"…","JobId":"…"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,11 +19,10 @@ pub struct UploadedPackage {
     pub job_id: JobId,
 }
 
-/// The ids in the body of a success, each read on its own. An id that contains a secret is not used, as it would be
-/// shown.
+/// The ids in the body of a success, each read on its own.
 pub(super) fn ids(body: &[u8], secrets: &Secrets) -> (Option<PackageId>, Option<JobId>) {
-    let id = |name| json::text(body, name).filter(|id| !secrets.are_in(id));
-    (id("PackageId").and_then(|id| id.try_into().ok()), id("JobId").and_then(|id| id.try_into().ok()))
+    let object = Object::of(body);
+    (secrets.read_id(&object, "PackageId"), secrets.read_id(&object, "JobId"))
 }
 
 impl Serialize for UploadedPackage {

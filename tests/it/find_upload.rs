@@ -3,29 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
-use mendix_deploy::{Error, ErrorKind, Event, JobId, PackageId, PackageStatus, Poll, Upload};
+use mendix_deploy::{Error, ErrorKind, Event, JobId, PackageId, PackageStatus, Upload};
 
-use crate::support::caller::{Caller, app};
+use crate::support::caller::{Caller, app, often, once, start};
 use crate::support::package::Package;
 use crate::support::server::{Server, Step, answered, side_by_side};
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// Looks as often as allowed.
-fn often() -> Poll {
-    Poll::default().with_interval(Duration::ZERO)
-}
-
-/// Looks once.
-fn once() -> Poll {
-    often().with_timeout(Duration::ZERO)
-}
-
-fn start() -> (Emulator, Caller) {
-    let emulator = Emulator::start().unwrap();
-    let caller = Caller::of_emulator(&emulator);
-    (emulator, caller)
-}
 
 /// The error of an upload that gets no answer, and was accepted.
 fn unknown(emulator: &Emulator, caller: &Caller) -> Error {

@@ -5,22 +5,11 @@ use std::time::Duration;
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{ErrorKind, Event, JobStatus, Poll, Retry, Upload};
 
-use crate::support::caller::{Caller, app, job};
+use crate::support::caller::{app, job, once, start};
 use crate::support::package::Package;
-
-fn start() -> (Emulator, Caller) {
-    let emulator = Emulator::start().unwrap();
-    let caller = Caller::of_emulator(&emulator);
-    (emulator, caller)
-}
 
 fn quick() -> Poll {
     Poll::default().with_interval(Duration::from_millis(100)).with_timeout(Duration::from_secs(10))
-}
-
-/// Makes one poll only.
-fn at_once() -> Poll {
-    Poll::default().with_timeout(Duration::ZERO)
 }
 
 #[test]
@@ -126,7 +115,7 @@ fn every_size_around_a_buffer_arrives_whole() {
 fn a_wait_that_timed_out_is_resumed_with_the_job_of_its_error() {
     let (emulator, caller) = start();
     emulator.complete_after_polls(3);
-    let outcome = caller.upload_and_wait(Package::small(), &at_once());
+    let outcome = caller.upload_and_wait(Package::small(), &once());
     let error = outcome.error(ErrorKind::StillRunning);
     assert!(error.may_have_been_accepted());
     let received = emulator.uploads().pop().unwrap();
@@ -201,7 +190,7 @@ fn repeating_what_is_transient_never_uploads_twice() {
     let (emulator, caller) = start();
     emulator.complete_after_polls(3);
     for _ in 0..3 {
-        if !caller.upload_and_wait(Package::small(), &at_once()).result.unwrap_err().is_transient() {
+        if !caller.upload_and_wait(Package::small(), &once()).result.unwrap_err().is_transient() {
             break;
         }
     }

@@ -1,11 +1,9 @@
 //! Every outcome, caused by one call to the emulator, whatever the size of the package.
 
-use std::time::Duration;
-
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
-use mendix_deploy::{ErrorKind, JobStatus, Poll, Retry};
+use mendix_deploy::{ErrorKind, JobStatus, Retry};
 
-use crate::support::caller::Caller;
+use crate::support::caller::{Caller, often, once};
 use crate::support::package::{MIB, Package};
 use crate::support::server::side_by_side;
 
@@ -14,7 +12,7 @@ fn packages() -> [Package; 2] {
 }
 
 /// Makes one attempt at each call.
-fn once(emulator: &Emulator) -> Caller {
+fn caller_of(emulator: &Emulator) -> Caller {
     Caller::of_emulator(emulator).with(|client| client.with_retry(Retry::never()))
 }
 
@@ -35,12 +33,12 @@ fn an_upload_fails_as_its_fault_says_and_is_recorded_only_if_it_was_carried_out(
         for package in packages() {
             let emulator = Emulator::start().unwrap();
             emulator.fail_uploads(1, fault);
-            let outcome = once(&emulator).upload(&package);
+            let outcome = caller_of(&emulator).upload(&package);
             let error = outcome.error(kind);
             assert_eq!(error.status(), status, "{fault:?}: {error:?}");
             assert_eq!(error.may_have_been_accepted(), kind == ErrorKind::OutcomeUnknown, "{fault:?}");
             assert_eq!((emulator.uploads().len(), emulator.requests()), (recorded, 1), "{fault:?}");
-            once(&emulator).upload(&package).ok();
+            caller_of(&emulator).upload(&package).ok();
         }
     }
 }
@@ -61,7 +59,7 @@ fn an_upload_that_was_not_accepted_succeeds_after_its_faults() {
 fn a_connection_that_ends_in_the_middle_of_a_large_body_interrupts_it() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(1, Fault::DisconnectAfter(MIB));
-    once(&emulator).upload(Package::sparse(96 * MIB)).error(ErrorKind::Interrupted);
+    caller_of(&emulator).upload(Package::sparse(96 * MIB)).error(ErrorKind::Interrupted);
 }
 
 #[test]
@@ -74,7 +72,7 @@ fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
     ];
     side_by_side(cases, |(fault, kind, status)| {
         let emulator = Emulator::start().unwrap();
-        let caller = once(&emulator);
+        let caller = caller_of(&emulator);
         let job = caller.upload(Package::small()).ok().job_id;
         emulator.fail_polls(1, fault);
         let outcome = caller.status_of(&job);
@@ -82,7 +80,7 @@ fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
         assert_eq!((error.status(), error.job_id()), (status, Some(&job)), "{fault:?}");
         if kind == ErrorKind::NoAnswer {
             emulator.fail_polls(2, fault);
-            caller.wait_for(&job, &Poll::default().with_interval(Duration::from_millis(100))).ok();
+            caller.wait_for(&job, &often()).ok();
         }
     });
 }
@@ -92,13 +90,12 @@ fn a_job_ends_as_it_is_told_and_a_wait_for_one_that_does_not_is_resumed() {
     let emulator = Emulator::start().unwrap();
     let caller = Caller::of_emulator(&emulator);
     emulator.jobs_end(JobEnd::Never);
-    let at_once = Poll::default().with_timeout(Duration::ZERO);
-    let outcome = caller.upload_and_wait(Package::small(), &at_once);
+    let outcome = caller.upload_and_wait(Package::small(), &once());
     let job = outcome.error(ErrorKind::StillRunning).job_id().unwrap();
     assert_eq!(caller.status_of(job).ok(), JobStatus::Running);
     emulator.jobs_end(JobEnd::Completed);
-    caller.wait_for(job, &at_once).ok();
+    caller.wait_for(job, &once()).ok();
     emulator.jobs_end(JobEnd::Failed);
-    caller.upload_and_wait(Package::small(), &at_once).error(ErrorKind::JobFailed);
+    caller.upload_and_wait(Package::small(), &once()).error(ErrorKind::JobFailed);
     assert_eq!(caller.status_of(job).ok(), JobStatus::Completed, "what has ended stays so");
 }

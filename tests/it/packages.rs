@@ -3,9 +3,9 @@
 use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
-use mendix_deploy::{ErrorKind, PackageStatus, Poll};
+use mendix_deploy::{ErrorKind, PackageStatus};
 
-use crate::support::caller::{Caller, package};
+use crate::support::caller::{Caller, often, once, package};
 use crate::support::server::{Server, answered, side_by_side};
 
 /// The example of the Build API's page, and an entry as it may be while a package is uploaded.
@@ -28,10 +28,6 @@ const DOCUMENTED: &str = r#"[{
      "PackageId" :  "b3d14e53-2654-4534-b374-9179a69ef3cf" ,
      "Size" :  7731521
 },{"PackageId":"p-3","Name":"calc.mda","Status":"Uploading","Url":{"Location":"https://h/p?sig=a1b2","TTL":900}}]"#;
-
-fn often() -> Poll {
-    Poll::default().with_interval(Duration::ZERO)
-}
 
 #[test]
 fn a_list_is_newest_first_and_may_lack_fields() {
@@ -100,14 +96,13 @@ fn a_package_is_waited_for_until_it_can_be_deployed() {
 
 #[test]
 fn a_wait_for_a_package_ends_in_an_error_that_names_it() {
-    let once = Poll::default().with_timeout(Duration::ZERO);
     for (status, body, kind, says) in [
         ("200 OK", r#"{"Status":"Failed"}"#, ErrorKind::JobFailed, "package p-1 failed"),
         ("200 OK", r#"{"Status":"Uploading"}"#, ErrorKind::StillRunning, "last status: Uploading"),
         ("200 OK", r#"{"Status":"Succeeded","PackageId":"p-2"}"#, ErrorKind::StillRunning, "has shown no status"),
         ("401 No", r#"{"errorCode":"X","errorMessage":"no"}"#, ErrorKind::Rejected, "check the user name"),
     ] {
-        let outcome = Caller::of(&Server::answering(status, body)).wait_for_package(&package(), &once);
+        let outcome = Caller::of(&Server::answering(status, body)).wait_for_package(&package(), &once());
         let error = outcome.error(kind);
         assert!(error.to_string().contains(says), "{error}");
         assert_eq!(error.is_transient(), kind == ErrorKind::StillRunning, "resuming a wait is harmless: {error}");
@@ -137,8 +132,8 @@ fn where_a_package_could_be_downloaded_is_in_no_text() {
         ("403 No", format!(r#"{{"PackageId":"p-1",{url}"#)),
     ] {
         let server = Server::answering(status, &body);
-        let (caller, once) = (Caller::of(&server), Poll::default().with_timeout(Duration::ZERO));
-        let (list, waited) = (caller.packages(), caller.wait_for_package(&package(), &once));
+        let caller = Caller::of(&server);
+        let (list, waited) = (caller.packages(), caller.wait_for_package(&package(), &once()));
         let source = waited.result.as_ref().unwrap_err().source().map(ToString::to_string);
         let all = format!("{list:?} {waited:?} {source:?}");
         assert!(!all.contains("a1b2c3"), "{all}");

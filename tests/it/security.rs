@@ -2,7 +2,7 @@
 
 use mendix_deploy::{ErrorKind, Retry};
 
-use crate::support::caller::{Caller, KEY, assert_no_secret, package};
+use crate::support::caller::{Caller, KEY, assert_no_secret, fast_retry, once, package};
 use crate::support::package::{MIB, Package};
 use crate::support::server::{IDS, Server, Step, accepted, answer, answered, side_by_side};
 
@@ -88,13 +88,11 @@ fn a_key_that_the_server_repeats_is_in_no_text() {
                 let server = Server::answering(&status, &body);
                 let caller = Caller::of(&server).with(|client| client.with_retry(Retry::never()));
                 assert!(caller.upload(Package::small()).result.is_err(), "{status} {body}");
-                let poll = mendix_deploy::Poll::default().with_timeout(std::time::Duration::ZERO);
-                assert!(caller.wait(&poll).result.is_err(), "{status} {body}");
-                assert!(caller.wait_for_package(&package(), &poll).result.is_err(), "{status} {body}");
+                assert!(caller.wait(&once()).result.is_err(), "{status} {body}");
+                assert!(caller.wait_for_package(&package(), &once()).result.is_err(), "{status} {body}");
                 let _ = caller.packages();
                 // Also in the event of a retry.
-                let twice =
-                    caller.with(|client| client.with_retry(crate::support::caller::fast_retry().with_attempts(2)));
+                let twice = caller.with(|client| client.with_retry(fast_retry().with_attempts(2)));
                 let _ = twice.status();
             }
         });

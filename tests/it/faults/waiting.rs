@@ -6,16 +6,11 @@ use std::time::Duration;
 
 use mendix_deploy::{ErrorKind, Event, JobId, JobStatus, PackageId, Poll};
 
-use crate::support::caller::{Caller, Outcome};
+use crate::support::caller::{Caller, Outcome, often, once};
 use crate::support::package::Package;
 use crate::support::server::{Seen, Server, Step, accepted, answered, write};
 
 const SHORTEST: Duration = Duration::from_millis(100);
-
-/// Polls as often as allowed.
-fn often() -> Poll {
-    Poll::default().with_interval(Duration::ZERO)
-}
 
 fn status(status: &str) -> Vec<Step> {
     answered("200 OK", &format!(r#"{{"Status":"{status}"}}"#))
@@ -210,10 +205,10 @@ fn a_server_that_hangs_extends_a_wait_by_one_request_at_most() {
 
 #[test]
 fn no_extreme_of_the_settings_spins_or_overflows() {
-    let (once, seen) = wait_on(vec![status("Queued")], &Poll::default().with_timeout(Duration::ZERO));
-    once.error(ErrorKind::StillRunning);
+    let (queued, seen) = wait_on(vec![status("Queued")], &once());
+    queued.error(ErrorKind::StillRunning);
     assert_eq!(seen.requests.len(), 1);
-    let (never_shown, seen) = wait_on(vec![answered("404 No", "")], &Poll::default().with_timeout(Duration::ZERO));
+    let (never_shown, seen) = wait_on(vec![answered("404 No", "")], &once());
     assert!(never_shown.error(ErrorKind::StillRunning).source().is_some());
     assert_eq!(seen.requests.len(), 1);
     let zero = often().with_max_interval(Duration::ZERO).with_max_outage(Duration::ZERO);

@@ -293,6 +293,23 @@ pub(crate) fn fast_retry() -> Retry {
     Retry::default().with_first_wait(Duration::from_millis(1))
 }
 
+/// An emulator and its client.
+pub(crate) fn start() -> (Emulator, Caller) {
+    let emulator = Emulator::start().unwrap();
+    let caller = Caller::of_emulator(&emulator);
+    (emulator, caller)
+}
+
+/// Polls as often as allowed.
+pub(crate) fn often() -> Poll {
+    Poll::default().with_interval(Duration::ZERO)
+}
+
+/// Polls once.
+pub(crate) fn once() -> Poll {
+    Poll::default().with_timeout(Duration::ZERO)
+}
+
 pub(crate) fn app() -> AppId {
     "calc".parse().unwrap()
 }
