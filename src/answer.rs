@@ -12,6 +12,11 @@ use crate::units::Seconds;
 
 use said::Said;
 
+pub(crate) use said::has_error_code;
+
+/// What most calls take.
+pub(crate) const API_RIGHTS: &str = "API Rights for this app";
+
 /// A request, as its errors describe it.
 pub(crate) struct Asked<'a> {
     pub(crate) secrets: &'a Secrets,
@@ -21,8 +26,31 @@ pub(crate) struct Asked<'a> {
     pub(crate) undone: &'static str,
     /// A hint for a 404 from the API.
     pub(crate) not_found: &'a str,
+    /// The rights that a 403 from the API says the user lacks.
+    pub(crate) rights: &'static str,
     /// Whether the server may have carried it out even if the response says "later".
     pub(crate) may_be_done: bool,
+    /// Codes that settle the matter, whatever the status is.
+    pub(crate) verdicts: Option<&'a Verdicts>,
+}
+
+/// Documented codes by which the API says that it will not, or could not, do what it was asked to.
+pub(crate) struct Verdicts {
+    /// What they all mean, such as "environment Acceptance of app calc did not start".
+    pub(crate) undone: String,
+    /// Each with what it means and what helps.
+    pub(crate) codes: &'static [(&'static str, &'static str)],
+}
+
+impl Verdicts {
+    fn meaning(&self, said: &str) -> Option<&'static str> {
+        self.codes.iter().find(|(code, _)| is_code(said, code)).map(|(_, meaning)| *meaning)
+    }
+}
+
+/// Whether the API said this code. Its documentation has some with blanks and others with underscores.
+pub(crate) fn is_code(said: &str, code: &str) -> bool {
+    said.replace('_', " ").eq_ignore_ascii_case(&code.replace('_', " "))
 }
 
 impl Asked<'_> {
@@ -46,7 +74,11 @@ impl Asked<'_> {
         let status = reply.status;
         let said = Said::of(&reply, self.secrets);
         let words = &said.words;
-        let error = if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
+        let verdict = self.verdicts.and_then(|verdicts| Some((verdicts, verdicts.meaning(said.code.as_deref()?)?)));
+        let error = if let Some((Verdicts { undone, .. }, meaning)) = verdict {
+            Error::new(ErrorKind::Rejected, format!("{undone}: {status}{words}; {meaning}"))
+                .with_transient(is_retryable_status(status))
+        } else if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
             Error::new(ErrorKind::Rejected, format!("{} was refused{}: {status}{words}", self.what, self.undone))
                 .with_note(&self.meaning(&reply, said.is_foreign))
                 .with_transient(is_retryable_status(status))
@@ -77,7 +109,7 @@ impl Asked<'_> {
             (413, _) if is_foreign => "the package is larger than it lets through".into(),
             (401 | 403 | 404, _) if is_foreign => return String::new(),
             (401, _) => "check the user name and the API key".into(),
-            (403, _) => "the user needs API Rights for this app (Permissions tab of its Environments page)".into(),
+            (403, _) => format!("the user needs {} (Permissions tab of the Environments page)", self.rights),
             (404, _) => self.not_found.to_owned(),
             (413, _) => "the package is larger than the server accepts; Mendix Cloud takes up to 1 GB".into(),
             (status, Some(wait)) if is_retryable_status(status) => {

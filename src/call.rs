@@ -1,50 +1,90 @@
-//! A call that only reads: a GET, harmless to repeat.
+//! A call that sends no file: a GET, or a POST of v1.
 
 use std::time::Duration;
 
-use crate::answer::Asked;
+use crate::answer::{self, Asked, Verdicts};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, one_line};
-use crate::http::{self, Reply, Request};
+use crate::http::{self, Body, RESPONSE_MAX, Reply, Request};
 use crate::retry::repeat;
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A POST of v1 may answer only when it has been carried out.
+const POST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) path: String,
+    /// Makes it a POST with this body, which may be empty.
+    pub(crate) post: Option<String>,
     /// See [`Request`].
     pub(crate) content_type: Option<&'static str>,
     /// See [`Request`].
     pub(crate) response_max: usize,
-    /// What is asked for, as errors name it: "the status of job 66046953 of app calc".
+    /// The request, as errors name it: "the request for the status of job 66046953 of app calc".
     pub(crate) what: String,
     /// A hint for a 404.
     pub(crate) not_found: String,
+    /// See [`Asked`].
+    pub(crate) rights: &'static str,
+    /// See [`Asked`].
+    pub(crate) verdicts: Option<Verdicts>,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A GET, as v2 and the Build API want it.
+    pub(crate) fn get(client: &'a Client, path: String, what: String, not_found: String) -> Call<'a> {
+        Call {
+            client,
+            path,
+            post: None,
+            content_type: None,
+            response_max: RESPONSE_MAX,
+            what,
+            not_found,
+            rights: answer::API_RIGHTS,
+            verdicts: None,
+        }
+    }
+
     /// Makes one request. `read` extracts what was asked for from a success.
     pub(crate) fn once<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
         let client = self.client;
-        let response_timeout = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
+        let default_timeout = if self.post.is_some() { POST_TIMEOUT } else { RESPONSE_TIMEOUT };
+        let response_timeout = client.response_timeout.unwrap_or(default_timeout);
         let (path, content_type, response_max) = (&self.path, self.content_type, self.response_max);
-        let request = Request { path, content_type, body: None, response_timeout, response_max };
-        let end = http::send(&client.endpoint, request);
-        if let Some(found) = end.as_ref().ok().filter(|reply| reply.is_success()).and_then(read) {
+        let mut source = self.post.as_deref().unwrap_or_default().as_bytes();
+        let length = source.len() as u64;
+        let is_post = self.post.is_some();
+        let body = is_post.then(|| Body {
+            length,
+            source: &mut source,
+            expect_continue: false,
+            on_progress: Box::new(|_| ()),
+        });
+        let end = http::send(&client.endpoint, Request { path, content_type, body, response_timeout, response_max });
+        let is_success = |reply: &&Reply| reply.is_success() && !self.is_error(reply);
+        if let Some(found) = end.as_ref().ok().filter(is_success).and_then(read) {
             return Ok(found);
         }
-        let what = format!("the request for {}", self.what);
+        let what = &self.what;
         let asked = Asked {
             secrets: &client.endpoint.secrets(),
-            what: &what,
+            what,
             undone: "",
             not_found: &self.not_found,
-            may_be_done: false,
+            rights: self.rights,
+            may_be_done: is_post,
+            verdicts: self.verdicts.as_ref(),
         };
         Err(asked.error(end, |said| {
             Error::new(ErrorKind::NoAnswer, format!("{what} failed: {}", said.unwrap_or("no usable answer came")))
         }))
+    }
+
+    /// v1 has error codes in successes.
+    fn is_error(&self, success: &Reply) -> bool {
+        self.path.starts_with("/api/1/") && answer::has_error_code(&success.body)
     }
 
     /// Makes the request, and retries it as the client's [`Retry`](crate::Retry) allows.
@@ -54,6 +94,6 @@ impl Call<'_> {
 
     /// Why it failed, in one line for an event that says what was asked for.
     pub(crate) fn reason(&self, error: &Error) -> String {
-        one_line(error).replacen(&format!(" for {}", self.what), "", 1)
+        one_line(error).replacen(&self.what, "the request", 1)
     }
 }

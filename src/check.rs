@@ -6,9 +6,8 @@ use crate::answer;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;
-use crate::http::RESPONSE_MAX;
 use crate::id::AppId;
-use crate::json::Object;
+use crate::json;
 use crate::upload::{self, Upload};
 
 /// Checks an upload without uploading anything. `Ok` means that
@@ -42,19 +41,10 @@ pub fn check(client: &Client, app: &AppId, file: impl AsRef<Path>, upload: &Uplo
 
 fn check_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<()> {
     upload::check_file(app, path, upload)?;
-    let call = Call {
-        client,
-        path: format!("/api/1/apps/{app}"),
-        // As v1 asks of its callers; v2 and the Build API do not.
-        content_type: Some("application/json"),
-        response_max: RESPONSE_MAX,
-        what: format!("app {app}"),
-        not_found: answer::app_not_found(app),
-    };
-    // v1 has error codes in successes.
-    call.with_retry(|reply| {
-        let object = Object::of(&reply.body);
-        object.text("AppId").filter(|_| object.field("errorCode").is_none())
-    })?;
+    let what = format!("the request for app {app}");
+    let call = Call::get(client, format!("/api/1/apps/{app}"), what, answer::app_not_found(app));
+    // As v1 asks of its callers; v2 and the Build API do not.
+    let call = Call { content_type: Some("application/json"), ..call };
+    call.with_retry(|reply| json::text(&reply.body, "AppId"))?;
     Ok(())
 }

@@ -167,11 +167,14 @@ impl Search<'_> {
 impl Subject for Search<'_> {
     type Status = Look;
 
-    const RESUME: &'static str = "call find_upload with this error";
     const MAY_APPEAR_LATE: bool = false;
 
     fn name(&self) -> String {
         format!("the search for {} among the packages of app {}", self.sought(), self.upload.app)
+    }
+
+    fn resume(&self) -> &'static str {
+        "call find_upload with this error"
     }
 
     fn has_ended(&self, look: &Look) -> bool {

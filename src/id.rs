@@ -10,6 +10,8 @@ use crate::text;
 
 /// An `AppId` is a subdomain, so this is the longest DNS label (RFC 1035 §2.3.4).
 const APP_ID_MAX: usize = 63;
+#[cfg(feature = "environments")]
+const ENVIRONMENT_NAME_MAX: usize = 128;
 /// The API's own ids are UUIDs, but they are treated as opaque.
 const OPAQUE_ID_MAX: usize = 128;
 
@@ -28,7 +30,7 @@ macro_rules! id {
                 id.to_owned().try_into()
             }
 
-            /// The id as it stands in the path of a request.
+            /// The id itself.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -123,6 +125,16 @@ id! {
     JobId, |id| check_opaque_id(id, "a JobId")
 }
 
+#[cfg(feature = "environments")]
+id! {
+    /// The name of an environment, such as `Acceptance`, spelled as [`list_environments`](crate::list_environments) spells
+    /// it (Deploy API v1, "Retrieve Environments", field `Mode`). Its case is never changed.
+    ///
+    /// 1 to 128 characters. A slash, a control character, a space at either end, and a UUID are refused as
+    /// [`Config`](crate::ErrorKind::Config).
+    EnvironmentName, check_environment_name
+}
+
 /// Returns what was expected instead.
 fn check_app_id(id: &str) -> Result<(), String> {
     if is_subdomain(id) && !is_uuid(id) {
@@ -159,6 +171,18 @@ fn subdomain_of(text: &str) -> Option<&str> {
     Some(app).filter(|app| is_subdomain(app) && *app != "www")
 }
 
+/// Returns what was expected instead. A name is percent-encoded in paths, but some servers decode it before they split the
+/// path.
+#[cfg(feature = "environments")]
+fn check_environment_name(name: &str) -> Result<(), String> {
+    let is_clean = text::sanitize(name) == name && !name.contains(['/', '\\']) && !matches!(name, "." | "..");
+    if (1..=ENVIRONMENT_NAME_MAX).contains(&name.chars().count()) && is_clean && !is_uuid(name) {
+        return Ok(());
+    }
+    let hint = if is_uuid(name) { "; this is a UUID" } else { "" };
+    Err(format!("the name of an environment, such as Test, Acceptance or Production{hint}"))
+}
+
 /// Returns what was expected instead.
 fn check_opaque_id(id: &str, what: &str) -> Result<(), String> {
     let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
@@ -185,6 +209,11 @@ mod tests {
         assert!(says("cd5fc610-edb0-43c5-a374-0439a6411ace").ends_with("at most 63; this is a UUID"));
         for id in ["My App", "calc/", "https://www.example.com", "https://é.com", "://.", ""] {
             assert!(says(id).ends_with("at most 63"), "{}", says(id));
+        }
+        #[cfg(feature = "environments")]
+        for name in ["", " a", "a/b", "..", "a\\b", "a\u{202e}b", "a\nb", "cd5fc610-edb0-43c5-a374-0439a6411ace"] {
+            let error = EnvironmentName::new(name).unwrap_err().to_string();
+            assert!(error.contains("is not the name of an environment"), "{error}");
         }
         for id in ["calc", "calc-accp", "c", "cd5fc610-edb0-43c5-a374-0439a6411acg", "sprintr-100"] {
             assert_eq!(AppId::new(id).unwrap().as_str(), id);

@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::credentials::Secrets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Short};
-use crate::http::{RESPONSE_MAX, Reply};
+use crate::http::Reply;
 use crate::id::{AppId, JobId};
 use crate::json::{self, Object};
 use crate::poll::{self, Poll, Polled, Subject};
@@ -112,14 +112,9 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn call(&self) -> Call<'a> {
-        Call {
-            client: self.client,
-            path: format!("/api/v2/apps/{}/jobs/{}", self.app, self.id),
-            content_type: None,
-            response_max: RESPONSE_MAX,
-            what: format!("the status of {}", self.name()),
-            not_found: "no job of this app has that id: check both".to_owned(),
-        }
+        let path = format!("/api/v2/apps/{}/jobs/{}", self.app, self.id);
+        let what = format!("the request for the status of {}", self.name());
+        Call::get(self.client, path, what, "no job of this app has that id: check both".to_owned())
     }
 
     fn read(&self, reply: &Reply) -> Option<Polled<Report>> {
@@ -146,11 +141,14 @@ fn read_reason(body: &[u8], secrets: &Secrets) -> Option<String> {
 impl Subject for Job<'_> {
     type Status = Report;
 
-    const RESUME: &'static str = "call wait_for_job with this job";
     const MAY_APPEAR_LATE: bool = true;
 
     fn name(&self) -> String {
         format!("job {} of app {}", self.id, self.app)
+    }
+
+    fn resume(&self) -> &'static str {
+        "call wait_for_job with this job"
     }
 
     fn has_ended(&self, report: &Report) -> bool {

@@ -14,6 +14,8 @@ mod credentials;
 #[cfg(feature = "emulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "emulator")))]
 pub mod emulator;
+#[cfg(feature = "environments")]
+mod environments;
 mod error;
 mod event;
 mod file;
@@ -35,13 +37,22 @@ mod upload;
 
 pub use check::check;
 pub use client::Client;
+#[cfg(feature = "environments")]
+#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+pub use environments::{Environment, environment, environment_package, list_environments};
 pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
 pub use find_upload::find_upload;
+#[cfg(feature = "environments")]
+#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+pub use id::EnvironmentName;
 pub use id::{AppId, JobId, PackageId};
 pub use job::{job_status, wait_for_job};
 pub use packages::{Package, list_packages, wait_for_package};
 pub use poll::Poll;
 pub use retry::Retry;
+#[cfg(feature = "environments")]
+#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+pub use status::EnvironmentStatus;
 pub use status::{JobStatus, PackageStatus};
 pub use upload::{Upload, UploadedPackage, upload_and_wait, upload_package};

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Short};
-use crate::http::{RESPONSE_MAX, Reply};
+use crate::http::Reply;
 use crate::id::{AppId, PackageId};
 use crate::json::{self, Object};
 use crate::poll::{self, Poll, Polled, Subject};
@@ -87,17 +87,13 @@ pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Packag
 }
 
 fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
-    Call {
-        client,
-        path: format!("/api/1/apps/{app}/packages"),
-        content_type: None,
-        response_max: LIST_MAX,
-        what: format!("the packages of app {app}"),
-        not_found: not_found(app),
-    }
+    let what = format!("the request for the packages of app {app}");
+    let call = Call::get(client, format!("/api/1/apps/{app}/packages"), what, not_found(app));
+    Call { response_max: LIST_MAX, ..call }
 }
 
-fn not_found(app: &AppId) -> String {
+/// A hint for a 404 of a call of v1.
+pub(crate) fn not_found(app: &AppId) -> String {
     format!(
         "{}; this is a call of v1: whatever is in between must let /api/1 through as well",
         answer::app_not_found(app)
@@ -137,14 +133,9 @@ impl fmt::Display for Report {
 
 impl<'a> One<'a> {
     fn call(&self) -> Call<'a> {
-        Call {
-            client: self.client,
-            path: format!("/api/1/apps/{}/packages/{}", self.app, self.id),
-            content_type: None,
-            response_max: RESPONSE_MAX,
-            what: self.name(),
-            not_found: format!("no package of this app has that id, or {}", not_found(self.app)),
-        }
+        let path = format!("/api/1/apps/{}/packages/{}", self.app, self.id);
+        let not_found = format!("no package of this app has that id, or {}", not_found(self.app));
+        Call::get(self.client, path, format!("the request for {}", self.name()), not_found)
     }
 
     fn read(&self, reply: &Reply) -> Option<Report> {
@@ -155,11 +146,14 @@ impl<'a> One<'a> {
 impl Subject for One<'_> {
     type Status = Report;
 
-    const RESUME: &'static str = "call wait_for_package with this package";
     const MAY_APPEAR_LATE: bool = true;
 
     fn name(&self) -> String {
         format!("package {} of app {}", self.id, self.app)
+    }
+
+    fn resume(&self) -> &'static str {
+        "call wait_for_package with this package"
     }
 
     fn has_ended(&self, Report(package): &Report) -> bool {

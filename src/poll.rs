@@ -109,13 +109,14 @@ impl Poll {
 pub(crate) trait Subject {
     type Status: fmt::Display + PartialEq;
 
-    /// How to resume a wait that ended early, for messages.
-    const RESUME: &'static str;
     /// Whether a 404 at first means "not visible yet".
     const MAY_APPEAR_LATE: bool;
 
     /// Its name in messages, such as "job 66046953 of app calc".
     fn name(&self) -> String;
+
+    /// How to resume a wait that ended early, for messages.
+    fn resume(&self) -> &'static str;
 
     fn has_ended(&self, status: &Self::Status) -> bool;
 
@@ -210,7 +211,7 @@ fn gave_up<S: Subject>(subject: &S, outage: Duration, last: Error) -> Error {
         "gave up waiting for {}: no poll has brought a status for {} (Poll::with_max_outage); {} to go on waiting",
         subject.name(),
         Seconds(outage),
-        S::RESUME
+        subject.resume()
     );
     Error::new(last.kind(), message)
         .with_transient(true)
@@ -233,7 +234,7 @@ fn still_running<S: Subject>(
         }
         None => format!("{name} has shown no status for {elapsed} (Poll::with_timeout) and may go on"),
     };
-    let error = Error::new(ErrorKind::StillRunning, format!("{so_far}: {} to go on waiting", S::RESUME));
+    let error = Error::new(ErrorKind::StillRunning, format!("{so_far}: {} to go on waiting", subject.resume()));
     match failure {
         Some(failure) => error.with_source(failure),
         None => error,

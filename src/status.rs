@@ -83,6 +83,19 @@ status! {
     }
 }
 
+#[cfg(feature = "environments")]
+status! {
+    /// The status of an environment (Deploy API v1, "Retrieve Environments").
+    EnvironmentStatus {
+        /// Nothing was ever deployed there.
+        Empty,
+        /// The app does not run.
+        Stopped,
+        /// The app runs.
+        Running,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,6 @@ mod package_file;
 mod progress;
 mod uploaded;
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -185,7 +184,7 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         Name::ByTheServer => None,
     };
     let url_path = match &name {
-        Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", percent_encoded(name)),
+        Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", text::percent_encoded(name)),
         None => format!("/api/v2/apps/{app}/packages/upload"),
     };
     let (name, size, began) = (name.as_deref(), package.size(), SystemTime::now());
@@ -245,17 +244,4 @@ impl Post<'_> {
         let request = Request { path, content_type, body, response_timeout, response_max: http::RESPONSE_MAX };
         http::send(&client.endpoint, request)
     }
-}
-
-/// Percent-encodes all but the unreserved characters.
-fn percent_encoded(name: &str) -> String {
-    let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if text::is_unreserved(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }

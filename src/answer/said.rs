@@ -50,7 +50,7 @@ impl Said {
                 title => format!(", a web page, \"{title}\""),
             });
         }
-        if reply.is_success() {
+        if reply.is_success() && !has_error_code(body) {
             return not_foreign(None, format!(" and said \"{}\"", without_urls(text, secrets)));
         }
         if let Some((code, words)) = api_error(body, secrets) {
@@ -60,6 +60,11 @@ impl Said {
         let plain = text.parse::<Value>().map_or_else(|_| text.to_owned(), |value| value.to_string());
         foreign(format!(", {}", without_urls(&plain, secrets)))
     }
+}
+
+/// Whether an object in a body says that it is an error.
+pub(crate) fn has_error_code(body: &[u8]) -> bool {
+    json::field(body, "errorCode").and_then(|code| plain(&code)).is_some_and(|code| !code.trim().is_empty())
 }
 
 /// Sanitized text of anything that is not one of the API's own messages, where a URL may be a secret.

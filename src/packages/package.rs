@@ -34,19 +34,17 @@ pub struct Package {
 
 impl Package {
     /// An entry of a list. `None` without a usable id.
-    pub(super) fn listed(object: &Object, secrets: &Secrets) -> Option<Package> {
+    pub(crate) fn listed(object: &Object, secrets: &Secrets) -> Option<Package> {
         Some(Package::read(object, secrets.read_id(object, "PackageId")?, secrets))
     }
 
     /// The answer to a question about one package. `None` if it is about another, or about none.
     pub(super) fn asked_for(id: &PackageId, object: &Object, secrets: &Secrets) -> Option<Package> {
-        // v1 has error codes in successes.
-        let is_error = object.field("errorCode").is_some_and(|code| !code.is_null());
         let is_that_one = match object.text("PackageId") {
             Some(said) => said.eq_ignore_ascii_case(id.as_str()),
             None => object.text("Status").is_some(),
         };
-        (is_that_one && !is_error).then(|| Package::read(object, id.clone(), secrets))
+        is_that_one.then(|| Package::read(object, id.clone(), secrets))
     }
 
     fn read(object: &Object, package_id: PackageId, secrets: &Secrets) -> Package {
@@ -134,10 +132,7 @@ mod tests {
         for good in [r#"{"Status":"Failed"}"#, r#"{"PackageId":"p-1","errorCode":null}"#] {
             assert_eq!(ask(good).unwrap().package_id, id, "{good}");
         }
-        for bad in [
-            "{}", "", r#"{"Name":"x"}"#, r#"{"PackageId":"P-2","Status":"Succeeded"}"#,
-            r#"{"Status":"Succeeded","errorCode":"X"}"#,
-        ] {
+        for bad in ["{}", "", r#"{"Name":"x"}"#, r#"{"PackageId":"P-2","Status":"Succeeded"}"#] {
             assert_eq!(ask(bad), None, "{bad}");
         }
     }

@@ -43,11 +43,14 @@ struct Told {
 impl Subject for Thing {
     type Status = &'static str;
 
-    const RESUME: &'static str = "wait again";
     const MAY_APPEAR_LATE: bool = true;
 
     fn name(&self) -> String {
         "thing 1".to_owned()
+    }
+
+    fn resume(&self) -> &'static str {
+        "wait again"
     }
 
     fn has_ended(&self, status: &&'static str) -> bool {

@@ -81,7 +81,16 @@ impl Attempt<'_> {
     fn error(&self, end: Result<Reply, Failure>, may_be_done: bool, open: impl FnOnce(Option<&str>) -> Error) -> Error {
         let not_found = answer::app_not_found(self.app);
         let secrets = &self.client.endpoint.secrets();
-        Asked { secrets, what: &self.what(), undone: NO_PACKAGE, not_found: &not_found, may_be_done }.error(end, open)
+        let asked = Asked {
+            secrets,
+            what: &self.what(),
+            undone: NO_PACKAGE,
+            not_found: &not_found,
+            rights: answer::API_RIGHTS,
+            may_be_done,
+            verdicts: None,
+        };
+        asked.error(end, open)
     }
 
     /// The ids are those that came.

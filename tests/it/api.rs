@@ -7,9 +7,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use mendix_deploy::{
-    AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, PackageStatus, Poll, Result, Retry,
-    Upload, UploadedPackage, check, find_upload, job_status, list_packages, upload_and_wait, upload_package,
-    wait_for_job, wait_for_package,
+    AppId, Client, Environment, EnvironmentName, EnvironmentStatus, Error, ErrorKind, Event, JobId, JobStatus, Package,
+    PackageId, PackageStatus, Poll, Result, Retry, Upload, UploadedPackage, check, environment, environment_package,
+    find_upload, job_status, list_environments, list_packages, upload_and_wait, upload_package, wait_for_job,
+    wait_for_package,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +36,10 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Client, &AppId) -> Result<Vec<Package>> = list_packages;
     let _: fn(&Client, &AppId, &Error, &Poll) -> Result<Option<Package>> = find_upload;
     let _: fn(&Client, &AppId, &PackageId, &Poll) -> Result<Package> = wait_for_package;
+
+    let _: fn(&Client, &AppId) -> Result<Vec<Environment>> = list_environments;
+    let _: fn(&Client, &AppId, &EnvironmentName) -> Result<Environment> = environment;
+    let _: fn(&Client, &AppId, &EnvironmentName) -> Result<Option<Package>> = environment_package;
 
     let _: [fn(Poll, Duration) -> Poll; 4] =
         [Poll::with_interval, Poll::with_max_interval, Poll::with_timeout, Poll::with_max_outage];
@@ -78,8 +83,11 @@ fn types_have_the_promised_traits() {
     id::<AppId>();
     id::<PackageId>();
     id::<JobId>();
+    id::<EnvironmentName>();
+    shared::<Environment>();
     value::<JobStatus>();
     value::<PackageStatus>();
+    value::<EnvironmentStatus>();
     value::<UploadedPackage>();
     assert_eq!(Poll::default(), Poll::default().with_interval(Duration::from_secs(1)));
     assert_ne!(Retry::default(), Retry::never());

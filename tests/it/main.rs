@@ -7,6 +7,7 @@ mod api;
 mod check;
 mod dependency;
 mod emulator;
+mod environments;
 mod examples;
 mod faults;
 mod find_upload;

@@ -100,6 +100,7 @@ fn a_wait_for_a_package_ends_in_an_error_that_names_it() {
         ("200 OK", r#"{"Status":"Failed"}"#, ErrorKind::JobFailed, "package p-1 failed"),
         ("200 OK", r#"{"Status":"Uploading"}"#, ErrorKind::StillRunning, "last status: Uploading"),
         ("200 OK", r#"{"Status":"Succeeded","PackageId":"p-2"}"#, ErrorKind::StillRunning, "has shown no status"),
+        ("200 OK", r#"{"Status":"Succeeded","errorCode":"X"}"#, ErrorKind::StillRunning, "has shown no status"),
         ("401 No", r#"{"errorCode":"X","errorMessage":"no"}"#, ErrorKind::Rejected, "check the user name"),
     ] {
         let outcome = Caller::of(&Server::answering(status, body)).wait_for_package(&package(), &once());

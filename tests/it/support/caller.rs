@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{
-    AppId, Client, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, Poll, Result, Retry, Upload,
-    UploadedPackage,
+    AppId, Client, Environment, EnvironmentName, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, Poll,
+    Result, Retry, Upload, UploadedPackage,
 };
 
 use super::server::Server;
@@ -142,6 +142,18 @@ impl Caller {
             assert_eq!(error.package_id(), Some(package), "{error:?}");
         }
         outcome
+    }
+
+    pub(crate) fn environments(&self) -> Outcome<Vec<Environment>> {
+        self.call(|client| mendix_deploy::list_environments(client, &app()))
+    }
+
+    pub(crate) fn environment(&self, name: &EnvironmentName) -> Outcome<Environment> {
+        self.call(|client| mendix_deploy::environment(client, &app(), name))
+    }
+
+    pub(crate) fn environment_package(&self, name: &EnvironmentName) -> Outcome<Option<Package>> {
+        self.call(|client| mendix_deploy::environment_package(client, &app(), name))
     }
 
     /// An error keeps what is known of the upload, and a loop on `is_transient` repeats nothing.

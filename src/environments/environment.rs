@@ -1,0 +1,63 @@
+//! `Environment`, and how it is read.
+
+use serde_json::Value;
+
+use crate::credentials::Secrets;
+use crate::id::EnvironmentName;
+use crate::json::Object;
+use crate::status::EnvironmentStatus;
+
+/// An environment of an app (Deploy API v1, "Retrieve Environments"). Text is the server's, sanitized.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Environment {
+    /// What it is asked for by (`Mode`).
+    pub name: EnvironmentName,
+    /// Whether the app runs. `Other("")` if the API does not say.
+    pub status: EnvironmentStatus,
+    /// Where the app can be reached.
+    pub url: Option<String>,
+    /// The version of the app.
+    pub model_version: Option<String>,
+    /// The version of Mendix that it was made with.
+    pub mendix_version: Option<String>,
+    /// Whether it is a production environment. One that does not say so counts as one.
+    pub production: bool,
+}
+
+impl Environment {
+    /// An entry of a list. `None` without a usable name.
+    pub(super) fn listed(object: &Object, secrets: &Secrets) -> Option<Environment> {
+        Some(Environment::read(object, secrets.read_id(object, "Mode")?, secrets))
+    }
+
+    /// The answer to a question about one. `None` if it is about another, or about none.
+    pub(super) fn asked_for(name: &EnvironmentName, object: &Object, secrets: &Secrets) -> Option<Environment> {
+        let said: Option<EnvironmentName> = secrets.read_id(object, "Mode");
+        // The documentation's own examples write them in lower case, too.
+        let is_that_one = said.as_ref().is_none_or(|said| said.as_str().to_lowercase() == name.as_str().to_lowercase());
+        let environment = Environment::read(object, said.unwrap_or_else(|| name.clone()), secrets);
+        (is_that_one && !environment.status.as_str().is_empty()).then_some(environment)
+    }
+
+    fn read(object: &Object, name: EnvironmentName, secrets: &Secrets) -> Environment {
+        let text = |name| {
+            let said = object.text(name).unwrap_or_default();
+            Some(secrets.sanitized(&said)).filter(|text| !text.is_empty())
+        };
+        let status = object.text("Status").unwrap_or_default();
+        let is_false = |value: Value| match value {
+            Value::Bool(value) => !value,
+            Value::String(text) => text.trim().eq_ignore_ascii_case("false"),
+            _ => false,
+        };
+        Environment {
+            name,
+            status: EnvironmentStatus::read(&status, |text| secrets.sanitized(text)),
+            url: text("Url"),
+            model_version: text("ModelVersion"),
+            mendix_version: text("MendixVersion"),
+            production: !object.field("Production").is_some_and(is_false),
+        }
+    }
+}
