@@ -38,7 +38,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) struct Verdicts {
     /// What they all mean, such as "environment Acceptance of app calc did not start".
     pub(crate) undone: String,
-    /// Each with what it means and what helps.
+    /// Each with what it means and what helps. In a success, any other code is one, too.
     pub(crate) codes: &'static [(&'static str, &'static str)],
 }
 
@@ -74,9 +74,12 @@ impl Asked<'_> {
         let status = reply.status;
         let said = Said::of(&reply, self.secrets);
         let words = &said.words;
-        let verdict = self.verdicts.and_then(|verdicts| Some((verdicts, verdicts.meaning(said.code.as_deref()?)?)));
+        let verdict = self.verdicts.and_then(|verdicts| {
+            let meaning = verdicts.meaning(said.code.as_deref()?).map(|meaning| format!("; {meaning}"));
+            Some((verdicts, meaning.or(reply.is_success().then(String::new))?))
+        });
         let error = if let Some((Verdicts { undone, .. }, meaning)) = verdict {
-            Error::new(ErrorKind::Rejected, format!("{undone}: {status}{words}; {meaning}"))
+            Error::new(ErrorKind::Rejected, format!("{undone}: {status}{words}{meaning}"))
                 .with_transient(is_retryable_status(status))
         } else if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
             Error::new(ErrorKind::Rejected, format!("{} was refused{}: {status}{words}", self.what, self.undone))

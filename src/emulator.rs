@@ -54,11 +54,15 @@
 //! `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to [`Emulator::API_KEY`].
 
 mod api;
+mod codes;
+mod deploy;
+mod environments;
 mod fault;
 mod form;
 mod jobs;
 mod packages;
 mod request;
+mod route;
 mod server;
 mod state;
 
@@ -96,6 +100,9 @@ impl Emulator {
     pub const API_KEY: &'static str = api::API_KEY;
     /// The content of a package for tests: the smallest zip archive, which is an empty one.
     pub const SMALLEST_PACKAGE: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+    /// The package that is on the environments `Acceptance` and `Production` of every app to begin with.
+    pub const DEPLOYED_PACKAGE: &'static str = packages::DEPLOYED_PACKAGE;
 
     /// Starts a server on a free port of 127.0.0.1.
     ///
@@ -167,6 +174,21 @@ impl Emulator {
         lock(&self.state).poll_faults.push(times, fault);
     }
 
+    /// Makes the next `times` requests to stop an environment go wrong, whatever their credentials. Faults queue up.
+    pub fn fail_stops(&self, times: u32, fault: Fault) {
+        lock(&self.state).stop_faults.push(times, fault);
+    }
+
+    /// The same for requests to transport a package.
+    pub fn fail_transports(&self, times: u32, fault: Fault) {
+        lock(&self.state).transport_faults.push(times, fault);
+    }
+
+    /// The same for requests to start an environment.
+    pub fn fail_starts(&self, times: u32, fault: Fault) {
+        lock(&self.state).start_faults.push(times, fault);
+    }
+
     /// Responds with 401 from now on, whatever the credentials.
     pub fn refuse_credentials(&self) {
         lock(&self.state).refuses_credentials = true;
@@ -188,7 +210,7 @@ impl Emulator {
         lock(&self.state).clock_behind = behind;
     }
 
-    /// Leaves these fields out of all packages, such as `CreationDate`.
+    /// Leaves these fields out of all packages and environments, such as `CreationDate` or `Production`.
     pub fn omit_fields(&self, fields: &[&str]) {
         lock(&self.state).omitted = fields.iter().map(|field| (*field).to_owned()).collect();
     }
@@ -208,6 +230,12 @@ impl Emulator {
     /// The uploads accepted so far, in order.
     pub fn uploads(&self) -> Vec<Received> {
         lock(&self.state).uploads.iter().map(|upload| upload.received.clone()).collect()
+    }
+
+    /// What was done to environments so far, in order: `stop Acceptance`, `transport <PackageId> to Acceptance`, `start
+    /// Acceptance`.
+    pub fn steps(&self) -> Vec<String> {
+        lock(&self.state).steps.clone()
     }
 
     /// The number of requests read so far, including refused and malformed ones.

@@ -1,18 +1,24 @@
-//! Deploy API v1: the environments of an app, and which package is on one.
+//! Deploy API v1: the environments of an app. What is read of them is here, the steps of a deployment are in the folder.
 
+mod at;
 mod environment;
+mod start;
+mod step;
+mod stop;
+mod transport;
 
-use crate::answer::is_code;
-use crate::call::Call;
+use at::{list_call, none_if_unknown, read_list};
+
 use crate::client::Client;
-use crate::error::{Error, Result};
-use crate::http::Reply;
+use crate::error::Result;
 use crate::id::{AppId, EnvironmentName};
-use crate::json::{self, Object};
-use crate::packages::{self, Package};
-use crate::text;
+use crate::packages::Package;
 
+pub(crate) use at::At;
 pub use environment::Environment;
+pub use start::{Start, start_environment};
+pub use stop::stop_environment;
+pub use transport::transport_package;
 
 /// Lists the environments of an app, as the API orders them (Deploy API v1, "Retrieve Environments"). An entry without a
 /// usable name is left out.
@@ -54,82 +60,4 @@ pub fn environment_package(client: &Client, app: &AppId, environment: &Environme
     let at = At { client, app, environment };
     none_if_unknown(at.package_call().with_retry(|reply| at.read_package(reply)))
         .map_err(|error| at.listing_names(error))
-}
-
-fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
-    let what = format!("the request for the environments of app {app}");
-    let call = Call::get(client, format!("/api/1/apps/{app}/environments"), what, packages::not_found(app));
-    Call { content_type: Some("application/json"), ..call }
-}
-
-fn read_list(client: &Client, reply: &Reply) -> Option<Vec<Environment>> {
-    let secrets = client.endpoint.secrets();
-    Some(json::objects(&reply.body)?.iter().filter_map(|object| Environment::listed(object, &secrets)).collect())
-}
-
-/// An environment that calls are about.
-#[derive(Clone, Copy)]
-struct At<'a> {
-    client: &'a Client,
-    app: &'a AppId,
-    environment: &'a EnvironmentName,
-}
-
-impl<'a> At<'a> {
-    fn name(self) -> String {
-        format!("environment {} of app {}", self.environment, self.app)
-    }
-
-    /// A GET about it. `of` is what is wanted of it, such as "the package on ", and `rest` what follows its path.
-    fn call(self, of: &str, rest: &str) -> Call<'a> {
-        let At { client, app, environment } = self;
-        let path = format!("/api/1/apps/{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
-        let not_found = format!("check the name of the environment; {}", packages::not_found(app));
-        let call = Call::get(client, path, format!("the request for {of}{}", self.name()), not_found);
-        Call { content_type: Some("application/json"), rights: "API Rights for this environment", ..call }
-    }
-
-    fn environment_call(self) -> Call<'a> {
-        self.call("", "")
-    }
-
-    fn read(self, reply: &Reply) -> Option<Environment> {
-        Environment::asked_for(self.environment, &Object::of(&reply.body), &self.client.endpoint.secrets())
-    }
-
-    fn package_call(self) -> Call<'a> {
-        self.call("the package on ", "/package")
-    }
-
-    /// `None` if it is no answer, `Some(None)` if the answer is that there is none.
-    #[allow(clippy::option_option)]
-    fn read_package(self, reply: &Reply) -> Option<Option<Package>> {
-        if matches!(reply.body.trim_ascii(), b"null" | b"{}") {
-            return Some(None);
-        }
-        Package::listed(&Object::of(&reply.body), &self.client.endpoint.secrets()).map(Some)
-    }
-
-    /// An error that may be due to the name says which names there are.
-    fn listing_names(self, error: Error) -> Error {
-        let At { client, app, environment } = self;
-        if !matches!(error.status(), Some(400 | 404)) {
-            return error;
-        }
-        let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else { return error };
-        let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
-        match &names[..] {
-            [] => error.with_note(&format!("; no environment of app {app} is listed for this user")),
-            names if names.contains(&environment.as_str()) => error,
-            names => error.with_note(&format!("; the environments of app {app} are: {}", names.join(", "))),
-        }
-    }
-}
-
-/// That there is no package is no error.
-fn none_if_unknown(result: Result<Option<Package>>) -> Result<Option<Package>> {
-    match result {
-        Err(error) if error.code().is_some_and(|code| is_code(code, "PACKAGE_NOT_FOUND")) => Ok(None),
-        result => result,
-    }
 }

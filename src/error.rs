@@ -170,6 +170,13 @@ impl Error {
         self
     }
 
+    /// Keeps everything else.
+    #[cfg(feature = "environments")]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     pub(crate) fn with_status(mut self, status: impl Into<Option<u16>>) -> Self {
         self.0.status = status.into();
         self

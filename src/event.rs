@@ -1,14 +1,22 @@
 //! Events: what an observer sees while a call blocks.
 
+#[cfg(feature = "environments")]
+mod step;
+
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "environments")]
+use crate::id::EnvironmentName;
 use crate::id::{AppId, JobId, PackageId};
 use crate::status::{JobStatus, PackageStatus};
 use crate::text;
 use crate::units::{Bytes, Seconds};
+
+#[cfg(feature = "environments")]
+pub use step::DeployStep;
 
 /// While nothing new happens, a log gets a line as often as this.
 pub(crate) const QUIET: Duration = Duration::from_secs(60);
@@ -98,6 +106,38 @@ pub enum Event {
         /// See [`Event::is_routine`].
         routine: bool,
     },
+    /// A step of a deployment was taken.
+    #[cfg(feature = "environments")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+    #[non_exhaustive]
+    Deploying {
+        /// The app.
+        app: AppId,
+        /// The environment.
+        environment: EnvironmentName,
+        /// What was done.
+        step: DeployStep,
+        /// Time since the call, such as [`stop_environment`](crate::stop_environment), or its part of a deployment, began.
+        elapsed: Duration,
+    },
+    /// An environment was polled, and is not yet as it is to be.
+    #[cfg(feature = "environments")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+    #[non_exhaustive]
+    EnvironmentPolled {
+        /// The app that the environment belongs to.
+        app: AppId,
+        /// The environment that was polled.
+        environment: EnvironmentName,
+        /// Its status, such as `Running` or `Starting`, or what is awaited.
+        status: String,
+        /// Time since the wait began.
+        elapsed: Duration,
+        /// The pause until the next poll; `None` if this was the last one.
+        next_poll: Option<Duration>,
+        /// See [`Event::is_routine`].
+        routine: bool,
+    },
     /// A poll failed, and the wait goes on.
     #[non_exhaustive]
     PollFailed {
@@ -141,6 +181,10 @@ impl Event {
             | Event::PackagePolled { routine, .. }
             | Event::Searched { routine, .. }
             | Event::PollFailed { routine, .. } => *routine,
+            #[cfg(feature = "environments")]
+            Event::EnvironmentPolled { routine, .. } => *routine,
+            #[cfg(feature = "environments")]
+            Event::Deploying { .. } => false,
             Event::Accepted { .. } | Event::Retrying { .. } => false,
         }
     }
@@ -195,6 +239,15 @@ impl fmt::Display for Event {
                     None => f.write_str("not listed")?,
                 }
                 write!(f, " after {}{}", Seconds(*elapsed), Next(*next_poll))
+            }
+            #[cfg(feature = "environments")]
+            Event::Deploying { app, environment, step, elapsed } => {
+                write!(f, "app {app}, environment {environment}: {step} ({})", Seconds(*elapsed))
+            }
+            #[cfg(feature = "environments")]
+            Event::EnvironmentPolled { app, environment, status, elapsed, next_poll, .. } => {
+                write!(f, "app {app}, environment {environment}: {status} after {}", Seconds(*elapsed))?;
+                write!(f, "{}", Next(*next_poll))
             }
             Event::PollFailed { app, subject, outage, next_poll, reason, .. } => {
                 write!(f, "app {app}, {subject}: no status for {}", Seconds(*outage))?;

@@ -39,8 +39,14 @@ pub use check::check;
 pub use client::Client;
 #[cfg(feature = "environments")]
 #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
-pub use environments::{Environment, environment, environment_package, list_environments};
+pub use environments::{
+    Environment, Start, environment, environment_package, list_environments, start_environment, stop_environment,
+    transport_package,
+};
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "environments")]
+#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+pub use event::DeployStep;
 pub use event::Event;
 pub use find_upload::find_upload;
 #[cfg(feature = "environments")]

@@ -94,6 +94,12 @@ impl Poll {
         Poll { timeout: self.timeout.or(Poll::default().timeout), ..self.clone() }
     }
 
+    /// How long a change that was made is allowed not to show: ten intervals.
+    #[cfg(feature = "environments")]
+    pub(crate) fn patience(&self) -> Duration {
+        self.interval.max(MIN_INTERVAL).saturating_mul(10)
+    }
+
     /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired. A log has been
     /// `quiet` since its last line.
     fn pause(&self, retry_after: Option<Duration>, elapsed: Duration, quiet: Duration) -> Option<Duration> {

@@ -5,13 +5,14 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
+use super::deploy;
 use super::fault::Fault;
 use super::form;
 use super::request::{Head, Stop, refused};
+use super::route::{Route, percent_decoded};
 use super::state::{State, lock};
 use crate::http::reason;
-use crate::id::{AppId, JobId, PackageId};
-use crate::text;
+use crate::id::AppId;
 
 pub(super) const USERNAME: &str = "richard.ford51@example.com";
 pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
@@ -30,7 +31,7 @@ pub(super) fn answer(
     body: &mut impl BufRead,
     mut client: impl Write,
     state: &Mutex<State>,
-) -> Result<Value, Stop> {
+) -> Result<String, Stop> {
     let not_found = || refused(404, "API not found");
     let route = Route::of(&head.path).ok_or_else(not_found)?;
     if head.method != route.method() {
@@ -54,7 +55,7 @@ pub(super) fn answer(
             }
             return Err(hang_up());
         }
-        Some(Fault::NoAnswer | Fault::NoAnswerButTwice) | None => {}
+        _ => {}
     }
     if route.is_v1() && lock(state).refuses_v1 {
         return Err(not_found());
@@ -64,6 +65,9 @@ pub(super) fn answer(
         || head.only("Mendix-ApiKey") != Some(API_KEY)
     {
         return Err(refused(401, ""));
+    }
+    if route.queries().is_some_and(|queries| !queries.contains(&head.query.as_str())) {
+        return Err(refused(400, "this query is not known"));
     }
     let answer = match route {
         Route::Upload(app) => {
@@ -81,17 +85,23 @@ pub(super) fn answer(
             "ProjectId": PROJECT_ID,
             "Url": format!("https://{app}.mendixcloud.com"),
         }),
-        Route::Packages(app) => {
-            check_query(&head.query, &[""])?;
-            lock(state).packages(&app, None).into()
-        }
+        Route::Packages(app) => lock(state).packages(&app, None).into(),
         Route::Package(app, package) => {
-            check_query(&head.query, &["", "url=false"])?;
-            let found = lock(state).packages(&app, Some(&package)).pop();
+            let found = lock(state).package(&app, &package);
             found.ok_or_else(|| refused(404, "Package or build job not found"))?
         }
+        Route::Environments(app) => {
+            let mut state = lock(state);
+            let omitted = state.omitted.clone();
+            state.environments(&app).map(|environment| environment.shown(&omitted)).collect()
+        }
+        Route::Environment(app, mode, about) => deploy::answer((&app, &mode, about), head, body, fault, state)?,
     };
-    if fault.is_some() { Err(hang_up()) } else { Ok(answer) }
+    match fault {
+        Some(Fault::NoAnswer | Fault::NoAnswerButTwice) => Err(hang_up()),
+        Some(Fault::Body(text)) => Ok(text.to_owned()),
+        _ => Ok(answer.to_string()),
+    }
 }
 
 fn told_to_answer(status: u16) -> Stop {
@@ -148,56 +158,6 @@ fn invite(head: &Head, client: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// The known paths. Everything else, including a trailing slash, is not found.
-enum Route {
-    /// Deploy API v2, "Upload Package".
-    Upload(AppId),
-    /// Deploy API v2, "Job Status".
-    Job(AppId, JobId),
-    /// Deploy API v1, "Retrieve App".
-    App(AppId),
-    /// Build API, "Retrieve Packages".
-    Packages(AppId),
-    /// Build API, "Retrieve Package".
-    Package(AppId, PackageId),
-}
-
-impl Route {
-    fn of(path: &str) -> Option<Self> {
-        if let Some(rest) = path.strip_prefix("/api/1/apps/") {
-            let (app, rest) = rest.split_once('/').map_or((rest, None), |(app, rest)| (app, Some(rest)));
-            let app = app.parse().ok()?;
-            return match rest {
-                None => Some(Route::App(app)),
-                Some("packages") => Some(Route::Packages(app)),
-                Some(rest) => Some(Route::Package(app, rest.strip_prefix("packages/")?.parse().ok()?)),
-            };
-        }
-        let (app, rest) = path.strip_prefix("/api/v2/apps/")?.split_once('/')?;
-        let app = app.parse().ok()?;
-        match rest.strip_prefix("jobs/") {
-            Some(job) => Some(Route::Job(app, job.parse().ok()?)),
-            None => (rest == "packages/upload").then_some(Route::Upload(app)),
-        }
-    }
-
-    fn method(&self) -> &'static str {
-        if matches!(self, Route::Upload(_)) { "POST" } else { "GET" }
-    }
-
-    fn is_v1(&self) -> bool {
-        matches!(self, Route::App(_) | Route::Packages(_) | Route::Package(..))
-    }
-
-    fn take_fault(&self, state: &mut State) -> Option<Fault> {
-        if matches!(self, Route::Upload(_)) { state.upload_faults.take() } else { state.poll_faults.take() }
-    }
-}
-
-fn check_query(query: &str, allowed: &[&str]) -> Result<(), Stop> {
-    if allowed.contains(&query) { Ok(()) } else { Err(refused(400, "this query is not known")) }
-}
-
 /// The only query parameter, or the service's default.
 fn package_name(query: &str) -> Result<String, Stop> {
     if query.is_empty() {
@@ -211,18 +171,12 @@ fn package_name(query: &str) -> Result<String, Stop> {
     name.ok_or_else(|| refused(400, "the query must be name=, percent-encoded UTF-8"))
 }
 
-/// As in RFC 3986 §2.1: a `+` is a plus, and a `%` begins an escape.
-fn percent_decoded(text: &str) -> Option<String> {
-    let is_escape = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    let is_well_formed = text.split('%').skip(1).all(is_escape);
-    String::from_utf8(text::percent_decoded(text)).ok().filter(|_| is_well_formed)
-}
-
-pub(super) fn error_body(status: u16, message: &str) -> String {
-    match status {
-        401 => UNAUTHORIZED.to_owned(),
-        _ => json!({ "errorCode": reason(status).to_uppercase(), "errorMessage": message }).to_string(),
+pub(super) fn error_body(status: u16, code: Option<&str>, message: &str) -> String {
+    if status == 401 && code.is_none() {
+        return UNAUTHORIZED.to_owned();
     }
+    let code = code.map_or_else(|| reason(status).to_uppercase(), str::to_owned);
+    json!({ "errorCode": code, "errorMessage": message }).to_string()
 }
 
 pub(super) fn render(status: u16, body: &str) -> String {
@@ -230,6 +184,9 @@ pub(super) fn render(status: u16, body: &str) -> String {
     match status {
         // These two have no body (RFC 9112 §6.3).
         204 | 304 => head + "\r\n",
-        _ => format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+        _ => {
+            let kind = if body.starts_with('<') { "text/html" } else { "application/json" };
+            format!("{head}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        }
     }
 }

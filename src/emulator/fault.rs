@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 /// How a call fails; see [`Emulator::fail_uploads`](super::Emulator::fail_uploads) and
-/// [`Emulator::fail_polls`](super::Emulator::fail_polls).
+/// [`Emulator::fail_polls`](super::Emulator::fail_polls), and for the calls about environments
+/// [`Emulator::fail_stops`](super::Emulator::fail_stops), [`Emulator::fail_transports`](super::Emulator::fail_transports) and
+/// [`Emulator::fail_starts`](super::Emulator::fail_starts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -21,6 +23,18 @@ pub enum Fault {
     /// upload is interrupted; if not, its outcome is unknown. If less than 64 MiB would be left, the client gets no
     /// `100 Continue`, because the buffers of both systems could hold the rest.
     DisconnectAfter(u64),
+    /// Carries the call out, and responds with 200 and this body, such as an empty one or a web page.
+    Body(&'static str),
+    /// Refuses a call about an environment with this `errorCode`, and with the status and message that are documented for it:
+    /// `"SERVICE UNAVAILABLE"` is a package that is still being processed. A code of a start job, such as
+    /// `"INVALID_DB_STRUCTURE"`, is what a start ends with.
+    Code(&'static str),
+    /// Carries a stop, transport or start out, but so many polls do not see it done.
+    Slow(u32),
+    /// The same for ever.
+    NeverEnds,
+    /// Carries a start out, but does not know its job any more.
+    Forgotten,
 }
 
 /// The faults still to come, in order.

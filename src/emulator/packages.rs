@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::id::{AppId, JobId, PackageId};
 
+/// The documentation's example of a package.
+pub(super) const DEPLOYED_PACKAGE: &str = "4ee10492-6cfc-4582-b825-a9040c0988ad";
+
 /// An accepted upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +27,31 @@ pub struct Received {
     pub package_id: PackageId,
     /// The id of the job in the response.
     pub job_id: JobId,
+}
+
+/// The package that is on the environments before anything is uploaded: the documentation's example.
+pub(super) fn deployed(omitted: &[String]) -> Value {
+    without(
+        omitted,
+        json!({
+            "PackageId": DEPLOYED_PACKAGE,
+            "Name": "Main line-1.1.5.9.mda",
+            "Status": "Succeeded",
+            "Description": "Initial app",
+            "Creator": "Richard Ford",
+            "CreationDate": 1_404_739_654_045_u64,
+            "Version": "1.1.5.9",
+            "Size": 1_999_059,
+        }),
+    )
+}
+
+/// An object without these fields.
+pub(super) fn without(omitted: &[String], mut object: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.retain(|name, _| !omitted.iter().any(|field| field == name));
+    }
+    object
 }
 
 /// When a package was made, and whether it is to be seen.
@@ -49,7 +77,7 @@ impl Listing {
             same => same,
         };
         let created = self.created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let mut package = json!({
+        let package = json!({
             "PackageId": received.package_id,
             "Name": received.name,
             "Status": status,
@@ -58,9 +86,6 @@ impl Listing {
             "CreationDate": u64::try_from(created.as_millis()).unwrap_or(u64::MAX),
             "Size": received.size,
         });
-        if let Value::Object(fields) = &mut package {
-            fields.retain(|name, _| !omitted.iter().any(|field| field == name));
-        }
-        package
+        without(omitted, package)
     }
 }

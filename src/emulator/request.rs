@@ -19,6 +19,8 @@ pub(super) struct Head {
 pub(super) enum Stop {
     Refused {
         status: u16,
+        /// The `errorCode`, unless it is the status in words.
+        code: Option<&'static str>,
         message: String,
     },
     /// There is nobody to respond to.
@@ -32,7 +34,7 @@ impl From<io::Error> for Stop {
 }
 
 pub(super) fn refused(status: u16, message: impl Into<String>) -> Stop {
-    Stop::Refused { status, message: message.into() }
+    Stop::Refused { status, code: None, message: message.into() }
 }
 
 impl Head {

@@ -107,8 +107,8 @@ fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
     }
     let answer = head.and_then(|head| api::answer(&head, &mut input, stream, state));
     let (status, body) = match answer {
-        Ok(body) => (200, body.to_string()),
-        Err(Stop::Refused { status, message }) => (status, api::error_body(status, &message)),
+        Ok(body) => (200, body),
+        Err(Stop::Refused { status, code, message }) => (status, api::error_body(status, code, &message)),
         Err(Stop::Broken(error)) => return Err(error),
     };
     stream.write_all(api::render(status, &body).as_bytes())?;

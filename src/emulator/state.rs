@@ -5,11 +5,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
+use super::codes::{self, Documented};
+use super::environments::Environment;
 use super::fault::Faults;
 use super::form::Part;
 use super::jobs::{Job, JobEnd, Pace};
-use super::packages::{Listing, Received};
-use crate::error::Result;
+use super::packages::{self, DEPLOYED_PACKAGE, Listing, Received};
 use crate::id::{AppId, JobId, PackageId};
 use crate::random;
 
@@ -21,6 +22,9 @@ pub(super) struct State {
     pub(super) refuses_v1: bool,
     pub(super) upload_faults: Faults,
     pub(super) poll_faults: Faults,
+    pub(super) stop_faults: Faults,
+    pub(super) transport_faults: Faults,
+    pub(super) start_faults: Faults,
     /// Bytes per second; 0 is no limit.
     pub(super) bandwidth: u64,
     /// The content of files of up to this many bytes is kept.
@@ -30,9 +34,13 @@ pub(super) struct State {
     pub(super) hidden_for: u32,
     /// How far the clock of packages is behind.
     pub(super) clock_behind: Duration,
-    /// Fields that no package has.
+    /// Fields that no package and no environment has.
     pub(super) omitted: Vec<String>,
     pub(super) uploads: Vec<Upload>,
+    /// Of all apps that were asked about.
+    environments: Vec<Environment>,
+    /// What was done to them.
+    pub(super) steps: Vec<String>,
 }
 
 /// An accepted upload, its job and its package.
@@ -51,6 +59,9 @@ impl Default for State {
             refuses_v1: false,
             upload_faults: Faults::default(),
             poll_faults: Faults::default(),
+            stop_faults: Faults::default(),
+            transport_faults: Faults::default(),
+            start_faults: Faults::default(),
             bandwidth: 0,
             keep: 1 << 20,
             requests: 0,
@@ -58,13 +69,15 @@ impl Default for State {
             clock_behind: Duration::ZERO,
             omitted: Vec::new(),
             uploads: Vec::new(),
+            environments: Vec::new(),
+            steps: Vec::new(),
         }
     }
 }
 
 impl State {
     /// Records an upload and creates its job.
-    pub(super) fn record(&mut self, app: AppId, name: String, part: Part) -> Result<(PackageId, JobId)> {
+    pub(super) fn record(&mut self, app: AppId, name: String, part: Part) -> crate::error::Result<(PackageId, JobId)> {
         let (package_id, job_id): (PackageId, JobId) = (uuid().parse()?, uuid().parse()?);
         let Part { file_name, size, content } = part;
         let ids = (package_id.clone(), job_id.clone());
@@ -93,10 +106,43 @@ impl State {
         }
         packages
     }
+
+    /// One package. That which was on the environments before anything was uploaded is not in the list.
+    pub(super) fn package(&mut self, app: &AppId, package: &PackageId) -> Option<Value> {
+        let deployed = (package.as_str() == DEPLOYED_PACKAGE).then(|| packages::deployed(&self.omitted));
+        self.packages(app, Some(package)).pop().or(deployed)
+    }
+
+    /// Whether a package can be transported.
+    pub(super) fn check_ready(&mut self, app: &AppId, package: &PackageId) -> Result<(), Documented> {
+        if package.as_str() == DEPLOYED_PACKAGE {
+            return Ok(());
+        }
+        let found = self.uploads.iter().find(|upload| upload.received.package_id == *package);
+        let job = found.map(|upload| upload.received.job_id.clone());
+        match job.and_then(|job| self.poll(app, &job)) {
+            Some("Completed") => Ok(()),
+            Some("Failed") => Err(codes::NOT_ALLOWED),
+            Some(_) => Err(codes::LATER),
+            None => Err(codes::PACKAGE_NOT_FOUND),
+        }
+    }
+
+    pub(super) fn environments(&mut self, app: &AppId) -> impl Iterator<Item = &mut Environment> {
+        if !self.environments.iter().any(|environment| environment.app == *app) {
+            self.environments.extend(Environment::all_of(app));
+        }
+        self.environments.iter_mut().filter(move |environment| environment.app == *app)
+    }
+
+    /// The documentation writes names in lower case, too.
+    pub(super) fn environment(&mut self, app: &AppId, mode: &str) -> Option<&mut Environment> {
+        self.environments(app).find(|environment| environment.mode.eq_ignore_ascii_case(mode))
+    }
 }
 
 /// A random UUID (RFC 9562 §5.4), the shape of the service's own ids.
-fn uuid() -> String {
+pub(super) fn uuid() -> String {
     let (high, low) = (random::bits(), random::bits());
     format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use mendix_deploy::{
     AppId, Client, Environment, EnvironmentName, EnvironmentStatus, Error, ErrorKind, Event, JobId, JobStatus, Package,
-    PackageId, PackageStatus, Poll, Result, Retry, Upload, UploadedPackage, check, environment, environment_package,
-    find_upload, job_status, list_environments, list_packages, upload_and_wait, upload_package, wait_for_job,
-    wait_for_package,
+    PackageId, PackageStatus, Poll, Result, Retry, Start, Upload, UploadedPackage, check, environment,
+    environment_package, find_upload, job_status, list_environments, list_packages, start_environment,
+    stop_environment, transport_package, upload_and_wait, upload_package, wait_for_job, wait_for_package,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,6 +40,10 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Client, &AppId) -> Result<Vec<Environment>> = list_environments;
     let _: fn(&Client, &AppId, &EnvironmentName) -> Result<Environment> = environment;
     let _: fn(&Client, &AppId, &EnvironmentName) -> Result<Option<Package>> = environment_package;
+    let _: fn(&Client, &AppId, &EnvironmentName, &Poll) -> Result<()> = stop_environment;
+    let _: fn(&Client, &AppId, &EnvironmentName, &PackageId, &Poll) -> Result<()> = transport_package;
+    let _: fn(&Client, &AppId, &EnvironmentName, &Start, &Poll) -> Result<()> = start_environment;
+    let _: fn(Start, bool) -> Start = Start::with_database_sync;
 
     let _: [fn(Poll, Duration) -> Poll; 4] =
         [Poll::with_interval, Poll::with_max_interval, Poll::with_timeout, Poll::with_max_outage];
@@ -80,6 +84,7 @@ fn types_have_the_promised_traits() {
     setting::<Poll>();
     setting::<Retry>();
     setting::<Upload>();
+    setting::<Start>();
     id::<AppId>();
     id::<PackageId>();
     id::<JobId>();

@@ -1,7 +1,8 @@
 //! The calls that only read.
 
-use mendix_deploy::{EnvironmentName, EnvironmentStatus, ErrorKind};
+use mendix_deploy::{EnvironmentStatus, ErrorKind};
 
+use super::name;
 use crate::support::caller::{Caller, KEY, USER};
 use crate::support::server::{Server, answered, side_by_side};
 
@@ -32,10 +33,6 @@ const PACKAGE: &str = r#"{
 
 const UNKNOWN: &str = r#"{"errorCode":"ENVIRONMENT_NOT_FOUND","errorMessage":"Environment not found."}"#;
 const NO_PACKAGE: &str = r#"{"errorCode":"PACKAGE_NOT_FOUND","errorMessage":"No package found for this environment"}"#;
-
-fn name(name: &str) -> EnvironmentName {
-    EnvironmentName::new(name).unwrap()
-}
 
 #[test]
 fn an_environment_is_asked_for_and_read_as_documented() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{
     AppId, Client, Environment, EnvironmentName, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, Poll,
-    Result, Retry, Upload, UploadedPackage,
+    Result, Retry, Start, Upload, UploadedPackage,
 };
 
 use super::server::Server;
@@ -156,6 +156,22 @@ impl Caller {
         self.call(|client| mendix_deploy::environment_package(client, &app(), name))
     }
 
+    pub(crate) fn stop(&self, name: &EnvironmentName, poll: &Poll) -> Outcome<()> {
+        self.call(|client| mendix_deploy::stop_environment(client, &app(), name, poll))
+    }
+
+    pub(crate) fn transport(&self, name: &EnvironmentName, package: &PackageId, poll: &Poll) -> Outcome<()> {
+        let outcome = self.call(|client| mendix_deploy::transport_package(client, &app(), name, package, poll));
+        if let Err(error) = &outcome.result {
+            assert_eq!(error.package_id(), Some(package), "{error:?}");
+        }
+        outcome
+    }
+
+    pub(crate) fn start(&self, name: &EnvironmentName, start: &Start, poll: &Poll) -> Outcome<()> {
+        self.call(|client| mendix_deploy::start_environment(client, &app(), name, start, poll))
+    }
+
     /// An error keeps what is known of the upload, and a loop on `is_transient` repeats nothing.
     pub(crate) fn find_upload(&self, unknown: &Error, poll: &Poll) -> Outcome<Option<Package>> {
         let outcome = self.call(|client| mendix_deploy::find_upload(client, &app(), unknown, poll));
@@ -226,6 +242,7 @@ impl<T: Debug> Outcome<T> {
             Event::Retrying { wait, .. } => Some(*wait),
             Event::Polled { next_poll, .. }
             | Event::PackagePolled { next_poll, .. }
+            | Event::EnvironmentPolled { next_poll, .. }
             | Event::Searched { next_poll, .. } => *next_poll,
             Event::PollFailed { next_poll, .. } => Some(*next_poll),
             _ => None,

@@ -1,0 +1,124 @@
+//! An environment that calls are about, and the requests that only read.
+
+use std::time::Duration;
+
+use super::environment::Environment;
+use crate::answer::{Verdicts, is_code};
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::event::{DeployStep, Event};
+use crate::http::Reply;
+use crate::id::{AppId, EnvironmentName};
+use crate::json::{self, Object};
+use crate::packages::{self, Package};
+use crate::poll::Polled;
+use crate::status::EnvironmentStatus;
+use crate::text;
+
+/// What every call of the Deploy API v1 sends, with or without a body (section "Authentication" there).
+const JSON: Option<&str> = Some("application/json");
+
+pub(super) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
+    let what = format!("the request for the environments of app {app}");
+    let call = Call::get(client, format!("/api/1/apps/{app}/environments"), what, packages::not_found(app));
+    Call { content_type: JSON, ..call }
+}
+
+pub(super) fn read_list(client: &Client, reply: &Reply) -> Option<Vec<Environment>> {
+    let secrets = client.endpoint.secrets();
+    Some(json::objects(&reply.body)?.iter().filter_map(|object| Environment::listed(object, &secrets)).collect())
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) app: &'a AppId,
+    pub(crate) environment: &'a EnvironmentName,
+}
+
+impl<'a> At<'a> {
+    pub(crate) fn name(self) -> String {
+        format!("environment {} of app {}", self.environment, self.app)
+    }
+
+    pub(crate) fn notify(self, step: DeployStep, elapsed: Duration) {
+        let (app, environment) = (self.app.clone(), self.environment.clone());
+        self.client.notify(&Event::Deploying { app, environment, step, elapsed });
+    }
+
+    /// A GET about it: `rest` follows its path, and `of` says what of it is wanted, such as "the package on ".
+    pub(super) fn get(self, rest: &str, of: &str) -> Call<'a> {
+        let At { client, app, environment } = self;
+        let path = format!("/api/1/apps/{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
+        let not_found = format!("check the name of the environment; {}", packages::not_found(app));
+        let call = Call::get(client, path, format!("the request for {of}{}", self.name()), not_found);
+        Call { content_type: JSON, rights: "API Rights for this environment", ..call }
+    }
+
+    /// A POST about it with this body. `to` says what is asked for, such as "stop ".
+    pub(super) fn post(self, rest: &str, body: String, to: &str, verdicts: Verdicts) -> Call<'a> {
+        Call {
+            post: Some(body),
+            what: format!("the request to {to}{}", self.name()),
+            rights: "API Rights and Transport Rights for this environment",
+            verdicts: Some(verdicts),
+            ..self.get(rest, "")
+        }
+    }
+
+    pub(super) fn environment_call(self) -> Call<'a> {
+        self.get("", "")
+    }
+
+    pub(super) fn read(self, reply: &Reply) -> Option<Environment> {
+        Environment::asked_for(self.environment, &Object::of(&reply.body), &self.client.endpoint.secrets())
+    }
+
+    /// One look at its status.
+    pub(super) fn status(self) -> Result<Polled<EnvironmentStatus>> {
+        self.environment_call()
+            .once(|reply| Some(Polled { status: self.read(reply)?.status, retry_after: reply.retry_after }))
+    }
+
+    pub(super) fn package_call(self) -> Call<'a> {
+        self.get("/package", "the package on ")
+    }
+
+    /// `None` if it is no answer, `Some(None)` if the answer is that there is none.
+    #[allow(clippy::option_option)]
+    pub(super) fn read_package(self, reply: &Reply) -> Option<Option<Package>> {
+        if matches!(reply.body.trim_ascii(), b"null" | b"{}") {
+            return Some(None);
+        }
+        Package::listed(&Object::of(&reply.body), &self.client.endpoint.secrets()).map(Some)
+    }
+
+    /// One look at the package on it.
+    pub(super) fn package(self) -> Result<Option<Package>> {
+        none_if_unknown(self.package_call().once(|reply| self.read_package(reply)))
+    }
+
+    /// An error that may be due to the name says which names there are.
+    pub(crate) fn listing_names(self, error: Error) -> Error {
+        let At { client, app, environment } = self;
+        if !matches!(error.status(), Some(400 | 404)) {
+            return error;
+        }
+        let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else { return error };
+        let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
+        match &names[..] {
+            [] => error.with_note(&format!("; no environment of app {app} is listed for this user")),
+            names if names.contains(&environment.as_str()) => error,
+            names => error.with_note(&format!("; the environments of app {app} are: {}", names.join(", "))),
+        }
+    }
+}
+
+/// That there is no package is no error.
+pub(super) fn none_if_unknown(result: Result<Option<Package>>) -> Result<Option<Package>> {
+    match result {
+        Err(error) if error.code().is_some_and(|code| is_code(code, "PACKAGE_NOT_FOUND")) => Ok(None),
+        result => result,
+    }
+}

@@ -1,0 +1,211 @@
+//! Deploy API v1, "Start Environment" and "Get Start Environment Status".
+
+use std::time::Instant;
+
+use super::at::At;
+use super::step::{Look, Step};
+use crate::answer::{Verdicts, is_code};
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::DeployStep;
+use crate::id::{AppId, EnvironmentName, JobId};
+use crate::json::{self, Object};
+use crate::poll::{Poll, Polled};
+use crate::status::EnvironmentStatus;
+
+const ALREADY_STARTED: &str = "ALREADY_STARTED";
+const STARTS_ALREADY: &str = "APP_ALREADY_HAS_A_STARTING_JOB";
+const LOCKED: &str = "ALREADY_LOCKED";
+
+const NO_PACKAGE: &str = "there is no package on it: transport_package first";
+const CODES: [(&str, &str); 12] = [
+    (ALREADY_STARTED, "it was running already"),
+    ("NO_MDA_HAS_BEEN_DEPLOYED", NO_PACKAGE),
+    (STARTS_ALREADY, "it is being started already"),
+    ("NO_PACKAGE", NO_PACKAGE),
+    (LOCKED, "something else is being done to it: try again when that has ended"),
+    ("DB_SYNC_FAILED", "the database could not be adapted to the package; see the log of the app"),
+    ("INVALID_DB_STRUCTURE", "start it with Start::with_database_sync(true), which is the default"),
+    ("MISSING_CONSTANT", "give the constants that are new in the package a value, on the Environments page of the app"),
+    (
+        "INSECURE_ADMIN_PASSWORD",
+        "change the password of the administrator: \"Change Admin Password\" on the Environments page of the app",
+    ),
+    ("STARTUP_ACTION_FAILED", "the after-startup microflow failed; see the log of the app"),
+    ("START_FAILED", "see the log of the app"),
+    ("INVALID_APPID", "check the AppId"),
+];
+
+/// How [`start_environment`] starts an app.
+///
+/// ```
+/// let start = mendix_deploy::Start::default().with_database_sync(false);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    database_sync: bool,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Start { database_sync: true }
+    }
+}
+
+impl Start {
+    /// Whether the database is adapted to the package during the start (`AutoSyncDb`). Default true. **Going back to an
+    /// older package does not undo it.** If it is needed and false, the start fails with `INVALID_DB_STRUCTURE`.
+    #[must_use]
+    pub fn with_database_sync(mut self, sync: bool) -> Self {
+        self.database_sync = sync;
+        self
+    }
+}
+
+/// Starts the app on an environment, and waits until it runs (Deploy API v1, "Start Environment" and "Get Start Environment
+/// Status"). `Ok` means that it does, or did before.
+///
+/// The status is asked for first. **The start is requested once**: if no answer comes, or something else is starting the
+/// app already, its status is watched.
+///
+/// Blocks as [`stop_environment`](crate::stop_environment) does. The user needs API Rights and Transport Rights for the
+/// environment.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind): `JobFailed` if the app did not start, with the API's code (such as
+/// `MISSING_CONSTANT`), what that means and what helps: the app is down then. `StillRunning` on timeout: call again to go on
+/// watching. `Rejected`, such as 403; `Connect` or `NoAnswer` after an outage. If there is no environment of that name, the
+/// error lists those that there are.
+pub fn start_environment(
+    client: &Client,
+    app: &AppId,
+    environment: &EnvironmentName,
+    start: &Start,
+    poll: &Poll,
+) -> Result<()> {
+    let at = At { client, app, environment };
+    self::start(at, start, poll, false).map_err(|error| {
+        let error = at.listing_names(error);
+        match error.kind() {
+            ErrorKind::JobFailed => error
+                .prefixed_with("the app is DOWN")
+                .with_note("; when that is mended, start_environment goes on from there"),
+            _ => error.with_note(
+                "; the app is down until it has started: start_environment looks first, and goes on from there",
+            ),
+        }
+    })
+}
+
+/// How the start is watched.
+enum Watched {
+    /// It has not been requested.
+    Nothing,
+    Job(JobId),
+    /// No job is known.
+    Status,
+    /// The job is known no more, since then.
+    StatusAfter(JobId, Instant),
+}
+
+/// `is_ours`: we have stopped the app before, so it cannot be running already.
+pub(crate) fn start(at: At, start: &Start, poll: &Poll, is_ours: bool) -> Result<()> {
+    let begun = Instant::now();
+    let step = Step { at, name: format!("the start of {}", at.name()), resume: "call start_environment" };
+    let mut watched = Watched::Nothing;
+    let done = step.until_done(poll, || {
+        if let Watched::Nothing = watched {
+            if at.status()?.status == EnvironmentStatus::Running {
+                return Ok(Look::done());
+            }
+            watched = match request(at, start) {
+                Ok(job) => {
+                    at.notify(DeployStep::StartRequested { job: job.clone() }, begun.elapsed());
+                    job.map_or(Watched::Status, Watched::Job)
+                }
+                Err(error) if error.kind() == ErrorKind::NoAnswer => {
+                    step.unanswered(&error, begun.elapsed());
+                    Watched::Status
+                }
+                Err(error) if says(&error, ALREADY_STARTED) && is_ours => return Ok(Look::failed(error)),
+                Err(error) if says(&error, ALREADY_STARTED) || says(&error, STARTS_ALREADY) => {
+                    at.notify(DeployStep::StartRequested { job: None }, begun.elapsed());
+                    Watched::Status
+                }
+                Err(error) => return Look::refused(error),
+            };
+        }
+        if let Watched::Job(job) = &watched {
+            match job_status(at, job) {
+                Ok(Polled { status, .. }) if status.eq_ignore_ascii_case("Started") => return Ok(Look::done()),
+                Ok(Polled { status, retry_after }) => return Ok(Look::not_yet(status, retry_after)),
+                Err(error) if says(&error, ALREADY_STARTED) => watched = Watched::Status,
+                Err(error) if error.status() == Some(404) => {
+                    watched = Watched::StatusAfter(job.clone(), Instant::now());
+                }
+                Err(error) => return verdict(error),
+            }
+        }
+        let Polled { status, retry_after } = at.status()?;
+        match (&status, &watched) {
+            (EnvironmentStatus::Running, _) => Ok(Look::done()),
+            (_, Watched::StatusAfter(job, since)) if since.elapsed() >= poll.patience() => {
+                Ok(Look::failed(forgotten(at, job, &status)))
+            }
+            _ => Ok(Look::not_yet(status, retry_after)),
+        }
+    });
+    done.map_err(|error| match &watched {
+        Watched::Job(job) | Watched::StatusAfter(job, _) if !error.to_string().contains(job.as_str()) => {
+            error.with_note(&format!(" [start job {job}]"))
+        }
+        _ => error,
+    })?;
+    at.notify(DeployStep::Started, begun.elapsed());
+    Ok(())
+}
+
+/// Requests the start, and returns its job if the API names one.
+fn request(at: At, start: &Start) -> Result<Option<JobId>> {
+    let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
+    let call = at.post("/start", body, "start ", verdicts(at, None));
+    call.once(|reply| Some(at.client.endpoint.secrets().read_id(&Object::of(&reply.body), "JobId")))
+}
+
+fn job_status(at: At, job: &JobId) -> Result<Polled<String>> {
+    let call = at.get(&format!("/start/{job}"), &format!("the status of start job {job} of "));
+    let call = Call { verdicts: Some(verdicts(at, Some(job))), ..call };
+    call.once(|reply| {
+        let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
+        let status = at.client.endpoint.secrets().sanitized(&said);
+        Some(Polled { status, retry_after: reply.retry_after })
+    })
+}
+
+fn verdicts(at: At, job: Option<&JobId>) -> Verdicts {
+    let job = job.map_or(String::new(), |job| format!(" (start job {job})"));
+    Verdicts { undone: format!("{} did not start{job}", at.name()), codes: &CODES }
+}
+
+/// A failed start is told as the error of a request for its status.
+fn verdict(error: Error) -> Result<Polled<Look>> {
+    let is_documented = CODES.iter().any(|(code, _)| says(&error, code));
+    if !is_documented && !error.status().is_some_and(|status| (200..300).contains(&status)) {
+        return Err(error);
+    }
+    let is_locked = says(&error, LOCKED);
+    Ok(Look::failed(error.with_kind(ErrorKind::JobFailed).with_transient(is_locked)))
+}
+
+fn forgotten(at: At, job: &JobId, status: &EnvironmentStatus) -> Error {
+    let message = format!(
+        "{} did not start: its start job {job} is not known any more, and it is {status}; see the log of the app",
+        at.name()
+    );
+    Error::new(ErrorKind::JobFailed, message)
+}
+
+fn says(error: &Error, code: &str) -> bool {
+    error.code().is_some_and(|said| is_code(said, code))
+}

@@ -1,0 +1,66 @@
+//! Deploy API v1, "Stop Environment".
+
+use std::time::Instant;
+
+use super::at::At;
+use super::step::{Look, Repeatable, Step};
+use crate::answer::Verdicts;
+use crate::client::Client;
+use crate::error::Result;
+use crate::event::DeployStep;
+use crate::id::{AppId, EnvironmentName};
+use crate::poll::{Poll, Polled};
+use crate::status::EnvironmentStatus;
+
+const CODES: [(&str, &str); 1] = [(
+    "STOP_FAILED",
+    "it cannot be stopped during maintenance, or while a backup is made or restored; see the Environments page of the app",
+)];
+
+/// Stops the app on an environment, and waits until it is `Stopped` (Deploy API v1, "Stop Environment"). `Ok` means that it
+/// is, or was before. Nothing is deleted.
+///
+/// The status is asked for first. If no answer to the request comes, the status tells whether it was carried out; it is
+/// repeated if the app still runs after ten polling intervals.
+///
+/// Blocks for at most the timeout of `poll` (30 min if it has none) plus two requests, of which that to stop may take 5 min
+/// ([`Client::with_response_timeout`]). Temporary failures do not end it, as in [`wait_for_job`](crate::wait_for_job). The
+/// user needs API Rights and Transport Rights for the environment.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind): `StillRunning` on timeout; `Rejected`, such as 403, or `STOP_FAILED`; `Connect` or
+/// `NoAnswer` after an outage. If there is no environment of that name, the error lists those that there are.
+pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName, poll: &Poll) -> Result<()> {
+    let at = At { client, app, environment };
+    let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
+    stop(at, poll).map_err(|error| at.listing_names(error).with_note(stands))
+}
+
+pub(crate) fn stop(at: At, poll: &Poll) -> Result<()> {
+    let (begun, name) = (Instant::now(), at.name());
+    let undone = format!("{name} was not stopped");
+    let call = at.post("/stop", String::new(), "stop ", Verdicts { undone, codes: &CODES });
+    let step = Step { at, name: format!("the stop of {name}"), resume: "call stop_environment" };
+    let mut request = Repeatable::new(poll);
+    step.until_done(poll, || {
+        let mut seen = at.status()?;
+        if !is_down(&seen.status) {
+            match request.make(&step, || call.once(|_| Some(()))) {
+                Ok(true) => {
+                    at.notify(DeployStep::StopRequested, begun.elapsed());
+                    seen = at.status()?;
+                }
+                Ok(false) => {}
+                Err(error) => return Look::refused(error),
+            }
+        }
+        let Polled { status, retry_after } = seen;
+        Ok(if is_down(&status) { Look::done() } else { Look::not_yet(status, retry_after) })
+    })?;
+    at.notify(DeployStep::Stopped, begun.elapsed());
+    Ok(())
+}
+
+fn is_down(status: &EnvironmentStatus) -> bool {
+    matches!(status, EnvironmentStatus::Stopped | EnvironmentStatus::Empty)
+}

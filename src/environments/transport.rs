@@ -1,0 +1,96 @@
+//! Deploy API v1, "Transport a Deployment Package to an Environment".
+
+use std::time::Instant;
+
+use super::at::At;
+use super::step::{Look, Repeatable, Step};
+use crate::answer::{Verdicts, is_code};
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::event::DeployStep;
+use crate::id::{AppId, EnvironmentName, PackageId};
+use crate::poll::Poll;
+
+/// The package is not ready yet.
+const LATER: &str = "SERVICE UNAVAILABLE";
+pub(crate) const APP_IS_RUNNING: &str = "APP_IS_RUNNING";
+
+const RIGHTS: &str = "the user needs Transport Rights for this environment (Permissions tab of the Environments page)";
+const CODES: [(&str, &str); 8] = [
+    ("INVALID_RUNTIME_VERSION", "the environment does not have the version of Mendix that the package was made with"),
+    ("NO_ACCESS", RIGHTS),
+    ("TRANSPORT_NOT_ALLOWED", RIGHTS),
+    (APP_IS_RUNNING, "stop it first (stop_environment)"),
+    ("NOT ALLOWED", "the package is no use: check how it was built, and upload it again"),
+    (
+        "PACKAGE_NOT_FOUND",
+        "it may have expired (after 15 days, unless deployed), or belong to another app; upload it again",
+    ),
+    ("PACKAGE_PARSE_FAILED", "the package is no use: check how it was built, and upload it again"),
+    (LATER, "it is not ready yet: wait_for_package waits until it is"),
+];
+
+/// Puts a package on an environment, and waits until it is there (Deploy API v1, "Transport a Deployment Package to an
+/// Environment"). `Ok` means that [`environment_package`](crate::environment_package) names it, now or before.
+///
+/// The app does not run the package until it is stopped and started. Stop it first: whether a package can be transported
+/// while the app runs is not clear from the documentation. While the service is still processing the package, this waits.
+/// If no answer to the request comes, the package on the environment tells whether it was carried out; it is repeated if
+/// that is another one after ten polling intervals.
+///
+/// Blocks as [`stop_environment`](crate::stop_environment) does. The user needs API Rights and Transport Rights for the
+/// environment.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind), each with the package's id: `StillRunning` on timeout; `Rejected`, such as
+/// `APP_IS_RUNNING` or `INVALID_RUNTIME_VERSION`, with what helps; `Connect` or `NoAnswer` after an outage. If there is no
+/// environment of that name, the error lists those that there are.
+pub fn transport_package(
+    client: &Client,
+    app: &AppId,
+    environment: &EnvironmentName,
+    package: &PackageId,
+    poll: &Poll,
+) -> Result<()> {
+    let at = At { client, app, environment };
+    let stands = format!(
+        "; environment {environment} keeps the package that it has until package {package} is there: transport_package \
+         looks first, and goes on from there"
+    );
+    transport(at, package, poll).map_err(|error| at.listing_names(error).with_note(&stands))
+}
+
+pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll) -> Result<()> {
+    let (begun, name) = (Instant::now(), at.name());
+    let undone = format!("package {package} was not transported to {name}");
+    let (body, to) =
+        (serde_json::json!({ "PackageId": package }).to_string(), format!("transport package {package} to "));
+    let call = at.post("/transport", body, &to, Verdicts { undone, codes: &CODES });
+    let step =
+        Step { at, name: format!("the transport of package {package} to {name}"), resume: "call transport_package" };
+    let is_there = || {
+        let on_it = at.package()?.map(|on_it| on_it.package_id);
+        Ok(on_it.is_some_and(|on_it| on_it.as_str().eq_ignore_ascii_case(package.as_str())))
+    };
+    let mut request = Repeatable::new(poll);
+    let done = step.until_done(poll, || {
+        if is_there()? {
+            return Ok(Look::done());
+        }
+        match request.make(&step, || call.once(|_| Some(()))) {
+            Ok(is_answered) if is_answered && is_there()? => Ok(Look::done()),
+            Ok(_) => Ok(Look::not_yet(format_args!("not yet on it: package {package}"), None)),
+            Err(error) if is_too_early(&error) => {
+                Ok(Look::not_yet(format_args!("still being processed: package {package}"), error.retry_after()))
+            }
+            Err(error) => Look::refused(error),
+        }
+    });
+    done.map_err(|error| error.with_package(package))?;
+    at.notify(DeployStep::Transported { package: package.clone() }, begun.elapsed());
+    Ok(())
+}
+
+fn is_too_early(error: &Error) -> bool {
+    error.status() == Some(503) && error.code().is_some_and(|code| is_code(code, LATER))
+}

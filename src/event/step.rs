@@ -1,0 +1,71 @@
+//! The steps of a deployment.
+
+use std::fmt;
+
+use crate::id::{JobId, PackageId};
+
+/// A step of a deployment to an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeployStep {
+    /// [`deploy_package`](crate::deploy_package) has begun, and changed nothing yet.
+    #[non_exhaustive]
+    Begun {
+        /// The package that is to run.
+        package: PackageId,
+        /// The package that is on the environment.
+        previous: Option<PackageId>,
+    },
+    /// The app runs the package already, so nothing is done.
+    #[non_exhaustive]
+    AlreadyRuns {
+        /// The package.
+        package: PackageId,
+    },
+    /// The API has accepted the request to stop the app.
+    StopRequested,
+    /// The app is stopped.
+    Stopped,
+    /// The package is on the environment.
+    #[non_exhaustive]
+    Transported {
+        /// The package.
+        package: PackageId,
+    },
+    /// The API has accepted the request to start the app, or the app was being started already.
+    #[non_exhaustive]
+    StartRequested {
+        /// The job that starts it, if the API has named one.
+        job: Option<JobId>,
+    },
+    /// The app runs.
+    Started,
+    /// No answer to a request came. What has become of it is looked for.
+    #[non_exhaustive]
+    Unanswered {
+        /// What went wrong, in one line.
+        reason: String,
+    },
+}
+
+impl fmt::Display for DeployStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeployStep::Begun { package, previous } => {
+                match previous {
+                    Some(previous) => write!(f, "from package {previous} to package {package}")?,
+                    None => write!(f, "from no package to package {package}")?,
+                }
+                write!(f, "; if this is interrupted, deploy_package with package {package} goes on")
+            }
+            DeployStep::AlreadyRuns { package } => write!(f, "already runs package {package}, nothing to do"),
+            DeployStep::StopRequested => f.write_str("asked to stop"),
+            DeployStep::Stopped => f.write_str("stopped"),
+            DeployStep::Transported { package } => write!(f, "package {package} is on it"),
+            DeployStep::StartRequested { job: Some(job) } => write!(f, "asked to start, start job {job}"),
+            DeployStep::StartRequested { job: None } => f.write_str("asked to start"),
+            DeployStep::Started => f.write_str("started"),
+            DeployStep::Unanswered { reason } => write!(f, "looking whether it was done, because {reason}"),
+        }
+    }
+}

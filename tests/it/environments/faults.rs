@@ -1,0 +1,284 @@
+//! What goes wrong with a stop, a transport or a start.
+
+use std::time::Duration;
+
+use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
+use mendix_deploy::{EnvironmentStatus, ErrorKind, Poll, Start};
+
+use super::{acceptance, name, uploaded};
+use crate::support::caller::{Caller, often, once, start};
+use crate::support::server::{Server, answered, side_by_side};
+
+/// An emulator whose environment is stopped.
+fn stopped() -> (Emulator, Caller) {
+    let (emulator, caller) = start();
+    caller.stop(&acceptance(), &often()).ok();
+    (emulator, caller)
+}
+
+/// What of the steps concerns a start, and so on.
+fn count(emulator: &Emulator, step: &str) -> usize {
+    emulator.steps().iter().filter(|said| said.starts_with(step)).count()
+}
+
+#[test]
+fn whatever_the_body_of_a_success_it_is_one() {
+    side_by_side(["", "<html>OK</html>", "{}", "null", "[]", r#"{"errorCode":null}"#, r#"{"errorCode":""}"#], |body| {
+        let (emulator, caller) = start();
+        let package = uploaded(&caller);
+        emulator.fail_stops(1, Fault::Body(body));
+        emulator.fail_transports(1, Fault::Body(body));
+        emulator.fail_starts(1, Fault::Body(body));
+        caller.stop(&acceptance(), &often()).ok();
+        caller.transport(&acceptance(), &package, &often()).ok();
+        // Without the id of its job, a start is watched by the status.
+        caller.start(&acceptance(), &Start::default(), &often()).ok();
+        assert_eq!(emulator.steps().len(), 3, "{body}");
+    });
+}
+
+#[test]
+fn a_success_with_an_error_code_is_none() {
+    for (status, code) in [("200 OK", "STOP_FAILED"), ("200 OK", "X"), ("500 No", "STOP_FAILED")] {
+        let running = answered("200 OK", r#"{"Mode":"Acceptance","Status":"Running"}"#);
+        let refusal = format!(r#"{{"errorCode":"{code}","errorMessage":"Cannot stop app: reason"}}"#);
+        let server = Server::start([running, answered(status, &refusal)]);
+        let outcome = Caller::of(&server).stop(&acceptance(), &often());
+        let error = outcome.error(ErrorKind::Rejected);
+        assert!(error.to_string().starts_with("environment Acceptance of app calc was not stopped: "), "{error}");
+        assert!(error.to_string().contains("Cannot stop app: reason"), "{error}");
+        assert_eq!((error.code(), server.stop().connections), (Some(code), 2));
+    }
+}
+
+#[test]
+fn a_step_that_takes_its_time_is_waited_for_and_not_repeated() {
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    emulator.fail_stops(1, Fault::Slow(4));
+    emulator.fail_transports(1, Fault::Slow(4));
+    emulator.fail_starts(1, Fault::Slow(4));
+    caller.stop(&acceptance(), &often()).ok();
+    caller.transport(&acceptance(), &package, &often()).ok();
+    caller.start(&acceptance(), &Start::default(), &often()).ok();
+    assert_eq!(emulator.steps().len(), 3);
+    for (fail, step) in [(Emulator::fail_stops as fn(&Emulator, u32, Fault), "stop"), (Emulator::fail_starts, "start")]
+    {
+        let (emulator, caller) = if step == "stop" { start() } else { stopped() };
+        fail(&emulator, 1, Fault::NeverEnds);
+        let poll = often().with_timeout(Duration::from_millis(1500));
+        let outcome = match step {
+            "stop" => caller.stop(&acceptance(), &poll),
+            _ => caller.start(&acceptance(), &Start::default(), &poll),
+        };
+        outcome.error(ErrorKind::StillRunning);
+        assert_eq!(count(&emulator, step), 1, "an answered request is not repeated");
+    }
+}
+
+#[test]
+fn an_answer_that_is_lost_is_cleared_up_by_looking() {
+    side_by_side([Fault::NoAnswer, Fault::Status(502), Fault::DisconnectAfter(0)], |fault| {
+        let is_done = fault == Fault::NoAnswer;
+        let (emulator, caller) = start();
+        let package = uploaded(&caller);
+        emulator.fail_stops(1, fault);
+        emulator.fail_transports(1, fault);
+        let outcomes = [caller.stop(&acceptance(), &often()), caller.transport(&acceptance(), &package, &often())];
+        for outcome in outcomes {
+            let said: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
+            assert!(said.iter().any(|line| line.contains("looking whether it was done")), "{said:?}");
+            outcome.ok();
+        }
+        assert_eq!((count(&emulator, "stop"), count(&emulator, "transport")), (1, 1), "{fault:?}");
+
+        // A start is not repeated.
+        emulator.fail_starts(1, fault);
+        let poll = often().with_timeout(Duration::from_millis(1500));
+        let outcome = caller.start(&acceptance(), &Start::default(), &poll);
+        assert_eq!(count(&emulator, "start"), usize::from(is_done), "{fault:?}");
+        if is_done {
+            outcome.ok();
+        } else {
+            outcome.error(ErrorKind::StillRunning);
+            caller.start(&acceptance(), &Start::default(), &often()).ok();
+        }
+    });
+}
+
+#[test]
+fn what_was_not_accepted_is_repeated() {
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    for fail in [Emulator::fail_stops, Emulator::fail_transports, Emulator::fail_starts] {
+        fail(&emulator, 2, Fault::StatusAtOnce(429));
+    }
+    let stop = caller.stop(&acceptance(), &often());
+    assert_eq!(stop.failed_polls(), 2);
+    stop.ok();
+    caller.transport(&acceptance(), &package, &often()).ok();
+    caller.start(&acceptance(), &Start::default(), &often()).ok();
+    assert_eq!(emulator.steps().len(), 3);
+}
+
+#[test]
+fn a_package_that_is_being_processed_is_waited_for_and_one_that_failed_is_not() {
+    let (emulator, caller) = stopped();
+    let package = uploaded(&caller);
+    emulator.fail_transports(3, Fault::Code("SERVICE UNAVAILABLE"));
+    // It is no outage.
+    let outcome = caller.transport(&acceptance(), &package, &often().with_max_outage(Duration::ZERO));
+    let said: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
+    assert!(said[0].contains(&format!("still being processed: package {package}")), "{said:?}");
+    outcome.ok();
+
+    emulator.jobs_end(JobEnd::Never);
+    let waiting = uploaded(&caller);
+    let outcome = caller.transport(&acceptance(), &waiting, &once());
+    assert!(outcome.error(ErrorKind::StillRunning).to_string().contains("still being processed"), "{outcome:?}");
+    emulator.jobs_end(JobEnd::Failed);
+    let outcome = caller.transport(&acceptance(), &waiting, &often());
+    let error = outcome.error(ErrorKind::Rejected);
+    assert!(error.to_string().contains("MDA processing failed") && !error.to_string().contains("Rights"), "{error}");
+}
+
+#[test]
+fn each_refusal_of_a_transport_says_what_helps() {
+    for (code, says) in [
+        ("INVALID_RUNTIME_VERSION", "version of Mendix"),
+        ("NO_ACCESS", "Transport Rights"),
+        ("TRANSPORT_NOT_ALLOWED", "Transport Rights"),
+        ("APP_IS_RUNNING", "stop_environment"),
+        ("NOT ALLOWED", "upload it again"),
+        ("PACKAGE_NOT_FOUND", "expired"),
+        ("PACKAGE_PARSE_FAILED", "upload it again"),
+        ("INVALID_PARAMETERS", "Not enough parameters"),
+    ] {
+        let (emulator, caller) = stopped();
+        let package = uploaded(&caller);
+        // Whatever has been seen before.
+        emulator.fail_transports(1, Fault::Code("SERVICE UNAVAILABLE"));
+        emulator.fail_transports(1, Fault::Code(code));
+        let outcome = caller.transport(&acceptance(), &package, &often());
+        let error = outcome.error(ErrorKind::Rejected);
+        assert!(error.to_string().contains(says) && error.code() == Some(code), "{error}");
+        assert!(error.to_string().contains("keeps the package that it has"), "{error}");
+    }
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    let outcome = caller.transport(&acceptance(), &package, &often());
+    assert_eq!(outcome.error(ErrorKind::Rejected).code(), Some("APP_IS_RUNNING"));
+    assert_eq!(emulator.steps(), [""; 0]);
+}
+
+#[test]
+fn each_way_in_which_a_start_fails_says_that_the_app_is_down_and_what_helps() {
+    for (code, says) in [
+        ("NO_PACKAGE", "transport_package"),
+        ("ALREADY_LOCKED", "try again"),
+        ("DB_SYNC_FAILED", "log of the app"),
+        ("INVALID_DB_STRUCTURE", "with_database_sync(true)"),
+        ("MISSING_CONSTANT", "constants"),
+        ("INSECURE_ADMIN_PASSWORD", "Change Admin Password"),
+        ("STARTUP_ACTION_FAILED", "after-startup microflow"),
+        ("START_FAILED", "log of the app"),
+    ] {
+        let (emulator, caller) = stopped();
+        emulator.fail_starts(1, Fault::Slow(1));
+        emulator.fail_starts(1, Fault::Code(code));
+        caller.start(&acceptance(), &Start::default(), &often()).ok();
+        caller.stop(&acceptance(), &often()).ok();
+        let outcome = caller.start(&acceptance(), &Start::default(), &often());
+        let error = outcome.error(ErrorKind::JobFailed);
+        let text = error.to_string();
+        assert!(
+            text.starts_with("the app is DOWN: environment Acceptance of app calc did not start (start job "),
+            "{text}"
+        );
+        assert!(text.contains(says) && text.contains("Cannot start app") && error.code() == Some(code), "{text}");
+        assert_eq!((error.status(), error.is_transient()), (Some(500), code == "ALREADY_LOCKED"), "{text}");
+        assert_eq!(count(&emulator, "start"), 2);
+    }
+}
+
+#[test]
+fn a_start_that_is_refused_says_why() {
+    let (emulator, caller) = start();
+    let outcome = caller.start(&name("Test"), &Start::default(), &often());
+    let error = outcome.error(ErrorKind::Rejected);
+    assert!(error.to_string().contains("transport_package first"), "{error}");
+    assert_eq!(error.code(), Some("NO_MDA_HAS_BEEN_DEPLOYED"));
+    emulator.fail_starts(1, Fault::StatusAtOnce(403));
+    let outcome = caller.start(&name("Test"), &Start::default(), &often());
+    assert!(outcome.error(ErrorKind::Rejected).to_string().contains("Transport Rights"), "{outcome:?}");
+}
+
+#[test]
+fn what_is_starting_or_has_started_already_is_watched() {
+    let (emulator, caller) = stopped();
+    emulator.fail_starts(1, Fault::Slow(5));
+    caller.start(&acceptance(), &Start::default(), &once()).error(ErrorKind::StillRunning);
+    caller.start(&acceptance(), &Start::default(), &often()).ok();
+    assert_eq!(count(&emulator, "start"), 1);
+
+    // The status may lag behind.
+    let environment = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Mode":"Acceptance"}}"#));
+    let code =
+        |code: &str| format!(r#"{{"errorMessage":"Cannot start app. App is already running.","errorCode":"{code}"}}"#);
+    let server = Server::start([
+        environment("Stopped"),
+        answered("200 OK", &code("ALREADY_STARTED")),
+        environment("Stopped"),
+        environment("Running"),
+    ]);
+    Caller::of(&server).start(&acceptance(), &Start::default(), &often()).ok();
+    let server = Server::start([
+        environment("Stopped"),
+        answered("200 OK", r#"{"JobId":"j-1",}"#),
+        answered("500 No", &code("ALREADY_STARTED")),
+        environment("Running"),
+    ]);
+    Caller::of(&server).start(&acceptance(), &Start::default(), &often()).ok();
+    assert_eq!(server.stop().connections, 4);
+}
+
+#[test]
+fn a_start_job_that_is_forgotten_is_told_from_the_status() {
+    let (emulator, caller) = stopped();
+    emulator.fail_starts(1, Fault::Forgotten);
+    caller.start(&acceptance(), &Start::default(), &often()).ok();
+    assert_eq!(caller.environment(&acceptance()).ok().status, EnvironmentStatus::Running);
+
+    let environment = answered("200 OK", r#"{"Status":"Stopped","Mode":"Acceptance"}"#);
+    let gone = answered("404 No", r#"{"errorCode":"NO_SUCH_STARTJOB","errorMessage":"Job not found."}"#);
+    let started = answered("200 OK", r#"{"JobId":"j-1"}"#);
+    let server = Server::start([environment.clone(), started, gone, environment]);
+    let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
+    let error = outcome.error(ErrorKind::JobFailed).to_string();
+    assert!(error.starts_with("the app is DOWN") && error.contains("start job j-1 is not known any more"), "{error}");
+}
+
+#[test]
+fn an_outage_ends_no_wait_for_a_start() {
+    let status = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Mode":"Acceptance"}}"#));
+    let server = Server::start([
+        status("Stopped"),
+        answered("200 OK", r#"{"JobId":"j-1"}"#),
+        answered("504 Gateway Timeout", "<html><title>504</title></html>"),
+        answered("500 No", r#"{"errorCode":"SOMETHING_ELSE","errorMessage":"no"}"#),
+        status("Starting"),
+        answered("404 No", "<html><title>404</title></html>"),
+        status("Stopped"),
+        status("Running"),
+    ]);
+    let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
+    assert_eq!(outcome.failed_polls(), 2);
+    outcome.ok();
+
+    let server = Server::start([status("Stopped"), answered("200 OK", r#"{"JobId":"j-1"}"#), answered("502 No", "")]);
+    let poll = Poll::default().with_interval(Duration::ZERO).with_max_outage(Duration::from_millis(300));
+    let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &poll);
+    let error = outcome.error(ErrorKind::NoAnswer).to_string();
+    assert!(error.contains("gave up waiting for the start of environment Acceptance"), "{error}");
+    assert!(error.contains("the app is down until it has started: start_environment looks first"), "{error}");
+}
