@@ -16,8 +16,11 @@ use crate::packages::Package;
 
 pub(crate) use at::At;
 pub use environment::Environment;
+pub(crate) use start::start;
 pub use start::{Start, start_environment};
 pub use stop::stop_environment;
+pub(crate) use stop::{force_stop, stop};
+pub(crate) use transport::transport;
 pub use transport::transport_package;
 
 /// Lists the environments of an app, as the API orders them (Deploy API v1, "Retrieve Environments"). An entry without a

@@ -11,6 +11,8 @@ mod call;
 mod check;
 mod client;
 mod credentials;
+#[cfg(feature = "environments")]
+mod deploy;
 #[cfg(feature = "emulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "emulator")))]
 pub mod emulator;
@@ -37,6 +39,9 @@ mod upload;
 
 pub use check::check;
 pub use client::Client;
+#[cfg(feature = "environments")]
+#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+pub use deploy::{Deploy, Deployed, deploy_package};
 #[cfg(feature = "environments")]
 #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
 pub use environments::{

@@ -85,7 +85,7 @@ pub fn start_environment(
     poll: &Poll,
 ) -> Result<()> {
     let at = At { client, app, environment };
-    self::start(at, start, poll, false).map_err(|error| {
+    self::start(at, start, poll, "call start_environment", false).map_err(|error| {
         let error = at.listing_names(error);
         match error.kind() {
             ErrorKind::JobFailed => error
@@ -109,10 +109,11 @@ enum Watched {
     StatusAfter(JobId, Instant),
 }
 
-/// `is_ours`: we have stopped the app before, so it cannot be running already.
-pub(crate) fn start(at: At, start: &Start, poll: &Poll, is_ours: bool) -> Result<()> {
+/// `resume`: the call that goes on. `was_stopped`: it was running before, and we have stopped it, so it cannot be running
+/// already.
+pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, was_stopped: bool) -> Result<()> {
     let begun = Instant::now();
-    let step = Step { at, name: format!("the start of {}", at.name()), resume: "call start_environment" };
+    let step = Step { at, name: format!("the start of {}", at.name()), resume };
     let mut watched = Watched::Nothing;
     let done = step.until_done(poll, || {
         if let Watched::Nothing = watched {
@@ -128,7 +129,7 @@ pub(crate) fn start(at: At, start: &Start, poll: &Poll, is_ours: bool) -> Result
                     step.unanswered(&error, begun.elapsed());
                     Watched::Status
                 }
-                Err(error) if says(&error, ALREADY_STARTED) && is_ours => return Ok(Look::failed(error)),
+                Err(error) if says(&error, ALREADY_STARTED) && was_stopped => return Ok(Look::failed(error)),
                 Err(error) if says(&error, ALREADY_STARTED) || says(&error, STARTS_ALREADY) => {
                     at.notify(DeployStep::StartRequested { job: None }, begun.elapsed());
                     Watched::Status

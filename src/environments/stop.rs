@@ -33,18 +33,28 @@ const CODES: [(&str, &str); 1] = [(
 pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName, poll: &Poll) -> Result<()> {
     let at = At { client, app, environment };
     let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
-    stop(at, poll).map_err(|error| at.listing_names(error).with_note(stands))
+    stop(at, poll, "call stop_environment").map_err(|error| at.listing_names(error).with_note(stands))
 }
 
-pub(crate) fn stop(at: At, poll: &Poll) -> Result<()> {
+/// `resume`: the call that goes on.
+pub(crate) fn stop(at: At, poll: &Poll, resume: &'static str) -> Result<()> {
+    stop_if(at, poll, resume, |status| !is_down(status))
+}
+
+/// Requests the stop even if the status says that the app does not run.
+pub(crate) fn force_stop(at: At, poll: &Poll, resume: &'static str) -> Result<()> {
+    stop_if(at, poll, resume, |_| true)
+}
+
+fn stop_if(at: At, poll: &Poll, resume: &'static str, is_needed: impl Fn(&EnvironmentStatus) -> bool) -> Result<()> {
     let (begun, name) = (Instant::now(), at.name());
     let undone = format!("{name} was not stopped");
     let call = at.post("/stop", String::new(), "stop ", Verdicts { undone, codes: &CODES });
-    let step = Step { at, name: format!("the stop of {name}"), resume: "call stop_environment" };
+    let step = Step { at, name: format!("the stop of {name}"), resume };
     let mut request = Repeatable::new(poll);
     step.until_done(poll, || {
         let mut seen = at.status()?;
-        if !is_down(&seen.status) {
+        if is_needed(&seen.status) {
             match request.make(&step, || call.once(|_| Some(()))) {
                 Ok(true) => {
                     at.notify(DeployStep::StopRequested, begun.elapsed());

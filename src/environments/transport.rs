@@ -13,7 +13,7 @@ use crate::poll::Poll;
 
 /// The package is not ready yet.
 const LATER: &str = "SERVICE UNAVAILABLE";
-pub(crate) const APP_IS_RUNNING: &str = "APP_IS_RUNNING";
+const APP_IS_RUNNING: &str = "APP_IS_RUNNING";
 
 const RIGHTS: &str = "the user needs Transport Rights for this environment (Permissions tab of the Environments page)";
 const CODES: [(&str, &str); 8] = [
@@ -57,17 +57,17 @@ pub fn transport_package(
         "; environment {environment} keeps the package that it has until package {package} is there: transport_package \
          looks first, and goes on from there"
     );
-    transport(at, package, poll).map_err(|error| at.listing_names(error).with_note(&stands))
+    transport(at, package, poll, "call transport_package").map_err(|error| at.listing_names(error).with_note(&stands))
 }
 
-pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll) -> Result<()> {
+/// `resume`: the call that goes on.
+pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll, resume: &'static str) -> Result<()> {
     let (begun, name) = (Instant::now(), at.name());
     let undone = format!("package {package} was not transported to {name}");
     let (body, to) =
         (serde_json::json!({ "PackageId": package }).to_string(), format!("transport package {package} to "));
     let call = at.post("/transport", body, &to, Verdicts { undone, codes: &CODES });
-    let step =
-        Step { at, name: format!("the transport of package {package} to {name}"), resume: "call transport_package" };
+    let step = Step { at, name: format!("the transport of package {package} to {name}"), resume };
     let is_there = || {
         let on_it = at.package()?.map(|on_it| on_it.package_id);
         Ok(on_it.is_some_and(|on_it| on_it.as_str().eq_ignore_ascii_case(package.as_str())))

@@ -7,10 +7,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use mendix_deploy::{
-    AppId, Client, Environment, EnvironmentName, EnvironmentStatus, Error, ErrorKind, Event, JobId, JobStatus, Package,
-    PackageId, PackageStatus, Poll, Result, Retry, Start, Upload, UploadedPackage, check, environment,
-    environment_package, find_upload, job_status, list_environments, list_packages, start_environment,
-    stop_environment, transport_package, upload_and_wait, upload_package, wait_for_job, wait_for_package,
+    AppId, Client, Deploy, Deployed, Environment, EnvironmentName, EnvironmentStatus, Error, ErrorKind, Event, JobId,
+    JobStatus, Package, PackageId, PackageStatus, Poll, Result, Retry, Start, Upload, UploadedPackage, check,
+    deploy_package, environment, environment_package, find_upload, job_status, list_environments, list_packages,
+    start_environment, stop_environment, transport_package, upload_and_wait, upload_package, wait_for_job,
+    wait_for_package,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +45,11 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Client, &AppId, &EnvironmentName, &PackageId, &Poll) -> Result<()> = transport_package;
     let _: fn(&Client, &AppId, &EnvironmentName, &Start, &Poll) -> Result<()> = start_environment;
     let _: fn(Start, bool) -> Start = Start::with_database_sync;
+    let _: fn(&Client, &AppId, &EnvironmentName, &PackageId, &Deploy) -> Result<Deployed> = deploy_package;
+    let _: fn(Deploy, Start) -> Deploy = Deploy::with_start;
+    let _: fn(Deploy, Poll) -> Deploy = Deploy::with_poll;
+    let _: fn(Deploy, bool) -> Deploy = Deploy::with_restart;
+    let _: fn(Deploy) -> Deploy = Deploy::allow_production;
 
     let _: [fn(Poll, Duration) -> Poll; 4] =
         [Poll::with_interval, Poll::with_max_interval, Poll::with_timeout, Poll::with_max_outage];
@@ -85,6 +91,8 @@ fn types_have_the_promised_traits() {
     setting::<Retry>();
     setting::<Upload>();
     setting::<Start>();
+    setting::<Deploy>();
+    shared::<Deployed>();
     id::<AppId>();
     id::<PackageId>();
     id::<JobId>();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{EnvironmentStatus, ErrorKind, Poll, Start};
 
-use super::{acceptance, name, uploaded};
+use super::{acceptance, count, name, uploaded};
 use crate::support::caller::{Caller, often, once, start};
 use crate::support::server::{Server, answered, side_by_side};
 
@@ -14,11 +14,6 @@ fn stopped() -> (Emulator, Caller) {
     let (emulator, caller) = start();
     caller.stop(&acceptance(), &often()).ok();
     (emulator, caller)
-}
-
-/// What of the steps concerns a start, and so on.
-fn count(emulator: &Emulator, step: &str) -> usize {
-    emulator.steps().iter().filter(|said| said.starts_with(step)).count()
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{
-    AppId, Client, Environment, EnvironmentName, Error, ErrorKind, Event, JobId, JobStatus, Package, PackageId, Poll,
-    Result, Retry, Start, Upload, UploadedPackage,
+    AppId, Client, Deploy, Deployed, Environment, EnvironmentName, Error, ErrorKind, Event, JobId, JobStatus, Package,
+    PackageId, Poll, Result, Retry, Start, Upload, UploadedPackage,
 };
 
 use super::server::Server;
@@ -170,6 +170,17 @@ impl Caller {
 
     pub(crate) fn start(&self, name: &EnvironmentName, start: &Start, poll: &Poll) -> Outcome<()> {
         self.call(|client| mendix_deploy::start_environment(client, &app(), name, start, poll))
+    }
+
+    /// An error names both packages, and says where the environment stands.
+    pub(crate) fn deploy(&self, name: &EnvironmentName, package: &PackageId, deploy: &Deploy) -> Outcome<Deployed> {
+        let outcome = self.call(|client| mendix_deploy::deploy_package(client, &app(), name, package, deploy));
+        if let Err(error) = &outcome.result {
+            assert_eq!(error.package_id(), Some(package), "{error:?}");
+            let says = ["nothing was changed", "deploy_package with package"];
+            assert!(says.iter().any(|says| error.to_string().contains(says)), "{error}");
+        }
+        outcome
     }
 
     /// An error keeps what is known of the upload, and a loop on `is_transient` repeats nothing.

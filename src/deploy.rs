@@ -1,0 +1,204 @@
+//! From a package to a running environment: stop, transport, start.
+
+use crate::client::Client;
+use crate::environments::{self, At, Environment, Start, force_stop, start, stop, transport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::DeployStep;
+use crate::id::{AppId, EnvironmentName, PackageId};
+use crate::packages;
+use crate::poll::Poll;
+use crate::status::EnvironmentStatus;
+
+/// How [`deploy_package`] deploys.
+///
+/// ```
+/// use mendix_deploy::{Deploy, Start};
+///
+/// let deploy = Deploy::default().with_start(Start::default().with_database_sync(false));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deploy {
+    start: Start,
+    poll: Poll,
+    production: bool,
+    restart: bool,
+}
+
+impl Deploy {
+    /// How the app is started.
+    #[must_use]
+    pub fn with_start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// How often to poll, and for how long, in each of the steps. Default 30 min for each, also without a timeout.
+    #[must_use]
+    pub fn with_poll(mut self, poll: Poll) -> Self {
+        self.poll = poll;
+        self
+    }
+
+    /// Allows a production environment, which is refused otherwise: the API asks for no second factor.
+    #[must_use]
+    pub fn allow_production(mut self) -> Self {
+        self.production = true;
+        self
+    }
+
+    /// Whether the app is stopped and started even if it runs and the package is on the environment. Default false. Needed
+    /// after a package was transported while the app ran, or settings were changed.
+    #[must_use]
+    pub fn with_restart(mut self, restart: bool) -> Self {
+        self.restart = restart;
+        self
+    }
+}
+
+/// What [`deploy_package`] has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deployed {
+    /// The package that was on the environment when the call began, to go back to. After an interruption it may be the new
+    /// one already.
+    pub previous: Option<PackageId>,
+    /// Where the app can be reached.
+    pub url: Option<String>,
+}
+
+/// Brings a package of the app to an environment and starts it there. `Ok` means that the app runs.
+///
+/// Waits until the package is ready, and only then stops the app, transports the package, and starts the app, each as
+/// [`stop_environment`](crate::stop_environment), [`transport_package`](crate::transport_package) and
+/// [`start_environment`](crate::start_environment) do. **The app is down in between.** What has been done before is not done
+/// again: after an error or an interruption, the same call goes on from where the environment stands. If the app runs with
+/// the package on the environment, nothing is done (see [`Deploy::with_restart`]).
+///
+/// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which errors
+/// name, too; a database that was adapted to the package stays so ([`Start::with_database_sync`]).
+///
+/// Blocks for at most four times the timeout of [`Deploy::with_poll`] (30 min by default) and a few requests. The user needs
+/// API Rights and Transport Rights for the environment. What this rests on is in the
+/// [guide](crate::guide#from-a-package-to-a-running-app).
+///
+/// # Errors
+/// Each says where the environment stands and which package was on it. By [`ErrorKind`]: `Config` for a production
+/// environment that is not allowed, before anything is stopped; `JobFailed` if the package or the start failed: after a
+/// failed start **the app is down**; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer` after an
+/// outage.
+///
+/// ```no_run
+/// use mendix_deploy::{Client, Deploy, Poll, Upload, deploy_package, upload_and_wait};
+///
+/// # let (client, app) = (Client::from_env()?, "calc".parse()?);
+/// let uploaded = upload_and_wait(&client, &app, "calc.mda", &Upload::default(), &Poll::default())?;
+/// deploy_package(&client, &app, &"Acceptance".parse()?, &uploaded.package_id, &Deploy::default())?;
+/// # Ok::<(), mendix_deploy::Error>(())
+/// ```
+pub fn deploy_package(
+    client: &Client,
+    app: &AppId,
+    environment: &EnvironmentName,
+    package: &PackageId,
+    deploy: &Deploy,
+) -> Result<Deployed> {
+    let at = At { client, app, environment };
+    Chain { at, package, deploy }.run().map_err(|error| error.with_package(package))
+}
+
+/// A deployment.
+struct Chain<'a> {
+    at: At<'a>,
+    package: &'a PackageId,
+    deploy: &'a Deploy,
+}
+
+impl Chain<'_> {
+    fn run(&self) -> Result<Deployed> {
+        let (At { client, app, environment }, package, poll) = (self.at, self.package, &self.deploy.poll);
+        let untouched = |error: Error| error.with_note("; nothing was changed");
+        let found = environments::environment(client, app, environment).map_err(untouched)?;
+        self.check_allowed(&found).map_err(untouched)?;
+        let previous = environments::environment_package(client, app, environment).map_err(untouched)?;
+        let previous = previous.map(|previous| previous.package_id);
+        let deployed = Deployed { previous: previous.clone(), url: found.url };
+
+        let is_on_it = previous.as_ref().is_some_and(|on_it| on_it.as_str().eq_ignore_ascii_case(package.as_str()));
+        if is_on_it && found.status == EnvironmentStatus::Running && !self.deploy.restart {
+            self.notify(DeployStep::AlreadyRuns { package: package.clone() });
+            return Ok(deployed);
+        }
+        self.notify(DeployStep::Begun { package: package.clone(), previous: previous.clone() });
+        let on_it = previous.as_ref().map_or_else(|| "no package".to_owned(), |previous| format!("package {previous}"));
+        let stands = format!("{} is {} with {on_it} on it", self.at.name(), found.status);
+        if !is_on_it {
+            packages::wait_for_package(client, app, package, &poll.with_an_end())
+                .map_err(|error| error.with_note(&format!("; nothing was changed: {stands}")))?;
+        }
+
+        stop(self.at, poll, RESUME).map_err(|error| {
+            error.with_note(&format!("; {stands}, unless it has stopped since; {}", self.goes_on()))
+        })?;
+        if !is_on_it {
+            self.transport().map_err(|error| self.down(error, &format!("{on_it} on it")))?;
+        }
+        let was_running = !matches!(found.status, EnvironmentStatus::Stopped | EnvironmentStatus::Empty);
+        start(self.at, &self.deploy.start, poll, RESUME, was_running).map_err(|error| {
+            let before = if is_on_it { String::new() } else { format!(" (before: {on_it})") };
+            self.down(error, &format!("package {package} on it{before}"))
+        })?;
+        Ok(deployed)
+    }
+
+    fn check_allowed(&self, found: &Environment) -> Result<()> {
+        if !found.production || self.deploy.production {
+            return Ok(());
+        }
+        Err(Error::config(format!(
+            "{} is for production, or does not say that it is not: package {} is deployed to it only with \
+             Deploy::allow_production",
+            self.at.name(),
+            self.package
+        )))
+    }
+
+    /// If the app turns out to be running, it is stopped once more: the status may lag behind.
+    fn transport(&self) -> Result<()> {
+        let poll = &self.deploy.poll;
+        match transport(self.at, self.package, poll, RESUME) {
+            Err(error) if error.code() == Some("APP_IS_RUNNING") => {
+                force_stop(self.at, poll, RESUME)?;
+                transport(self.at, self.package, poll, RESUME)
+            }
+            result => result,
+        }
+    }
+
+    fn notify(&self, step: DeployStep) {
+        self.at.notify(step, std::time::Duration::ZERO);
+    }
+
+    fn goes_on(&self) -> String {
+        format!("deploy_package with package {} goes on from there", self.package)
+    }
+
+    /// The error of a step after the stop.
+    fn down(&self, error: Error, with: &str) -> Error {
+        let (name, goes_on) = (self.at.name(), self.goes_on());
+        match (error.code(), error.kind()) {
+            (Some("ALREADY_STARTED" | "APP_IS_RUNNING"), _) => error.with_note(&format!(
+                "; the app that ran before still runs, and {name} has {with}; deploy_package with package {} and \
+                 Deploy::with_restart(true) stops it again",
+                self.package
+            )),
+            (_, ErrorKind::JobFailed) => error
+                .prefixed_with("the app is DOWN")
+                .with_note(&format!("; {name} has {with}; when that is mended, {goes_on}")),
+            _ => error
+                .prefixed_with("the app is down, unless it has started since")
+                .with_note(&format!("; {name} has {with}; {goes_on}")),
+        }
+    }
+}
+
+const RESUME: &str = "call deploy_package";
