@@ -1,4 +1,5 @@
-//! Shows it work without an account: an emulator of the Deploy API behind a slow link, a sample package, an upload, a wait.
+//! Shows it work without an account: an emulator of the Deploy API behind a slow link, a sample package, an upload, a wait,
+//! and the way to a running environment.
 //!
 //! ```sh
 //! cargo run --example quickstart
@@ -9,8 +10,8 @@ use std::io::{Seek, SeekFrom, Write, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mendix_deploy::emulator::Emulator;
-use mendix_deploy::{Poll, Upload, upload_and_wait};
+use mendix_deploy::emulator::{Emulator, Fault};
+use mendix_deploy::{Deploy, Poll, Upload, deploy_package, upload_and_wait};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -18,6 +19,8 @@ fn main() -> anyhow::Result<()> {
     let emulator = Emulator::start()?;
     emulator.set_bandwidth(12 * MIB);
     emulator.complete_after(Duration::from_secs(2));
+    emulator.fail_stops(1, Fault::Slow(2));
+    emulator.fail_starts(1, Fault::Slow(2));
     let file = sample_package()?;
 
     // With an account, this is `Client::from_env()?.on_event(Event::log_to_stderr)`, which writes less.
@@ -25,10 +28,13 @@ fn main() -> anyhow::Result<()> {
         // `println!` would panic if nobody reads it any more.
         let _ = writeln!(stdout(), "{event}");
     });
-    let uploaded = upload_and_wait(&client, &"calc".parse()?, &file, &Upload::default(), &Poll::default())?;
-
+    let app = "calc".parse()?;
+    let uploaded = upload_and_wait(&client, &app, &file, &Upload::default(), &Poll::default())?;
     std::fs::remove_file(file)?;
     writeln!(stdout(), "package {} is ready to be deployed (job {})", uploaded.package_id, uploaded.job_id)?;
+
+    let deployed = deploy_package(&client, &app, &"Acceptance".parse()?, &uploaded.package_id, &Deploy::default())?;
+    writeln!(stdout(), "it runs at {}", deployed.url.unwrap_or_default())?;
     Ok(())
 }
 

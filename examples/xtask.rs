@@ -1,8 +1,9 @@
-//! A complete `cargo xtask` with two tasks: `deploy` and, to resume a wait, `wait`. Its tests need no account.
+//! A complete `cargo xtask`: `deploy` uploads a package and, if an environment is given, brings it there; `wait` and
+//! `resume` go on after an interruption. Its tests need no account.
 //!
-//! In a project this is `xtask/src/main.rs`, with `mendix-deploy` and `anyhow` as its dependencies, and
-//! `mendix-deploy = { version = "0.1", features = ["emulator"] }` as a dev-dependency for the tests. The alias is in
-//! `.cargo/config.toml`:
+//! In a project this is `xtask/src/main.rs`, with `mendix-deploy = { version = "0.1", features = ["environments"] }` and
+//! `anyhow` as its dependencies, and `mendix-deploy` with the feature `emulator` as a dev-dependency for the tests. The alias
+//! is in `.cargo/config.toml`:
 //!
 //! ```toml
 //! [alias]
@@ -14,8 +15,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use mendix_deploy::{AppId, Client, ErrorKind, Event, JobId, Poll, Retry, Upload};
-use mendix_deploy::{find_upload, upload_and_wait, wait_for_job, wait_for_package};
+use mendix_deploy::{AppId, Client, Deploy, EnvironmentName, ErrorKind, Event, JobId, PackageId, Poll, Retry, Upload};
+use mendix_deploy::{deploy_package, environment, find_upload, upload_and_wait, wait_for_job, wait_for_package};
+
+const USAGE: &str = "usage: cargo xtask deploy APP_ID PACKAGE.mda [ENVIRONMENT], cargo xtask wait APP_ID JOB_ID, or \
+                     cargo xtask resume APP_ID ENVIRONMENT PACKAGE_ID";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -47,25 +51,37 @@ fn run(
     poll: &Poll,
 ) -> anyhow::Result<String> {
     match args {
-        ["deploy", app, package] => deploy(&client()?, &app.parse()?, Path::new(package), build, poll),
+        ["deploy", app, package] => {
+            let package = upload(&client()?, &app.parse()?, Path::new(package), build, poll)?;
+            Ok(format!("package {package} is ready to be deployed"))
+        }
+        ["deploy", app, package, to] => {
+            let (client, app, name) = (client()?, app.parse()?, to.parse()?);
+            // Before anything is uploaded. It takes `Deploy::allow_production` to deploy to one.
+            if environment(&client, &app, &name)?.production {
+                bail!("{name} is a production environment");
+            }
+            let package = upload(&client, &app, Path::new(package), build, poll)?;
+            deploy(&client, &app, &name, &package, poll)
+        }
+        ["resume", app, to, package] => deploy(&client()?, &app.parse()?, &to.parse()?, &package.parse()?, poll),
         ["wait", app, job] => wait(&client()?, &app.parse()?, &job.parse()?, poll),
-        _ => bail!("usage: cargo xtask deploy APP_ID PACKAGE.mda, or cargo xtask wait APP_ID JOB_ID"),
+        _ => bail!(USAGE),
     }
 }
 
 /// Uploads the package under a name that is unique to this build, and waits until it can be deployed.
-fn deploy(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll) -> anyhow::Result<String> {
+fn upload(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll) -> anyhow::Result<PackageId> {
     let stem = package.file_stem().and_then(|stem| stem.to_str()).context("the package has no readable name")?;
     let upload = Upload::default().with_name(format!("{stem}_{build}.mda"));
     match upload_and_wait(client, app, package, &upload, poll) {
-        Ok(uploaded) => Ok(format!("package {} is ready to be deployed", uploaded.package_id)),
+        Ok(uploaded) => Ok(uploaded.package_id),
         // It was sent, but there was no answer. It is not sent again, but looked for.
         Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
             eprintln!("{error}");
             let found = find_upload(client, app, &error, poll)?;
             let found = found.ok_or(error).context("the package is not listed, but may still appear")?;
-            let package = wait_for_package(client, app, &found.package_id, poll)?;
-            Ok(format!("package {} is ready to be deployed", package.package_id))
+            Ok(wait_for_package(client, app, &found.package_id, poll)?.package_id)
         }
         // Outcomes that a build may want to treat differently; the error's own message covers the rest.
         Err(error) => Err(match (error.kind(), error.job_id().cloned()) {
@@ -76,6 +92,19 @@ fn deploy(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll
             _ => error.into(),
         }),
     }
+}
+
+/// Brings the package to the environment.
+fn deploy(
+    client: &Client,
+    app: &AppId,
+    name: &EnvironmentName,
+    package: &PackageId,
+    poll: &Poll,
+) -> anyhow::Result<String> {
+    let deployed = deploy_package(client, app, name, package, &Deploy::default().with_poll(poll.clone()))
+        .with_context(|| format!("go on with `cargo xtask resume {app} {name} {package}`"))?;
+    Ok(format!("package {package} runs at {}", deployed.url.unwrap_or_default()))
 }
 
 fn wait(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> anyhow::Result<String> {
@@ -94,10 +123,14 @@ mod tests {
     }
 
     fn deploy_to(emulator: &Emulator) -> anyhow::Result<String> {
+        deploy_with(emulator, &[])
+    }
+
+    fn deploy_with(emulator: &Emulator, environment: &[&str]) -> anyhow::Result<String> {
         let name = format!("xtask-{}-{:?}.mda", std::process::id(), std::thread::current().id());
         let package = std::env::temp_dir().join(name);
         std::fs::write(&package, Emulator::SMALLEST_PACKAGE).unwrap();
-        let result = task(emulator, &["deploy", "calc", package.to_str().unwrap()]);
+        let result = task(emulator, &[&["deploy", "calc", package.to_str().unwrap()], environment].concat());
         std::fs::remove_file(package).unwrap();
         result
     }
@@ -172,10 +205,25 @@ mod tests {
         let error = deploy_to(&emulator).unwrap_err();
         assert_eq!(kind(&error), ErrorKind::StillRunning);
         emulator.jobs_end(JobEnd::Completed);
-        let advice = error.to_string();
-        let command = advice.split("cargo xtask ").nth(1).unwrap().trim_end_matches('`');
-        let command: Vec<_> = command.split(' ').collect();
-        assert!(task(&emulator, &command).unwrap().ends_with("has completed"));
+        assert!(task(&emulator, &command(&error.to_string())).unwrap().ends_with("has completed"));
+    }
+
+    /// The arguments of the command in a text.
+    fn command(text: &str) -> Vec<&str> {
+        text.split("cargo xtask ").nth(1).unwrap().trim_end_matches('`').split(' ').collect()
+    }
+
+    #[test]
+    fn a_package_is_brought_to_an_environment_and_a_failure_is_resumed_by_the_command_that_the_error_names() {
+        let emulator = Emulator::start().unwrap();
+        emulator.fail_starts(1, Fault::Code("STARTUP_ACTION_FAILED"));
+        let error = deploy_with(&emulator, &["Acceptance"]).unwrap_err();
+        assert_eq!(kind(&error), ErrorKind::JobFailed);
+        let said = task(&emulator, &command(&error.to_string())).unwrap();
+        assert!(said.ends_with("runs at https://calc-accp.mendixcloud.com"), "{said}");
+        let refused = deploy_with(&emulator, &["Production"]).unwrap_err();
+        assert_eq!(refused.to_string(), "Production is a production environment");
+        assert_eq!((emulator.uploads().len(), emulator.steps().len()), (1, 4));
     }
 
     #[test]

@@ -136,14 +136,18 @@ impl Chain<'_> {
                 .map_err(|error| error.with_note(&format!("; nothing was changed: {stands}")))?;
         }
 
-        stop(self.at, poll, RESUME).map_err(|error| {
-            error.with_note(&format!("; {stands}, unless it has stopped since; {}", self.goes_on()))
-        })?;
+        let is_up = !matches!(found.status, EnvironmentStatus::Stopped | EnvironmentStatus::Empty);
+        // With the package on it, an app that is down may be starting.
+        let must_stop = is_up && (!is_on_it || self.deploy.restart);
+        if must_stop {
+            stop(self.at, poll, RESUME).map_err(|error| {
+                error.with_note(&format!("; {stands}, unless it has stopped since; {}", self.goes_on()))
+            })?;
+        }
         if !is_on_it {
             self.transport().map_err(|error| self.down(error, &format!("{on_it} on it")))?;
         }
-        let was_running = !matches!(found.status, EnvironmentStatus::Stopped | EnvironmentStatus::Empty);
-        start(self.at, &self.deploy.start, poll, RESUME, was_running).map_err(|error| {
+        start(self.at, &self.deploy.start, poll, RESUME, must_stop).map_err(|error| {
             let before = if is_on_it { String::new() } else { format!(" (before: {on_it})") };
             self.down(error, &format!("package {package} on it{before}"))
         })?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[cfg(feature = "environments")]
 use crate::id::EnvironmentName;
-use crate::id::{AppId, JobId, PackageId};
+use crate::id::{AppId, JobId, PackageId, Short};
 use crate::status::{JobStatus, PackageStatus};
 use crate::text;
 use crate::units::{Bytes, Seconds};
@@ -242,7 +242,11 @@ impl fmt::Display for Event {
             }
             #[cfg(feature = "environments")]
             Event::Deploying { app, environment, step, elapsed } => {
-                write!(f, "app {app}, environment {environment}: {step} ({})", Seconds(*elapsed))
+                write!(f, "app {app}, environment {environment}: {step}")?;
+                match step {
+                    DeployStep::Begun { .. } | DeployStep::AlreadyRuns { .. } => Ok(()),
+                    _ => write!(f, " ({})", Seconds(*elapsed)),
+                }
             }
             #[cfg(feature = "environments")]
             Event::EnvironmentPolled { app, environment, status, elapsed, next_poll, .. } => {
@@ -260,19 +264,6 @@ impl fmt::Display for Event {
     }
 }
 
-/// Enough of an id to tell one from another. The whole id is in [`Event::Accepted`], and a log needs it only once.
-pub(crate) struct Short<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0;
-        match id.get(..8) {
-            Some(beginning) if id.len() > 12 => write!(f, "{beginning}…"),
-            _ => f.write_str(id),
-        }
-    }
-}
-
 /// The end of a line about a poll.
 struct Next(Option<Duration>);
 
@@ -283,98 +274,4 @@ impl fmt::Display for Next {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: &str = "66046953-ecf7-4550-a889-4b7e9f1e1705";
-
-    fn uploading(sent: u64, total: u64) -> Event {
-        let (app, response_timeout) = ("calc".parse().unwrap(), Duration::from_secs(300));
-        Event::Uploading { app, file: "dir/x.mda".into(), sent, total, response_timeout, routine: false }
-    }
-
-    #[test]
-    fn every_event_is_one_readable_line() {
-        let app = || "calc".parse::<AppId>().unwrap();
-        let job_id = |id: &str| id.parse::<JobId>().unwrap();
-        let package_id: PackageId = "p-1".parse().unwrap();
-        let s = Duration::from_secs;
-        let polled = |job_id, status, elapsed, next_poll| Event::Polled {
-            app: app(),
-            job_id,
-            status,
-            elapsed,
-            next_poll,
-            routine: false,
-        };
-        let searched = |found, next_poll| Event::Searched {
-            app: app(),
-            sought: r#""x.mda""#.into(),
-            found,
-            elapsed: s(14),
-            next_poll,
-            routine: false,
-        };
-        let reason = || "the request failed: the server answered 502".to_owned();
-        let file = || "x\ny.mda".into();
-        let (outage, next_poll, routine) = (s(14), s(1), true);
-        for (event, line) in [
-            (uploading(0, 1536), r#"uploading "dir/x.mda" to app calc: 0 bytes of 1.5 KiB (0 %)"#),
-            (uploading(1536, 1 << 30), r#"uploading "dir/x.mda" to app calc: 1.5 KiB of 1.0 GiB (0 %)"#),
-            (
-                uploading(u64::MAX - 1, u64::MAX),
-                r#"uploading "dir/x.mda" to app calc: 17179869184.0 GiB of 17179869184.0 GiB (99 %)"#,
-            ),
-            (
-                uploading(3 << 19, 3 << 19),
-                r#"uploading "dir/x.mda" to app calc: all 1.5 MiB sent, awaiting the response for up to 5 min"#,
-            ),
-            (
-                Event::Accepted { app: app(), file: file(), package_id, job_id: job_id(ID) },
-                &format!(r#"app calc accepted "x\ny.mda": package p-1, job {ID}"#),
-            ),
-            (
-                polled(job_id(ID), JobStatus::Running, s(65), Some(s(13) / 2)),
-                "app calc, job 66046953…: Running after 65 s, next poll in 6.5 s",
-            ),
-            (polled(job_id("j-1"), JobStatus::Completed, s(125), None), "app calc, job j-1: Completed after 2 min 5 s"),
-            (
-                Event::PackagePolled {
-                    app: app(),
-                    package_id: ID.parse().unwrap(),
-                    status: PackageStatus::Succeeded,
-                    elapsed: s(14),
-                    next_poll: None,
-                    routine: false,
-                },
-                "app calc, package 66046953…: Succeeded after 14 s",
-            ),
-            (
-                searched(None, Some(s(1))),
-                r#"app calc, searching for "x.mda": not listed after 14 s, next poll in 1.0 s"#,
-            ),
-            (
-                searched(Some(ID.parse().unwrap()), None),
-                &format!(r#"app calc, searching for "x.mda": found as package {ID} after 14 s"#),
-            ),
-            (
-                Event::PollFailed {
-                    app: app(),
-                    subject: format!("job {}", Short(ID)),
-                    outage,
-                    next_poll,
-                    reason: reason(),
-                    routine,
-                },
-                "app calc, job 66046953…: no status for 14 s, next poll in 1.0 s: the request failed: the server \
-                 answered 502",
-            ),
-            (
-                Event::Retrying { attempt: 1, of: 3, wait: s(1), reason: reason() },
-                "attempt 1 of 3 failed, next one in 1.0 s: the request failed: the server answered 502",
-            ),
-        ] {
-            assert_eq!(event.to_string(), line);
-        }
-    }
-}
+mod tests;

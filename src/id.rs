@@ -1,5 +1,7 @@
 //! Identifiers, validated on construction so that none of them can alter the path of a request.
 
+mod short;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::text;
+
+pub(crate) use short::Short;
 
 /// An `AppId` is a subdomain, so this is the longest DNS label (RFC 1035 §2.3.4).
 const APP_ID_MAX: usize = 63;

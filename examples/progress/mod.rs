@@ -36,6 +36,7 @@ impl Progress {
             Event::Uploading { .. }
             | Event::Polled { .. }
             | Event::PackagePolled { .. }
+            | Event::EnvironmentPolled { .. }
             | Event::Searched { found: None, .. }
             | Event::PollFailed { routine: true, .. } => spin(bar, event),
             other => bar.println(other.to_string()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::id::{JobId, PackageId};
+use crate::id::{JobId, PackageId, Short};
 
 /// A step of a deployment to an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,15 +53,15 @@ impl fmt::Display for DeployStep {
         match self {
             DeployStep::Begun { package, previous } => {
                 match previous {
-                    Some(previous) => write!(f, "from package {previous} to package {package}")?,
-                    None => write!(f, "from no package to package {package}")?,
+                    Some(previous) => write!(f, "package {package} is to replace package {previous}")?,
+                    None => write!(f, "package {package} is to be its first")?,
                 }
-                write!(f, "; if this is interrupted, deploy_package with package {package} goes on")
+                f.write_str("; if this is interrupted, deploy_package with the same package goes on")
             }
             DeployStep::AlreadyRuns { package } => write!(f, "already runs package {package}, nothing to do"),
             DeployStep::StopRequested => f.write_str("asked to stop"),
             DeployStep::Stopped => f.write_str("stopped"),
-            DeployStep::Transported { package } => write!(f, "package {package} is on it"),
+            DeployStep::Transported { package } => write!(f, "package {} is on it", Short(package.as_str())),
             DeployStep::StartRequested { job: Some(job) } => write!(f, "asked to start, start job {job}"),
             DeployStep::StartRequested { job: None } => f.write_str("asked to start"),
             DeployStep::Started => f.write_str("started"),

@@ -1,9 +1,11 @@
 //! The examples, run as a user would run them, against the emulator.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use mendix_deploy::emulator::{Emulator, Fault};
+use mendix_deploy::{EnvironmentName, EnvironmentStatus};
 
 use crate::support::caller::Caller;
 use crate::support::child::client_of_emulator;
@@ -52,6 +54,7 @@ fn quickstart_needs_nothing_and_shows_the_main_job() {
     let (out, err) = text(&output);
     assert!(output.status.success(), "{out}{err}");
     assert!(out.contains("Completed") && out.contains("is ready to be deployed"), "{out}");
+    assert!(out.contains("started") && out.ends_with("it runs at https://calc-accp.mendixcloud.com\n"), "{out}");
 }
 
 #[test]
@@ -144,6 +147,112 @@ fn the_number_of_allocations_does_not_depend_on_the_size_of_the_file() {
     let output = program("throughput").arg("allocations").output().unwrap();
     let (out, err) = text(&output);
     assert!(output.status.success(), "{out}{err}");
+}
+
+fn environment() -> EnvironmentName {
+    "Acceptance".parse().unwrap()
+}
+
+#[test]
+fn deploy_brings_a_file_to_a_running_environment() {
+    let emulator = Emulator::start().unwrap();
+    let file = Package::called("x.mda");
+    let output = example("deploy", &emulator).args(["calc", "Acceptance"]).arg(file.as_ref()).output().unwrap();
+    let (out, err) = text(&output);
+    assert!(output.status.success(), "{err}");
+    let package = emulator.uploads().pop().unwrap().package_id;
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let expected = serde_json::json!({
+        "PackageId": package,
+        "Environment": "Acceptance",
+        "Status": "Running",
+        "Url": "https://calc-accp.mendixcloud.com",
+        "PreviousPackageId": Emulator::DEPLOYED_PACKAGE,
+    });
+    assert_eq!((answer, out.lines().count()), (expected, 1));
+    assert!(err.contains("asked to stop") && err.contains("started"), "{err}");
+}
+
+#[test]
+fn deploy_refuses_production_and_unknown_environments_before_it_uploads() {
+    let emulator = Emulator::start().unwrap();
+    let file = Package::called("x.mda");
+    let deploy = |args: &[&str]| {
+        let output = example("deploy", &emulator).args(args).arg(file.as_ref()).output().unwrap();
+        (output.status.success(), text(&output).1)
+    };
+    for (args, says) in [
+        (&["calc", "Production"][..], "add --production"),
+        (&["calc", "accp"], "are: Test, Acceptance, Production"),
+        (&["calc"], "usage: deploy"),
+        (&["calc", "a", "b"], "usage: deploy"),
+    ] {
+        let (is_ok, err) = deploy(args);
+        assert!(!is_ok && err.contains(says), "{args:?}: {err}");
+    }
+    assert_eq!(emulator.uploads().len(), 0);
+    assert!(deploy(&["--production", "calc", "Production"]).0);
+    assert_eq!(emulator.steps().len(), 3);
+}
+
+/// The arguments of the command that is named last.
+fn how_to_go_on(said: &str) -> Vec<String> {
+    let (_, command) = said.rsplit_once("to go on from here:\n").unwrap_or_else(|| panic!("{said}"));
+    let (_, args) = command.lines().next().unwrap().split_once(" -- ").unwrap();
+    args.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn a_failed_deploy_ends_in_the_command_that_goes_on() {
+    let emulator = Emulator::start().unwrap();
+    emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT"));
+    let file = Package::called("x.mda");
+    let output =
+        example("deploy", &emulator).args(["--production", "calc", "Production"]).arg(file.as_ref()).output().unwrap();
+    let (out, err) = text(&output);
+    assert!(!output.status.success() && out.is_empty() && err.contains("the app is DOWN"), "{err}");
+    let output = example("deploy", &emulator).args(how_to_go_on(&err)).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output).1);
+    let steps: Vec<_> = emulator.steps().iter().map(|step| step.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(steps, ["stop", "transport", "start", "start"]);
+}
+
+#[test]
+fn a_deploy_that_is_killed_at_any_step_goes_on_by_the_command_that_it_named() {
+    crate::support::server::side_by_side(
+        ["accepted", "asked to stop", "stopped (", "is on it (", "asked to start"],
+        |at| {
+            let emulator = Emulator::start().unwrap();
+            // So slow that it is killed in time.
+            emulator.complete_after_polls(2);
+            emulator.fail_stops(1, Fault::Slow(2));
+            emulator.fail_transports(1, Fault::Slow(2));
+            emulator.fail_starts(1, Fault::Slow(2));
+            let file = Package::called("x.mda");
+            let mut deploy = example("deploy", &emulator);
+            deploy.args(["calc", "Acceptance"]).arg(file.as_ref()).stdout(Stdio::null()).stderr(Stdio::piped());
+            let mut child = deploy.spawn().unwrap();
+            let (mut said, mut lines) = (String::new(), BufReader::new(child.stderr.take().unwrap()).lines());
+            while !(said.contains(at) && said.contains("to go on from here:\n  cargo")) {
+                said += &(lines.next().unwrap_or_else(|| panic!("{at} is not in: {said}")).unwrap() + "\n");
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+
+            let output = example("deploy", &emulator).args(how_to_go_on(&said)).output().unwrap();
+            assert!(output.status.success(), "{at}: {}", text(&output).1);
+            let caller = Caller::of_emulator(&emulator);
+            assert_eq!(caller.environment(&environment()).ok().status, EnvironmentStatus::Running, "{at}");
+            let package = emulator.uploads().pop().unwrap().package_id;
+            assert_eq!(caller.environment_package(&environment()).ok().unwrap().package_id, package, "{at}");
+            let steps = emulator.steps();
+            let count = |step: &str| steps.iter().filter(|said| said.starts_with(step)).count();
+            assert_eq!((emulator.uploads().len(), count("start")), (1, 1), "{at}: {steps:?}");
+            // What was going on when it was killed may be asked for once more.
+            assert!(count("stop") <= 1 + usize::from(at == "asked to stop"), "{at}: {steps:?}");
+            assert!(count("transport") <= 1 + usize::from(at == "stopped ("), "{at}: {steps:?}");
+        },
+    );
 }
 
 /// Builds a crate, so only `.ci/run` runs it.

@@ -25,7 +25,8 @@ fn a_package_is_stopped_for_transported_and_started_and_the_second_time_nothing_
     let package = uploaded(&caller);
     let outcome = caller.deploy(&acceptance(), &package, &deploy());
     let begun = outcome.events[0].to_string();
-    assert!(begun.contains(&format!("from package {OLD} to package {package}; if this is interrupted")), "{begun}");
+    let says = format!("package {package} is to replace package {OLD}; if this is interrupted, deploy_package");
+    assert!(begun.contains(&says), "{begun}");
     let deployed = outcome.ok();
     assert_eq!(deployed.previous.unwrap().as_str(), OLD);
     assert_eq!(deployed.url.as_deref(), Some("https://calc-accp.mendixcloud.com"));

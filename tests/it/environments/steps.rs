@@ -92,7 +92,7 @@ fn the_log_tells_each_step_and_what_is_waited_for() {
     note(caller.stop(&acceptance(), &often()).events);
     note(caller.transport(&acceptance(), &package, &often()).events);
     note(caller.start(&acceptance(), &Start::default(), &often()).events);
-    let on_it = format!("package {package} is on it");
+    let on_it = format!("package {}… is on it", &package.as_str()[..8]);
     assert_eq!(said, ["asked to stop", "Running", "stopped", &on_it, "asked to start", "Starting", "started"]);
 }
 

@@ -1,0 +1,143 @@
+//! Brings a package from disk to a running environment of Mendix Cloud: uploads it, waits until it can be deployed, stops the
+//! app, transports the package, and starts the app. **The app is down in between.**
+//!
+//! ```sh
+//! export MENDIX_USERNAME=richard.ford51@example.com MENDIX_API_KEY=…
+//! cargo run --features environments --example deploy -- APP_ID ENVIRONMENT FILE
+//! ```
+//!
+//! With `--package PACKAGE_ID` in place of the file, it deploys what was uploaded before; so it goes on after an error or an
+//! interruption, from wherever the environment stands, and so it goes back. `--production` allows a production
+//! environment; `--restart` stops and starts the app even if it runs.
+//!
+//! Progress goes to stderr, one line of JSON to stdout. The exit status is 0 only if the app runs.
+
+mod progress;
+
+use std::io::{Write, stderr, stdout};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use mendix_deploy::{AppId, Client, Deploy, EnvironmentName, Error, ErrorKind, Event, PackageId, Poll, Upload};
+use mendix_deploy::{deploy_package, environment, find_upload, upload_and_wait};
+use progress::Progress;
+
+const USAGE: &str = "usage: deploy [--production] [--restart] APP_ID ENVIRONMENT (FILE | --package PACKAGE_ID)";
+
+fn main() -> ExitCode {
+    progress::exit_code(run())
+}
+
+fn run() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, args): (Vec<&str>, Vec<&str>) =
+        args.iter().map(String::as_str).partition(|arg| matches!(*arg, "--production" | "--restart"));
+    let [production, restart] = ["--production", "--restart"].map(|flag| flags.contains(&flag));
+    let task = |app: &str, environment: &str| {
+        let progress = Progress::new();
+        anyhow::Ok(Task { app: app.parse()?, environment: environment.parse()?, production, restart, progress })
+    };
+    match args[..] {
+        [app, environment, "--package", package] => {
+            task(app, environment)?.finish(|task| task.deploy(&package.parse()?))
+        }
+        [app, environment, file] => task(app, environment)?.finish(|task| task.deploy(&task.upload(file)?)),
+        _ => bail!(USAGE),
+    }
+}
+
+/// What is to be done.
+struct Task {
+    app: AppId,
+    environment: EnvironmentName,
+    production: bool,
+    restart: bool,
+    progress: Progress,
+}
+
+impl Task {
+    fn finish(&self, run: impl FnOnce(&Task) -> anyhow::Result<serde_json::Value>) -> anyhow::Result<()> {
+        let result = self.check().and_then(|()| run(self));
+        self.progress.end();
+        Ok(writeln!(stdout(), "{}", result?)?)
+    }
+
+    fn client(&self) -> anyhow::Result<Client> {
+        let (progress, command) = (self.progress.clone(), self.command());
+        Ok(Client::from_env()?.on_event(move |event| {
+            progress.show(event);
+            if let Event::Accepted { package_id, .. } = event {
+                print(&progress, &how_to_go_on(&command, package_id));
+            }
+        }))
+    }
+
+    /// Before anything is uploaded or stopped.
+    fn check(&self) -> anyhow::Result<()> {
+        let Task { app, environment: name, production, .. } = self;
+        if environment(&self.client()?, app, name)?.production && !production {
+            bail!(
+                "{name} is a production environment, or does not say that it is none: nothing was done; add --production"
+            );
+        }
+        Ok(())
+    }
+
+    fn upload(&self, file: &str) -> anyhow::Result<PackageId> {
+        let (client, app, poll) = (self.client()?, &self.app, Poll::default());
+        match upload_and_wait(&client, app, file, &Upload::default(), &poll) {
+            Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
+                print(&self.progress, &unknown.to_string());
+                let found = find_upload(&client, app, &unknown, &poll).map_err(|error| self.explain(error))?;
+                let package =
+                    found.ok_or(unknown).context("the package is not listed, but may still appear")?.package_id;
+                print(&self.progress, &how_to_go_on(&self.command(), &package));
+                Ok(package)
+            }
+            result => Ok(result.map_err(|error| self.explain(error))?.package_id),
+        }
+    }
+
+    fn deploy(&self, package: &PackageId) -> anyhow::Result<serde_json::Value> {
+        let Task { app, environment: name, production, restart, .. } = self;
+        let mut deploy = Deploy::default().with_restart(*restart);
+        if *production {
+            deploy = deploy.allow_production();
+        }
+        let deployed =
+            deploy_package(&self.client()?, app, name, package, &deploy).map_err(|error| self.explain(error))?;
+        Ok(serde_json::json!({
+            "PackageId": package,
+            "Environment": name,
+            "Status": "Running",
+            "Url": deployed.url,
+            "PreviousPackageId": deployed.previous,
+        }))
+    }
+
+    /// The error with its causes, and the command that goes on if the package can be deployed.
+    fn explain(&self, error: Error) -> anyhow::Error {
+        let is_failed_upload = error.kind() == ErrorKind::JobFailed && error.code().is_none();
+        let Some(package) = error.package_id().filter(|_| !is_failed_upload) else {
+            return progress::explain(&self.app, error);
+        };
+        let still_runs = matches!(error.code(), Some("ALREADY_STARTED" | "APP_IS_RUNNING"));
+        let restart = if still_runs { " --restart" } else { "" };
+        anyhow::anyhow!("{error:?}\n\n{}{restart}", how_to_go_on(&self.command(), package))
+    }
+
+    /// Without `--restart`: what has been restarted is not to be restarted again.
+    fn command(&self) -> String {
+        let production = if self.production { " --production" } else { "" };
+        format!("cargo run --features environments --example deploy --{production} {} {}", self.app, self.environment)
+    }
+}
+
+fn how_to_go_on(command: &str, package: &PackageId) -> String {
+    format!("to go on from here:\n  {command} --package {package}")
+}
+
+/// Prints to stderr, above a progress bar.
+fn print(progress: &Progress, text: &str) {
+    let _ = progress.0.suspend(|| writeln!(stderr(), "{text}"));
+}

@@ -1,0 +1,142 @@
+//! What events say.
+
+use super::*;
+
+const ID: &str = "66046953-ecf7-4550-a889-4b7e9f1e1705";
+
+fn uploading(sent: u64, total: u64) -> Event {
+    let (app, response_timeout) = ("calc".parse().unwrap(), Duration::from_secs(300));
+    Event::Uploading { app, file: "dir/x.mda".into(), sent, total, response_timeout, routine: false }
+}
+
+#[test]
+fn every_event_is_one_readable_line() {
+    let app = || "calc".parse::<AppId>().unwrap();
+    let job_id = |id: &str| id.parse::<JobId>().unwrap();
+    let package_id: PackageId = "p-1".parse().unwrap();
+    let s = Duration::from_secs;
+    let polled = |job_id, status, elapsed, next_poll| Event::Polled {
+        app: app(),
+        job_id,
+        status,
+        elapsed,
+        next_poll,
+        routine: false,
+    };
+    let searched = |found, next_poll| Event::Searched {
+        app: app(),
+        sought: r#""x.mda""#.into(),
+        found,
+        elapsed: s(14),
+        next_poll,
+        routine: false,
+    };
+    let reason = || "the request failed: the server answered 502".to_owned();
+    let file = || "x\ny.mda".into();
+    let (outage, next_poll, routine) = (s(14), s(1), true);
+    for (event, line) in [
+        (uploading(0, 1536), r#"uploading "dir/x.mda" to app calc: 0 bytes of 1.5 KiB (0 %)"#),
+        (uploading(1536, 1 << 30), r#"uploading "dir/x.mda" to app calc: 1.5 KiB of 1.0 GiB (0 %)"#),
+        (
+            uploading(u64::MAX - 1, u64::MAX),
+            r#"uploading "dir/x.mda" to app calc: 17179869184.0 GiB of 17179869184.0 GiB (99 %)"#,
+        ),
+        (
+            uploading(3 << 19, 3 << 19),
+            r#"uploading "dir/x.mda" to app calc: all 1.5 MiB sent, awaiting the response for up to 5 min"#,
+        ),
+        (
+            Event::Accepted { app: app(), file: file(), package_id, job_id: job_id(ID) },
+            &format!(r#"app calc accepted "x\ny.mda": package p-1, job {ID}"#),
+        ),
+        (
+            polled(job_id(ID), JobStatus::Running, s(65), Some(s(13) / 2)),
+            "app calc, job 66046953…: Running after 65 s, next poll in 6.5 s",
+        ),
+        (polled(job_id("j-1"), JobStatus::Completed, s(125), None), "app calc, job j-1: Completed after 2 min 5 s"),
+        (
+            Event::PackagePolled {
+                app: app(),
+                package_id: ID.parse().unwrap(),
+                status: PackageStatus::Succeeded,
+                elapsed: s(14),
+                next_poll: None,
+                routine: false,
+            },
+            "app calc, package 66046953…: Succeeded after 14 s",
+        ),
+        (searched(None, Some(s(1))), r#"app calc, searching for "x.mda": not listed after 14 s, next poll in 1.0 s"#),
+        (
+            searched(Some(ID.parse().unwrap()), None),
+            &format!(r#"app calc, searching for "x.mda": found as package {ID} after 14 s"#),
+        ),
+        #[cfg(feature = "environments")]
+        (
+            Event::EnvironmentPolled {
+                app: app(),
+                environment: "Acceptance".parse().unwrap(),
+                status: "Running".into(),
+                elapsed: s(14),
+                next_poll: Some(s(1)),
+                routine,
+            },
+            "app calc, environment Acceptance: Running after 14 s, next poll in 1.0 s",
+        ),
+        (
+            Event::PollFailed {
+                app: app(),
+                subject: format!("job {}", Short(ID)),
+                outage,
+                next_poll,
+                reason: reason(),
+                routine,
+            },
+            "app calc, job 66046953…: no status for 14 s, next poll in 1.0 s: the request failed: the server \
+             answered 502",
+        ),
+        (
+            Event::Retrying { attempt: 1, of: 3, wait: s(1), reason: reason() },
+            "attempt 1 of 3 failed, next one in 1.0 s: the request failed: the server answered 502",
+        ),
+    ] {
+        assert_eq!(event.to_string(), line);
+    }
+}
+
+#[cfg(feature = "environments")]
+#[test]
+fn every_step_of_a_deployment_is_one_readable_line() {
+    let (package, job, elapsed): (PackageId, JobId, _) =
+        (ID.parse().unwrap(), ID.parse().unwrap(), Duration::from_secs(34));
+    let previous = Some("p-1".parse().unwrap());
+    for (step, line) in [
+        (
+            DeployStep::Begun { package: package.clone(), previous },
+            format!(
+                "package {ID} is to replace package p-1; if this is interrupted, deploy_package with the same package goes on"
+            ),
+        ),
+        (
+            DeployStep::Begun { package: package.clone(), previous: None },
+            format!(
+                "package {ID} is to be its first; if this is interrupted, deploy_package with the same package goes on"
+            ),
+        ),
+        (DeployStep::AlreadyRuns { package: package.clone() }, format!("already runs package {ID}, nothing to do")),
+        (DeployStep::StopRequested, "asked to stop (34 s)".into()),
+        (DeployStep::Stopped, "stopped (34 s)".into()),
+        (DeployStep::Transported { package }, "package 66046953… is on it (34 s)".into()),
+        (DeployStep::StartRequested { job: Some(job) }, format!("asked to start, start job {ID} (34 s)")),
+        (DeployStep::StartRequested { job: None }, "asked to start (34 s)".into()),
+        (DeployStep::Started, "started (34 s)".into()),
+        (
+            DeployStep::Unanswered { reason: "the request to stop it failed: the server answered 502".into() },
+            "looking whether it was done, because the request to stop it failed: the server answered 502 (34 s)".into(),
+        ),
+    ] {
+        let (app, environment) = ("calc".parse().unwrap(), "Acceptance".parse().unwrap());
+        let event = Event::Deploying { app, environment, step, elapsed };
+        assert_eq!(event.to_string(), format!("app calc, environment Acceptance: {line}"));
+        assert!(!event.is_routine());
+    }
+}
