@@ -27,7 +27,20 @@
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
 //! | a wait that times out | `jobs_end(JobEnd::Never)`, and a short `Poll::with_timeout` | `StillRunning` |
 //! | and is resumed | `jobs_end(JobEnd::Completed)` | `Ok` |
+//! | an app that takes its time to stop or start | [`fail_stops`](Emulator::fail_stops)`(1, Fault::Slow(3))`, [`fail_starts`](Emulator::fail_starts) | `Ok`, three polls later |
+//! | a package that is still being processed | [`fail_transports`](Emulator::fail_transports)`(2, Fault::Code("SERVICE UNAVAILABLE"))` | `Ok`, two polls later |
+//! | a start that fails | `fail_starts(1, Fault::Code("MISSING_CONSTANT"))`, or any other documented code | `JobFailed`, the app is down |
+//! | an app that ran on although it was stopped | `fail_starts(1, Fault::Code("ALREADY_STARTED"))` | `Rejected` by `deploy_package` |
+//! | a start that never ends | `fail_starts(1, Fault::NeverEnds)` | `StillRunning` |
+//! | a start job that is forgotten | `fail_starts(1, Fault::Forgotten)` | `Ok`, by the status |
+//! | a step without an answer | `fail_stops(1, Fault::NoAnswer)`, and the others | `Ok`, not repeated |
+//! | a step that never arrived | `fail_stops(1, Fault::Status(502))`, `fail_transports` | `Ok`, repeated |
+//! | an answer that says nothing | `fail_stops(1, Fault::Body("<html>"))`, and the others | `Ok` |
 //! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(2_000)`, in bytes per second | `Ok`, late |
+//!
+//! Every app has the environments `Test` (empty), `Acceptance` and `Production` (both running
+//! [`DEPLOYED_PACKAGE`](Emulator::DEPLOYED_PACKAGE)). As the documentation has it, a package is transported only to an app that
+//! is stopped, and started only once. What was done to them is in [`steps`](Emulator::steps).
 //!
 //! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content (it does not check for a
 //! zip archive), and speaks plain HTTP. Nothing is kept after it is dropped.

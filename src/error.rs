@@ -14,7 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened.
+    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened; or a
+    /// production environment that was not allowed, refused before anything is changed.
     Config,
     /// The local file is missing, a directory, a FIFO, empty, too large or unreadable, no zip archive,
     /// or changed while it was sent.
@@ -22,7 +23,7 @@ pub enum ErrorKind {
     /// No byte of the request was sent: name lookup, refused connection, TLS, proxy, connect timeout.
     Connect,
     /// The server refused: a redirect or an IANA-registered 4xx; before the whole body was sent, and for a call that
-    /// only reads, also 408 and 503.
+    /// only reads, also 408 and 503; a stop, transport or start also by a documented `errorCode` with any status.
     Rejected,
     /// The connection broke while the body was being sent, so the server cannot have the whole package.
     Interrupted,
@@ -31,7 +32,7 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,
-    /// The job, or the package, ended with status `Failed`.
+    /// The job, or the package, ended with status `Failed`; or the app did not start, and is down.
     JobFailed,
     /// The wait timed out; what it waited for goes on.
     StillRunning,

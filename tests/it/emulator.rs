@@ -9,6 +9,7 @@ use serde_json::json;
 
 use raw::{answer, ask, connect, form, get_job, upload, upload_head};
 
+mod environments;
 mod raw;
 
 #[test]

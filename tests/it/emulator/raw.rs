@@ -56,6 +56,16 @@ pub(super) fn get_job(app: &str, job: &str) -> String {
     format!("GET /api/v2/apps/{app}/jobs/{job} HTTP/1.1\r\nHost: x\r\n{}\r\n", credentials())
 }
 
+/// A call of v1 about the environments of `calc`.
+pub(super) fn of_environment(method: &str, path: &str, body: &str) -> String {
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    format!(
+        "{method} /api/1/apps/calc/environments{path} HTTP/1.1\r\nHost: x\r\n{}\
+         Content-Type: application/json\r\n{length}\r\n{body}",
+        credentials()
+    )
+}
+
 fn credentials() -> String {
     format!("Mendix-Username: {}\r\nMendix-ApiKey: {}\r\n", Emulator::USERNAME, Emulator::API_KEY)
 }
