@@ -123,7 +123,7 @@ impl Task {
         };
         let still_runs = matches!(error.code(), Some("ALREADY_STARTED" | "APP_IS_RUNNING"));
         let restart = if still_runs { " --restart" } else { "" };
-        anyhow::anyhow!("{error:?}\n\n{}{restart}", how_to_go_on(&self.command(), package))
+        anyhow::anyhow!("{error:?}\n\nto go on:\n  {} --package {package}{restart}", self.command())
     }
 
     /// Without `--restart`: what has been restarted is not to be restarted again.
@@ -134,7 +134,7 @@ impl Task {
 }
 
 fn how_to_go_on(command: &str, package: &PackageId) -> String {
-    format!("to go on from here:\n  {command} --package {package}")
+    format!("to go on if this is interrupted:\n  {command} --package {package}")
 }
 
 /// Prints to stderr, above a progress bar.

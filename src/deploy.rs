@@ -130,10 +130,10 @@ impl Chain<'_> {
         }
         self.notify(DeployStep::Begun { package: package.clone(), previous: previous.clone() });
         let on_it = previous.as_ref().map_or_else(|| "no package".to_owned(), |previous| format!("package {previous}"));
-        let stands = format!("{} is {} with {on_it} on it", self.at.name(), found.status);
+        let stands = format!("is {} with {on_it} on it", found.status);
         if !is_on_it {
             packages::wait_for_package(client, app, package, &poll.with_an_end())
-                .map_err(|error| error.with_note(&format!("; nothing was changed: {stands}")))?;
+                .map_err(|error| error.with_note(&format!("; nothing was changed: {} {stands}", self.at.name())))?;
         }
 
         let is_up = !matches!(found.status, EnvironmentStatus::Stopped | EnvironmentStatus::Empty);
@@ -141,7 +141,7 @@ impl Chain<'_> {
         let must_stop = is_up && (!is_on_it || self.deploy.restart);
         if must_stop {
             stop(self.at, poll, RESUME).map_err(|error| {
-                error.with_note(&format!("; {stands}, unless it has stopped since; {}", self.goes_on()))
+                error.with_note(&format!("; the environment {stands}, unless it has stopped since; {}", self.goes_on()))
             })?;
         }
         if !is_on_it {
@@ -188,19 +188,19 @@ impl Chain<'_> {
 
     /// The error of a step after the stop.
     fn down(&self, error: Error, with: &str) -> Error {
-        let (name, goes_on) = (self.at.name(), self.goes_on());
+        let goes_on = self.goes_on();
         match (error.code(), error.kind()) {
             (Some("ALREADY_STARTED" | "APP_IS_RUNNING"), _) => error.with_note(&format!(
-                "; the app that ran before still runs, and {name} has {with}; deploy_package with package {} and \
+                "; the app that ran before still runs, and the environment has {with}; deploy_package with package {} and \
                  Deploy::with_restart(true) stops it again",
                 self.package
             )),
             (_, ErrorKind::JobFailed) => error
                 .prefixed_with("the app is DOWN")
-                .with_note(&format!("; {name} has {with}; when that is mended, {goes_on}")),
+                .with_note(&format!("; the environment has {with}; when that is mended, {goes_on}")),
             _ => error
                 .prefixed_with("the app is down, unless it has started since")
-                .with_note(&format!("; {name} has {with}; {goes_on}")),
+                .with_note(&format!("; the environment has {with}; {goes_on}")),
         }
     }
 }

@@ -51,7 +51,7 @@ impl<'a> At<'a> {
     pub(super) fn get(self, rest: &str, of: &str) -> Call<'a> {
         let At { client, app, environment } = self;
         let path = format!("/api/1/apps/{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
-        let not_found = format!("check the name of the environment; {}", packages::not_found(app));
+        let not_found = "check the name of the environment".to_owned();
         let call = Call::get(client, path, format!("the request for {of}{}", self.name()), not_found);
         Call { content_type: JSON, rights: "API Rights for this environment", ..call }
     }
@@ -105,7 +105,9 @@ impl<'a> At<'a> {
         if !matches!(error.status(), Some(400 | 404)) {
             return error;
         }
-        let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else { return error };
+        let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else {
+            return error.with_note(&format!("; or {}", packages::not_found(app)));
+        };
         let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
         match &names[..] {
             [] => error.with_note(&format!("; no environment of app {app} is listed for this user")),

@@ -26,7 +26,10 @@ const CODES: [(&str, &str); 12] = [
     ("NO_PACKAGE", NO_PACKAGE),
     (LOCKED, "something else is being done to it: try again when that has ended"),
     ("DB_SYNC_FAILED", "the database could not be adapted to the package; see the log of the app"),
-    ("INVALID_DB_STRUCTURE", "start it with Start::with_database_sync(true), which is the default"),
+    (
+        "INVALID_DB_STRUCTURE",
+        "if it was started with Start::with_database_sync(false), leave that out; otherwise see the log of the app",
+    ),
     ("MISSING_CONSTANT", "give the constants that are new in the package a value, on the Environments page of the app"),
     (
         "INSECURE_ADMIN_PASSWORD",
@@ -114,7 +117,7 @@ enum Watched {
 pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, was_stopped: bool) -> Result<()> {
     let begun = Instant::now();
     let step = Step { at, name: format!("the start of {}", at.name()), resume };
-    let mut watched = Watched::Nothing;
+    let (mut watched, mut lost) = (Watched::Nothing, None);
     let done = step.until_done(poll, || {
         if let Watched::Nothing = watched {
             if at.status()?.status == EnvironmentStatus::Running {
@@ -127,6 +130,7 @@ pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, wa
                 }
                 Err(error) if error.kind() == ErrorKind::NoAnswer => {
                     step.unanswered(&error, begun.elapsed());
+                    lost = Some(error.in_brief());
                     Watched::Status
                 }
                 Err(error) if says(&error, ALREADY_STARTED) && was_stopped => return Ok(Look::failed(error)),
@@ -157,8 +161,9 @@ pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, wa
             _ => Ok(Look::not_yet(status, retry_after)),
         }
     });
-    done.map_err(|error| match &watched {
-        Watched::Job(job) | Watched::StatusAfter(job, _) if !error.to_string().contains(job.as_str()) => {
+    done.map_err(|error| match (&watched, lost) {
+        (_, Some(why)) => error.with_note(&format!("; whether the request to start it arrived is not known: {why}")),
+        (Watched::Job(job) | Watched::StatusAfter(job, _), _) if !error.to_string().contains(job.as_str()) => {
             error.with_note(&format!(" [start job {job}]"))
         }
         _ => error,

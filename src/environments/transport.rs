@@ -8,7 +8,7 @@ use crate::answer::{Verdicts, is_code};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::DeployStep;
-use crate::id::{AppId, EnvironmentName, PackageId};
+use crate::id::{AppId, EnvironmentName, PackageId, Short};
 use crate::poll::Poll;
 
 /// The package is not ready yet.
@@ -79,10 +79,11 @@ pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll, resume: &'stat
         }
         match request.make(&step, || call.once(|_| Some(()))) {
             Ok(is_answered) if is_answered && is_there()? => Ok(Look::done()),
-            Ok(_) => Ok(Look::not_yet(format_args!("not yet on it: package {package}"), None)),
-            Err(error) if is_too_early(&error) => {
-                Ok(Look::not_yet(format_args!("still being processed: package {package}"), error.retry_after()))
-            }
+            Ok(_) => Ok(Look::not_yet(format_args!("package {} is not yet on it", Short(package.as_str())), None)),
+            Err(error) if is_too_early(&error) => Ok(Look::not_yet(
+                format_args!("package {} is still being processed", Short(package.as_str())),
+                error.retry_after(),
+            )),
             Err(error) => Look::refused(error),
         }
     });

@@ -197,8 +197,8 @@ fn deploy_refuses_production_and_unknown_environments_before_it_uploads() {
 
 /// The arguments of the command that is named last.
 fn how_to_go_on(said: &str) -> Vec<String> {
-    let (_, command) = said.rsplit_once("to go on from here:\n").unwrap_or_else(|| panic!("{said}"));
-    let (_, args) = command.lines().next().unwrap().split_once(" -- ").unwrap();
+    let command = said.lines().rfind(|line| line.starts_with("  cargo run ")).unwrap_or_else(|| panic!("{said}"));
+    let (_, args) = command.split_once(" -- ").unwrap();
     args.split(' ').map(str::to_owned).collect()
 }
 
@@ -233,7 +233,7 @@ fn a_deploy_that_is_killed_at_any_step_goes_on_by_the_command_that_it_named() {
             deploy.args(["calc", "Acceptance"]).arg(file.as_ref()).stdout(Stdio::null()).stderr(Stdio::piped());
             let mut child = deploy.spawn().unwrap();
             let (mut said, mut lines) = (String::new(), BufReader::new(child.stderr.take().unwrap()).lines());
-            while !(said.contains(at) && said.contains("to go on from here:\n  cargo")) {
+            while !(said.contains(at) && said.contains("to go on if this is interrupted:\n  cargo")) {
                 said += &(lines.next().unwrap_or_else(|| panic!("{at} is not in: {said}")).unwrap() + "\n");
             }
             child.kill().unwrap();
