@@ -121,8 +121,8 @@ impl Task {
         let Some(package) = error.package_id().filter(|_| !is_failed_upload) else {
             return progress::explain(&self.app, error);
         };
-        let still_runs = matches!(error.code(), Some("ALREADY_STARTED" | "APP_IS_RUNNING"));
-        let restart = if still_runs { " --restart" } else { "" };
+        // The app that ran before still runs, although the package is there.
+        let restart = if error.code() == Some("ALREADY_STARTED") { " --restart" } else { "" };
         anyhow::anyhow!("{error:?}\n\nto go on:\n  {} --package {package}{restart}", self.command())
     }
 

@@ -155,7 +155,7 @@ impl Client {
     }
 
     /// Response timeout: limits the response, head and body together, once the whole request has been sent. Default 5
-    /// min for an upload and 60 s for a poll; this sets both.
+    /// min for an upload, a stop, a transport or a start, and 60 s for a poll; this sets all.
     #[must_use]
     pub fn with_response_timeout(mut self, timeout: Duration) -> Client {
         self.response_timeout = Some(timeout);

@@ -1,5 +1,7 @@
 //! From a package to a running environment: stop, transport, start.
 
+use std::time::Duration;
+
 use crate::client::Client;
 use crate::environments::{self, At, Environment, Start, force_stop, start, stop, transport};
 use crate::error::{Error, ErrorKind, Result};
@@ -8,6 +10,9 @@ use crate::id::{AppId, EnvironmentName, PackageId};
 use crate::packages;
 use crate::poll::Poll;
 use crate::status::EnvironmentStatus;
+
+/// The call that goes on, in messages of each step.
+const RESUME: &str = "call deploy_package";
 
 /// How [`deploy_package`] deploys.
 ///
@@ -179,7 +184,7 @@ impl Chain<'_> {
     }
 
     fn notify(&self, step: DeployStep) {
-        self.at.notify(step, std::time::Duration::ZERO);
+        self.at.notify(step, Duration::ZERO);
     }
 
     fn goes_on(&self) -> String {
@@ -190,11 +195,14 @@ impl Chain<'_> {
     fn down(&self, error: Error, with: &str) -> Error {
         let goes_on = self.goes_on();
         match (error.code(), error.kind()) {
-            (Some("ALREADY_STARTED" | "APP_IS_RUNNING"), _) => error.with_note(&format!(
+            (Some("ALREADY_STARTED"), _) => error.with_note(&format!(
                 "; the app that ran before still runs, and the environment has {with}; deploy_package with package {} and \
                  Deploy::with_restart(true) stops it again",
                 self.package
             )),
+            (Some("APP_IS_RUNNING"), _) => {
+                error.with_note(&format!("; the app was stopped twice, but may still run; the environment has {with}; {goes_on}"))
+            }
             (_, ErrorKind::JobFailed) => error
                 .prefixed_with("the app is DOWN")
                 .with_note(&format!("; the environment has {with}; when that is mended, {goes_on}")),
@@ -204,5 +212,3 @@ impl Chain<'_> {
         }
     }
 }
-
-const RESUME: &str = "call deploy_package";

@@ -18,7 +18,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 /// How long a 404 is taken to mean "not visible yet".
 const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
 
-/// How often to poll a job or a package, and for how long.
+/// How often to poll a job, a package or an environment, and for how long.
 ///
 /// The first poll is made at once. Each pause after it is a tenth of the time elapsed, at least the interval (default 1
 /// s) and at most the maximum interval (default 15 s): the end of a job is noticed within a tenth of its duration, and
@@ -66,7 +66,7 @@ impl Poll {
         self
     }
 
-    /// How long to wait for the job to end. Default 30 min. The call blocks for at most this time plus one request;
+    /// How long to wait for the end. Default 30 min. The call blocks for at most this time plus one request;
     /// zero makes one poll.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -74,7 +74,7 @@ impl Poll {
         self
     }
 
-    /// Waits for as long as the job takes. An outage still ends the wait.
+    /// Waits for as long as a job or a package takes. An outage still ends the wait. Other waits keep their 30 min.
     #[must_use]
     pub fn without_timeout(mut self) -> Self {
         self.timeout = None;

@@ -108,12 +108,16 @@ impl<'a> At<'a> {
         let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else {
             return error.with_note(&format!("; or {}", packages::not_found(app)));
         };
-        let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
-        match &names[..] {
-            [] => error.with_note(&format!("; no environment of app {app} is listed for this user")),
-            names if names.contains(&environment.as_str()) => error,
-            names => error.with_note(&format!("; the environments of app {app} are: {}", names.join(", "))),
+        if list.iter().any(|listed| listed.name == *environment) {
+            return error;
         }
+        let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
+        // Cut, if there are very many.
+        let names = client.endpoint.secrets().sanitized(&names.join(", "));
+        error.with_note(&match names.as_str() {
+            "" => format!("; no environment of app {app} is listed for this user"),
+            names => format!("; the environments of app {app} are: {names}"),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Deploy API v1, "Start Environment" and "Get Start Environment Status".
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::at::At;
 use super::step::{Look, Step};
@@ -101,75 +101,105 @@ pub fn start_environment(
     })
 }
 
-/// How the start is watched.
+/// `resume`: the call that goes on. `was_stopped`: the app ran before, and we have stopped it.
+pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, was_stopped: bool) -> Result<()> {
+    let step = Step { at, name: format!("the start of {}", at.name()), resume };
+    let (watched, lost, patience) = (Watched::Nothing, None, poll.patience());
+    let mut starting = Starting { step: &step, start, was_stopped, patience, begun: Instant::now(), watched, lost };
+    let done = step.until_done(poll, || starting.look());
+    done.map_err(|error| starting.with_what_is_known(error))?;
+    at.notify(DeployStep::Started, starting.begun.elapsed());
+    Ok(())
+}
+
+/// A start that is to be requested, or is watched.
+struct Starting<'a> {
+    step: &'a Step<'a>,
+    start: &'a Start,
+    was_stopped: bool,
+    patience: Duration,
+    begun: Instant,
+    watched: Watched,
+    /// Why the request was not answered, if it was not.
+    lost: Option<String>,
+}
+
+/// What is watched.
 enum Watched {
-    /// It has not been requested.
+    /// The start has not been requested.
     Nothing,
     Job(JobId),
-    /// No job is known.
+    /// The status, because no job is known.
     Status,
-    /// The job is known no more, since then.
+    /// The status, because the job is not known any more, since then.
     StatusAfter(JobId, Instant),
 }
 
-/// `resume`: the call that goes on. `was_stopped`: it was running before, and we have stopped it, so it cannot be running
-/// already.
-pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, was_stopped: bool) -> Result<()> {
-    let begun = Instant::now();
-    let step = Step { at, name: format!("the start of {}", at.name()), resume };
-    let (mut watched, mut lost) = (Watched::Nothing, None);
-    let done = step.until_done(poll, || {
-        if let Watched::Nothing = watched {
+impl Starting<'_> {
+    fn look(&mut self) -> Result<Polled<Look>> {
+        let at = self.step.at;
+        if let Watched::Nothing = self.watched {
             if at.status()?.status == EnvironmentStatus::Running {
                 return Ok(Look::done());
             }
-            watched = match request(at, start) {
-                Ok(job) => {
-                    at.notify(DeployStep::StartRequested { job: job.clone() }, begun.elapsed());
-                    job.map_or(Watched::Status, Watched::Job)
-                }
-                Err(error) if error.kind() == ErrorKind::NoAnswer => {
-                    step.unanswered(&error, begun.elapsed());
-                    lost = Some(error.in_brief());
-                    Watched::Status
-                }
-                Err(error) if says(&error, ALREADY_STARTED) && was_stopped => return Ok(Look::failed(error)),
-                Err(error) if says(&error, ALREADY_STARTED) || says(&error, STARTS_ALREADY) => {
-                    at.notify(DeployStep::StartRequested { job: None }, begun.elapsed());
-                    Watched::Status
-                }
+            match self.request() {
+                Ok(watched) => self.watched = watched,
                 Err(error) => return Look::refused(error),
-            };
+            }
         }
-        if let Watched::Job(job) = &watched {
-            match job_status(at, job) {
+        if let Watched::Job(job) = &self.watched {
+            self.watched = match job_status(at, job) {
                 Ok(Polled { status, .. }) if status.eq_ignore_ascii_case("Started") => return Ok(Look::done()),
                 Ok(Polled { status, retry_after }) => return Ok(Look::not_yet(status, retry_after)),
-                Err(error) if says(&error, ALREADY_STARTED) => watched = Watched::Status,
-                Err(error) if error.status() == Some(404) => {
-                    watched = Watched::StatusAfter(job.clone(), Instant::now());
-                }
+                Err(error) if says(&error, ALREADY_STARTED) => Watched::Status,
+                Err(error) if error.status() == Some(404) => Watched::StatusAfter(job.clone(), Instant::now()),
                 Err(error) => return verdict(error),
-            }
+            };
         }
         let Polled { status, retry_after } = at.status()?;
-        match (&status, &watched) {
-            (EnvironmentStatus::Running, _) => Ok(Look::done()),
-            (_, Watched::StatusAfter(job, since)) if since.elapsed() >= poll.patience() => {
-                Ok(Look::failed(forgotten(at, job, &status)))
+        Ok(match &self.watched {
+            _ if status == EnvironmentStatus::Running => Look::done(),
+            Watched::StatusAfter(job, since) if since.elapsed() >= self.patience => {
+                Look::failed(forgotten(at, job, &status))
             }
-            _ => Ok(Look::not_yet(status, retry_after)),
+            _ => Look::not_yet(status, retry_after),
+        })
+    }
+
+    /// Requests the start, once.
+    fn request(&mut self) -> Result<Watched> {
+        let (step, begun) = (self.step, self.begun);
+        match request(step.at, self.start) {
+            Ok(job) => {
+                step.at.notify(DeployStep::StartRequested { job: job.clone() }, begun.elapsed());
+                Ok(job.map_or(Watched::Status, Watched::Job))
+            }
+            Err(error) if error.kind() == ErrorKind::NoAnswer => {
+                step.unanswered(&error, begun.elapsed());
+                self.lost = Some(error.in_brief());
+                Ok(Watched::Status)
+            }
+            // Then it still runs what it ran before we stopped it.
+            Err(error) if says(&error, ALREADY_STARTED) && self.was_stopped => Err(error),
+            Err(error) if says(&error, ALREADY_STARTED) || says(&error, STARTS_ALREADY) => {
+                step.at.notify(DeployStep::StartRequested { job: None }, begun.elapsed());
+                Ok(Watched::Status)
+            }
+            Err(error) => Err(error),
         }
-    });
-    done.map_err(|error| match (&watched, lost) {
-        (_, Some(why)) => error.with_note(&format!("; whether the request to start it arrived is not known: {why}")),
-        (Watched::Job(job) | Watched::StatusAfter(job, _), _) if !error.to_string().contains(job.as_str()) => {
-            error.with_note(&format!(" [start job {job}]"))
+    }
+
+    fn with_what_is_known(&self, error: Error) -> Error {
+        match (&self.watched, &self.lost) {
+            (_, Some(why)) => {
+                error.with_note(&format!("; whether the request to start it arrived is not known: {why}"))
+            }
+            (Watched::Job(job) | Watched::StatusAfter(job, _), _) if !error.to_string().contains(job.as_str()) => {
+                error.with_note(&format!(" [start job {job}]"))
+            }
+            _ => error,
         }
-        _ => error,
-    })?;
-    at.notify(DeployStep::Started, begun.elapsed());
-    Ok(())
+    }
 }
 
 /// Requests the start, and returns its job if the API names one.

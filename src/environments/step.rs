@@ -116,7 +116,7 @@ pub(super) struct Repeatable {
 enum State {
     NotMade,
     Answered,
-    Unanswered { since: Instant },
+    Unanswered { since: Instant, patience: Duration },
 }
 
 impl Repeatable {
@@ -128,14 +128,15 @@ impl Repeatable {
     pub(super) fn make(&mut self, step: &Step, send: impl FnOnce() -> Result<()>) -> Result<bool> {
         match self.state {
             State::Answered => return Ok(false),
-            State::Unanswered { since } if since.elapsed() < self.patience => return Ok(false),
+            State::Unanswered { since, patience } if since.elapsed() < patience => return Ok(false),
             _ => {}
         }
         let begun = Instant::now();
         match send() {
             Err(error) if error.kind() == ErrorKind::NoAnswer => {
                 step.unanswered(&error, begun.elapsed());
-                self.state = State::Unanswered { since: Instant::now() };
+                let patience = error.retry_after().unwrap_or_default().max(self.patience);
+                self.state = State::Unanswered { since: Instant::now(), patience };
                 Ok(false)
             }
             result => {

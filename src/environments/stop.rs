@@ -23,7 +23,7 @@ const CODES: [(&str, &str); 1] = [(
 /// The status is asked for first. If no answer to the request comes, the status tells whether it was carried out; it is
 /// repeated if the app still runs after ten polling intervals.
 ///
-/// Blocks for at most the timeout of `poll` (30 min if it has none) plus two requests, of which that to stop may take 5 min
+/// Blocks for at most the timeout of `poll` (30 min if it has none) plus three requests, of which that to stop may take 5 min
 /// ([`Client::with_response_timeout`]). Temporary failures do not end it, as in [`wait_for_job`](crate::wait_for_job). The
 /// user needs API Rights and Transport Rights for the environment.
 ///

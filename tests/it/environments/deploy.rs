@@ -196,7 +196,7 @@ fn an_app_that_turns_out_to_run_is_stopped_once_more_and_its_start_is_no_success
     let package = uploaded(&caller);
     emulator.fail_transports(2, Fault::Code("APP_IS_RUNNING"));
     let outcome = caller.deploy(&acceptance(), &package, &deploy());
-    assert!(outcome.error(ErrorKind::Rejected).to_string().contains("still runs"), "{outcome:?}");
+    assert!(outcome.error(ErrorKind::Rejected).to_string().contains("may still run"), "{outcome:?}");
 
     let (emulator, caller) = start();
     emulator.fail_starts(1, Fault::Code("ALREADY_STARTED"));

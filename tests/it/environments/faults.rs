@@ -118,6 +118,24 @@ fn what_was_not_accepted_is_repeated() {
 }
 
 #[test]
+fn a_stop_is_not_repeated_before_the_time_that_the_server_asks_for() {
+    let environment = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Mode":"Acceptance"}}"#));
+    let running = environment("Running");
+    let server =
+        Server::start([running.clone(), answered("503 Later\nRetry-After: 3", "<html>"), environment("Stopped")]);
+    Caller::of(&server).stop(&acceptance(), &often()).ok();
+    assert_eq!(server.stop().connections, 3, "it was carried out");
+
+    let busy = answered("503 Later\nRetry-After: 3", "<html>");
+    let server = Server::start([running.clone(), busy, running]);
+    let outcome = Caller::of(&server).stop(&acceptance(), &often().with_timeout(Duration::from_secs(2)));
+    outcome.error(ErrorKind::StillRunning);
+    let requests = server.stop().requests;
+    let posts = requests.iter().filter(|request| request.head.starts_with("POST")).count();
+    assert!(posts == 1 && requests.len() > 5, "{posts} of {}", requests.len());
+}
+
+#[test]
 fn a_package_that_is_being_processed_is_waited_for_and_one_that_failed_is_not() {
     let (emulator, caller) = stopped();
     let package = uploaded(&caller);

@@ -74,7 +74,9 @@ fn an_environment_that_does_not_say_so_counts_as_production() {
 
 #[test]
 fn a_list_is_kept_in_order_and_entries_without_a_usable_name_are_left_out() {
-    let list = format!(r#"[{DOCUMENTED},{{"Status":"Running"}},{{"Mode":"a/b"}},{{"Mode":"Sandbox","Instances":1}}]"#);
+    let list = format!(
+        r###"[{DOCUMENTED},{{"Status":"Running"}},{{"Mode":"a/b"}},{{"Mode":"##vso[x]"}},{{"Mode":"\u001b[31m"}},{{"Mode":"Sandbox","Instances":1}}]"###
+    );
     let found = Caller::of(&Server::answering("200 OK", &list)).environments().ok();
     let names: Vec<_> = found.iter().map(|found| (found.name.as_str(), found.status.as_str())).collect();
     assert_eq!(names, [("Acceptance", "Stopped"), ("Sandbox", "")]);
@@ -107,6 +109,9 @@ fn an_unknown_name_is_told_with_those_that_there_are() {
         assert!(error.to_string().ends_with("; the environments of app calc are: Acceptance, Test"), "{error}");
         assert!(server.stop().requests[1].head.starts_with("GET /api/1/apps/calc/environments HTTP/1.1\r\n"));
     }
+    let many = format!("[{}]", vec![DOCUMENTED.replace("Acceptance", &"x".repeat(100)); 100].join(","));
+    let server = Server::start([answered("404 No", UNKNOWN), answered("200 OK", &many)]);
+    assert!(Caller::of(&server).environment(&name("accp")).error(ErrorKind::Rejected).to_string().ends_with('…'));
     // Where v1 is not let through, there is no list either.
     let outcome = Caller::of(&Server::answering("404 No", UNKNOWN)).environment(&name("Acceptance"));
     let error = outcome.error(ErrorKind::Rejected);
