@@ -174,10 +174,11 @@ impl Chain<'_> {
     /// If the app turns out to be running, it is stopped once more: the status may lag behind.
     fn transport(&self) -> Result<()> {
         let poll = &self.deploy.poll;
-        match transport(self.at, self.package, poll, RESUME) {
+        let transport = || transport(self.at, self.package, poll, RESUME, &mut None);
+        match transport() {
             Err(error) if error.code() == Some("APP_IS_RUNNING") => {
                 force_stop(self.at, poll, RESUME)?;
-                transport(self.at, self.package, poll, RESUME)
+                transport()
             }
             result => result,
         }

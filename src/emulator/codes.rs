@@ -30,8 +30,8 @@ const OTHERS: [Documented; 6] = [
     (
         "INVALID_ENVIRONMENT",
         400,
-        "Could not parse environment mode. Valid options are Test, Acceptance, Production or \
-                                  the name of a flexible environment.",
+        "Could not parse environment mode. Valid options are Test, Acceptance, Production or the name of a flexible \
+         environment.",
     ),
 ];
 

@@ -1,12 +1,11 @@
 //! The calls about environments: what they demand of a request, and what they do.
 
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
 use super::codes::{self, Documented};
-use super::environments::Environment;
 use super::fault::Fault;
 use super::request::{Head, Stop, refused};
 use super::route::About;
@@ -34,61 +33,52 @@ pub(super) fn answer(
     }
     let mut text = Vec::new();
     if (body.take(length).read_to_end(&mut text)? as u64) < length {
-        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     }
     let takes_json = matches!(about, About::Transport | About::Start);
     if text.is_empty() == takes_json {
-        return Err(documented(codes::INVALID_PARAMETERS));
+        return Err(invalid());
     }
     // Validated since March 2021.
     let sent: Value = if takes_json { serde_json::from_slice(&text).map_err(|_| invalid())? } else { Value::Null };
     let mut state = lock(state);
     let state = &mut *state;
     let omitted = state.omitted.clone();
-    if state.environment(app, mode).is_none() {
-        return Err(documented(codes::ENVIRONMENT_NOT_FOUND));
-    }
+    let not_found = || documented(codes::ENVIRONMENT_NOT_FOUND);
+    let found = state.environment(app, mode).ok_or_else(not_found)?;
+    let mode = found.mode;
     if let (Some(Fault::Code(code)), false) = (fault, is_end_of_start(&about, fault)) {
         return Err(documented(codes::documented(code)));
     }
     match about {
-        About::Itself => Ok(state.environment(app, mode).map(|found| found.shown(&omitted)).unwrap_or_default()),
+        About::Itself => Ok(found.shown(&omitted)),
         About::Package => {
-            let package = state.environment(app, mode).and_then(Environment::package);
-            package.and_then(|package| state.package(app, &package)).ok_or_else(|| documented(codes::NO_PACKAGE_ON_IT))
+            let package = found.package().and_then(|package| state.package(app, &package));
+            package.ok_or_else(|| documented(codes::NO_PACKAGE_ON_IT))
         }
         About::Stop => {
-            if let Some(found) = state.environment(app, mode) {
-                found.stop(fault);
-                let step = format!("stop {}", found.mode);
-                state.steps.push(step);
-            }
+            found.stop(fault);
+            state.steps.push(format!("stop {mode}"));
             Ok(json!({}))
         }
         About::Transport => {
             let package: PackageId =
                 only_field(&sent, "PackageId").and_then(|value| value.as_str()?.parse().ok()).ok_or_else(invalid)?;
             state.check_ready(app, &package).map_err(documented)?;
-            if let Some(found) = state.environment(app, mode) {
-                found.transport(package.clone(), fault).map_err(documented)?;
-                let step = format!("transport {package} to {}", found.mode);
-                state.steps.push(step);
-            }
+            let found = state.environment(app, mode).ok_or_else(not_found)?;
+            found.transport(package.clone(), fault).map_err(documented)?;
+            state.steps.push(format!("transport {package} to {mode}"));
             Ok(json!({}))
         }
         About::Start => {
             only_field(&sent, "AutoSyncDb").and_then(Value::as_bool).ok_or_else(invalid)?;
             let job: JobId = uuid().parse().map_err(|error: Error| refused(500, error.to_string()))?;
-            if let Some(found) = state.environment(app, mode) {
-                found.start(job.clone(), fault).map_err(documented)?;
-                let step = format!("start {}", found.mode);
-                state.steps.push(step);
-            }
+            found.start(job.clone(), fault).map_err(documented)?;
+            state.steps.push(format!("start {mode}"));
             Ok(json!({ "JobId": job }))
         }
         About::StartJob(job) => {
-            let status = state.environment(app, mode).map(|found| found.start_status(&job));
-            let status = status.unwrap_or(Err(codes::NO_SUCH_JOB)).map_err(documented)?;
+            let status = found.start_status(&job).map_err(documented)?;
             Ok(json!({ "Status": status }))
         }
     }
@@ -109,6 +99,6 @@ fn invalid() -> Stop {
     documented(codes::INVALID_PARAMETERS)
 }
 
-pub(super) fn documented((code, status, message): Documented) -> Stop {
+fn documented((code, status, message): Documented) -> Stop {
     Stop::Refused { status, code: Some(code), message: message.to_owned() }
 }

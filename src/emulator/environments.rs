@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::packages::{DEPLOYED_PACKAGE, without};
 use crate::id::{AppId, JobId, PackageId};
 
-/// Its example of an environment's id.
+/// The documentation's example of an environment's id.
 const ENVIRONMENT_ID: &str = "cd5fc610-edb0-43c5-a374-0439a6411ace";
 
 #[derive(Debug)]
@@ -56,19 +56,16 @@ impl Environment {
     /// As in Deploy API v1, "Retrieve Environment".
     pub(super) fn shown(&mut self, omitted: &[String]) -> Value {
         self.look();
-        let (app, suffix) = (
-            &self.app,
-            match self.mode {
-                "Acceptance" => "-accp",
-                "Test" => "-test",
-                _ => "",
-            },
-        );
+        let suffix = match self.mode {
+            "Acceptance" => "-accp",
+            "Test" => "-test",
+            _ => "",
+        };
         let shown = json!({
             "Status": self.status,
             "EnvironmentId": ENVIRONMENT_ID,
             "Mode": self.mode,
-            "Url": format!("https://{app}{suffix}.mendixcloud.com"),
+            "Url": format!("https://{}{suffix}.mendixcloud.com", self.app),
             "ModelVersion": "1.1.0.253",
             "MendixVersion": "10.24.16.96987",
             "Production": self.mode == "Production",
@@ -100,6 +97,10 @@ impl Environment {
     }
 
     pub(super) fn start(&mut self, job: JobId, fault: Option<Fault>) -> Result<(), Documented> {
+        // Whatever is still being transported is there by now.
+        if let Some((left, Change::Transport(_))) = &mut self.change {
+            *left = 0;
+        }
         self.settle();
         if matches!(self.change, Some((_, Change::Start { .. }))) {
             return Err(codes::STARTS_ALREADY);

@@ -16,6 +16,7 @@ use crate::status::EnvironmentStatus;
 
 const ALREADY_STARTED: &str = "ALREADY_STARTED";
 const STARTS_ALREADY: &str = "APP_ALREADY_HAS_A_STARTING_JOB";
+const NO_SUCH_JOB: &str = "NO_SUCH_STARTJOB";
 const LOCKED: &str = "ALREADY_LOCKED";
 
 const NO_PACKAGE: &str = "there is no package on it: transport_package first";
@@ -239,7 +240,7 @@ fn forgotten(at: At, job: &JobId, status: &EnvironmentStatus) -> Error {
         "{} did not start: its start job {job} is not known any more, and it is {status}; see the log of the app",
         at.name()
     );
-    Error::new(ErrorKind::JobFailed, message)
+    Error::new(ErrorKind::JobFailed, message).with_code(Some(NO_SUCH_JOB.to_owned()))
 }
 
 fn says(error: &Error, code: &str) -> bool {

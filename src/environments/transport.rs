@@ -52,26 +52,35 @@ pub fn transport_package(
     package: &PackageId,
     poll: &Poll,
 ) -> Result<()> {
-    let at = At { client, app, environment };
-    let stands = format!(
-        "; environment {environment} keeps the package that it has until package {package} is there: transport_package \
-         looks first, and goes on from there"
-    );
-    transport(at, package, poll, "call transport_package").map_err(|error| at.listing_names(error).with_note(&stands))
+    let (at, mut on_it) = (At { client, app, environment }, None);
+    transport(at, package, poll, "call transport_package", &mut on_it).map_err(|error| {
+        let on_it = on_it.map_or_else(|| "what it has".to_owned(), |on_it| format!("package {on_it}"));
+        at.listing_names(error).with_note(&format!(
+            "; environment {environment} keeps {on_it} until package {package} is there: transport_package looks first, and \
+             goes on from there"
+        ))
+    })
 }
 
-/// `resume`: the call that goes on.
-pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll, resume: &'static str) -> Result<()> {
+/// `resume`: the call that goes on. `on_it`: the package that was seen on it last.
+pub(crate) fn transport(
+    at: At,
+    package: &PackageId,
+    poll: &Poll,
+    resume: &'static str,
+    on_it: &mut Option<PackageId>,
+) -> Result<()> {
     let (begun, name) = (Instant::now(), at.name());
     let undone = format!("package {package} was not transported to {name}");
-    let (body, to) =
-        (serde_json::json!({ "PackageId": package }).to_string(), format!("transport package {package} to "));
+    let body = serde_json::json!({ "PackageId": package }).to_string();
+    let to = format!("transport package {package} to ");
     let call = at.post("/transport", body, &to, Verdicts { undone, codes: &CODES });
     let step = Step { at, name: format!("the transport of package {package} to {name}"), resume };
-    let is_there = || {
-        let on_it = at.package()?.map(|on_it| on_it.package_id);
-        Ok(on_it.is_some_and(|on_it| on_it.as_str().eq_ignore_ascii_case(package.as_str())))
+    let mut is_there = || {
+        *on_it = at.package()?.map(|on_it| on_it.package_id);
+        Ok(on_it.as_ref().is_some_and(|on_it| on_it.as_str().eq_ignore_ascii_case(package.as_str())))
     };
+    let short = Short(package.as_str());
     let mut request = Repeatable::new(poll);
     let done = step.until_done(poll, || {
         if is_there()? {
@@ -79,11 +88,10 @@ pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll, resume: &'stat
         }
         match request.make(&step, || call.once(|_| Some(()))) {
             Ok(is_answered) if is_answered && is_there()? => Ok(Look::done()),
-            Ok(_) => Ok(Look::not_yet(format_args!("package {} is not yet on it", Short(package.as_str())), None)),
-            Err(error) if is_too_early(&error) => Ok(Look::not_yet(
-                format_args!("package {} is still being processed", Short(package.as_str())),
-                error.retry_after(),
-            )),
+            Ok(_) => Ok(Look::not_yet(format_args!("package {short} is not yet on it"), None)),
+            Err(error) if is_too_early(&error) => {
+                Ok(Look::not_yet(format_args!("package {short} is still being processed"), error.retry_after()))
+            }
             Err(error) => Look::refused(error),
         }
     });

@@ -248,8 +248,8 @@ fn a_deploy_that_is_killed_at_any_step_goes_on_by_the_command_that_it_named() {
             let steps = emulator.steps();
             let count = |step: &str| steps.iter().filter(|said| said.starts_with(step)).count();
             assert_eq!((emulator.uploads().len(), count("start")), (1, 1), "{at}: {steps:?}");
-            // What was going on when it was killed may be asked for once more.
-            assert!(count("stop") <= 1 + usize::from(at == "asked to stop"), "{at}: {steps:?}");
+            // What was going on when it was killed may be asked for once more, and it may have been a step ahead.
+            assert!(count("stop") <= 1 + usize::from(["accepted", "asked to stop"].contains(&at)), "{at}: {steps:?}");
             assert!(count("transport") <= 1 + usize::from(at == "stopped ("), "{at}: {steps:?}");
         },
     );

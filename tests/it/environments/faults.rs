@@ -176,7 +176,9 @@ fn each_refusal_of_a_transport_says_what_helps() {
         let outcome = caller.transport(&acceptance(), &package, &often());
         let error = outcome.error(ErrorKind::Rejected);
         assert!(error.to_string().contains(says) && error.code() == Some(code), "{error}");
-        assert!(error.to_string().contains("keeps the package that it has"), "{error}");
+        let keeps =
+            format!("environment Acceptance keeps package {} until package {package}", Emulator::DEPLOYED_PACKAGE);
+        assert!(error.to_string().contains(&keeps), "{error}");
     }
     let (emulator, caller) = start();
     let package = uploaded(&caller);
@@ -268,8 +270,10 @@ fn a_start_job_that_is_forgotten_is_told_from_the_status() {
     let started = answered("200 OK", r#"{"JobId":"j-1"}"#);
     let server = Server::start([environment.clone(), started, gone, environment]);
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
-    let error = outcome.error(ErrorKind::JobFailed).to_string();
-    assert!(error.starts_with("the app is DOWN") && error.contains("start job j-1 is not known any more"), "{error}");
+    let error = outcome.error(ErrorKind::JobFailed);
+    let text = error.to_string();
+    assert!(text.starts_with("the app is DOWN") && text.contains("start job j-1 is not known any more"), "{text}");
+    assert_eq!(error.code(), Some("NO_SUCH_STARTJOB"));
 }
 
 #[test]
