@@ -79,6 +79,7 @@ impl Asked<'_> {
             Some((verdicts, meaning.or(reply.is_success().then(String::new))?))
         });
         let error = if let Some((Verdicts { undone, .. }, meaning)) = verdict {
+            let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
             Error::new(ErrorKind::Rejected, format!("{undone}: {status}{words}{meaning}"))
                 .with_transient(is_retryable_status(status))
         } else if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {

@@ -11,6 +11,7 @@ use super::fault::Faults;
 use super::form::Part;
 use super::jobs::{Job, JobEnd, Pace};
 use super::packages::{self, DEPLOYED_PACKAGE, Listing, Received};
+use crate::error::Result;
 use crate::id::{AppId, JobId, PackageId};
 use crate::random;
 
@@ -77,7 +78,7 @@ impl Default for State {
 
 impl State {
     /// Records an upload and creates its job.
-    pub(super) fn record(&mut self, app: AppId, name: String, part: Part) -> crate::error::Result<(PackageId, JobId)> {
+    pub(super) fn record(&mut self, app: AppId, name: String, part: Part) -> Result<(PackageId, JobId)> {
         let (package_id, job_id): (PackageId, JobId) = (uuid().parse()?, uuid().parse()?);
         let Part { file_name, size, content } = part;
         let ids = (package_id.clone(), job_id.clone());
