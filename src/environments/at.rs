@@ -19,6 +19,11 @@ use crate::text;
 /// What every call of the Deploy API v1 sends, with or without a body (section "Authentication" there).
 const JSON: Option<&str> = Some("application/json");
 
+/// A package that nobody knows, or none.
+const PACKAGE_NOT_FOUND: &str = "PACKAGE_NOT_FOUND";
+/// Codes of a 400 or 404 that have nothing to do with the name of the environment.
+const NOT_ABOUT_THE_NAME: [&str; 2] = [PACKAGE_NOT_FOUND, "INVALID_RUNTIME_VERSION"];
+
 pub(super) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
     let what = format!("the request for the environments of app {app}");
     let call = Call::get(client, format!("/api/1/apps/{app}/environments"), what, packages::not_found(app));
@@ -102,13 +107,14 @@ impl<'a> At<'a> {
     /// An error that may be due to the name says which names there are.
     pub(crate) fn listing_names(self, error: Error) -> Error {
         let At { client, app, environment } = self;
-        if !matches!(error.status(), Some(400 | 404)) {
+        let is_about_another = |code: &str| NOT_ABOUT_THE_NAME.iter().any(|other| is_code(code, other));
+        if !matches!(error.status(), Some(400 | 404)) || error.code().is_some_and(is_about_another) {
             return error;
         }
         let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else {
             return error.with_note(&format!("; or {}", packages::not_found(app)));
         };
-        if list.iter().any(|listed| listed.name == *environment) {
+        if list.iter().any(|listed| listed.name.as_str().eq_ignore_ascii_case(environment.as_str())) {
             return error;
         }
         let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
@@ -124,7 +130,7 @@ impl<'a> At<'a> {
 /// That there is no package is no error.
 pub(super) fn none_if_unknown(result: Result<Option<Package>>) -> Result<Option<Package>> {
     match result {
-        Err(error) if error.code().is_some_and(|code| is_code(code, "PACKAGE_NOT_FOUND")) => Ok(None),
+        Err(error) if error.code().is_some_and(|code| is_code(code, PACKAGE_NOT_FOUND)) => Ok(None),
         result => result,
     }
 }

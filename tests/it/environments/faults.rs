@@ -173,8 +173,11 @@ fn each_refusal_of_a_transport_says_what_helps() {
         // Whatever has been seen before.
         emulator.fail_transports(1, Fault::Code("SERVICE UNAVAILABLE"));
         emulator.fail_transports(1, Fault::Code(code));
+        let asked = emulator.requests();
         let outcome = caller.transport(&acceptance(), &package, &often());
         let error = outcome.error(ErrorKind::Rejected);
+        // Two looks and two requests; only what may be due to the name has the names listed.
+        assert!(emulator.requests() - asked <= 4 + usize::from(code == "INVALID_PARAMETERS"), "{code}");
         assert!(error.to_string().contains(says) && error.code() == Some(code), "{error}");
         let keeps =
             format!("environment Acceptance keeps package {} until package {package}", Emulator::DEPLOYED_PACKAGE);
