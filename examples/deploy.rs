@@ -33,10 +33,7 @@ fn run() -> anyhow::Result<()> {
     let (flags, args): (Vec<&str>, Vec<&str>) =
         args.iter().map(String::as_str).partition(|arg| matches!(*arg, "--production" | "--restart"));
     let [production, restart] = ["--production", "--restart"].map(|flag| flags.contains(&flag));
-    let task = |app: &str, environment: &str| {
-        let progress = Progress::new();
-        anyhow::Ok(Task { app: app.parse()?, environment: environment.parse()?, production, restart, progress })
-    };
+    let task = |app: &str, name: &str| Task::new(app.parse()?, name.parse()?, production, restart);
     match args[..] {
         [app, environment, "--package", package] => {
             task(app, environment)?.finish(|task| task.deploy(&package.parse()?))
@@ -48,34 +45,41 @@ fn run() -> anyhow::Result<()> {
 
 /// What is to be done.
 struct Task {
+    client: Client,
     app: AppId,
-    environment: EnvironmentName,
+    name: EnvironmentName,
     production: bool,
     restart: bool,
+    /// What goes on, but for the package. Without `--restart`: what has been restarted is not to be restarted again.
+    command: String,
     progress: Progress,
 }
 
 impl Task {
+    fn new(app: AppId, name: EnvironmentName, production: bool, restart: bool) -> anyhow::Result<Task> {
+        let flag = if production { " --production" } else { "" };
+        let command = format!("cargo run --features environments --example deploy --{flag} {app} {name} --package");
+        let progress = Progress::new();
+        let (shown, goes_on) = (progress.clone(), command.clone());
+        let client = Client::from_env()?.on_event(move |event| {
+            shown.show(event);
+            if let Event::Accepted { package_id, .. } = event {
+                print(&shown, &how_to_go_on(&goes_on, package_id));
+            }
+        });
+        Ok(Task { client, app, name, production, restart, command, progress })
+    }
+
     fn finish(&self, run: impl FnOnce(&Task) -> anyhow::Result<serde_json::Value>) -> anyhow::Result<()> {
         let result = self.check().and_then(|()| run(self));
         self.progress.end();
         Ok(writeln!(stdout(), "{}", result?)?)
     }
 
-    fn client(&self) -> anyhow::Result<Client> {
-        let (progress, command) = (self.progress.clone(), self.command());
-        Ok(Client::from_env()?.on_event(move |event| {
-            progress.show(event);
-            if let Event::Accepted { package_id, .. } = event {
-                print(&progress, &how_to_go_on(&command, package_id));
-            }
-        }))
-    }
-
     /// Before anything is uploaded or stopped.
     fn check(&self) -> anyhow::Result<()> {
-        let Task { app, environment: name, production, .. } = self;
-        if environment(&self.client()?, app, name)?.production && !production {
+        let Task { client, app, name, production, .. } = self;
+        if environment(client, app, name)?.production && !production {
             bail!(
                 "{name} is a production environment, or does not say that it is none: nothing was done; add --production"
             );
@@ -84,14 +88,14 @@ impl Task {
     }
 
     fn upload(&self, file: &str) -> anyhow::Result<PackageId> {
-        let (client, app, poll) = (self.client()?, &self.app, Poll::default());
-        match upload_and_wait(&client, app, file, &Upload::default(), &poll) {
+        let (Task { client, app, .. }, poll) = (self, Poll::default());
+        match upload_and_wait(client, app, file, &Upload::default(), &poll) {
             Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
                 print(&self.progress, &unknown.to_string());
-                let found = find_upload(&client, app, &unknown, &poll).map_err(|error| self.explain(error))?;
+                let found = find_upload(client, app, &unknown, &poll).map_err(|error| self.explain(error))?;
                 let package =
                     found.ok_or(unknown).context("the package is not listed, but may still appear")?.package_id;
-                print(&self.progress, &how_to_go_on(&self.command(), &package));
+                print(&self.progress, &how_to_go_on(&self.command, &package));
                 Ok(package)
             }
             result => Ok(result.map_err(|error| self.explain(error))?.package_id),
@@ -99,13 +103,12 @@ impl Task {
     }
 
     fn deploy(&self, package: &PackageId) -> anyhow::Result<serde_json::Value> {
-        let Task { app, environment: name, production, restart, .. } = self;
+        let Task { client, app, name, production, restart, .. } = self;
         let mut deploy = Deploy::default().with_restart(*restart);
         if *production {
             deploy = deploy.allow_production();
         }
-        let deployed =
-            deploy_package(&self.client()?, app, name, package, &deploy).map_err(|error| self.explain(error))?;
+        let deployed = deploy_package(client, app, name, package, &deploy).map_err(|error| self.explain(error))?;
         Ok(serde_json::json!({
             "PackageId": package,
             "Environment": name,
@@ -123,18 +126,12 @@ impl Task {
         };
         // The app that ran before still runs, although the package is there.
         let restart = if error.code() == Some("ALREADY_STARTED") { " --restart" } else { "" };
-        anyhow::anyhow!("{error:?}\n\nto go on:\n  {} --package {package}{restart}", self.command())
-    }
-
-    /// Without `--restart`: what has been restarted is not to be restarted again.
-    fn command(&self) -> String {
-        let production = if self.production { " --production" } else { "" };
-        format!("cargo run --features environments --example deploy --{production} {} {}", self.app, self.environment)
+        anyhow::anyhow!("{error:?}\n\nto go on:\n  {} {package}{restart}", self.command)
     }
 }
 
 fn how_to_go_on(command: &str, package: &PackageId) -> String {
-    format!("to go on if this is interrupted:\n  {command} --package {package}")
+    format!("to go on if this is interrupted:\n  {command} {package}")
 }
 
 /// Prints to stderr, above a progress bar.

@@ -5,7 +5,7 @@ mod said;
 use std::io;
 
 use crate::credentials::Secrets;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, is_code};
 use crate::http::{Failure, Reply, Stage};
 use crate::id::AppId;
 use crate::units::Seconds;
@@ -36,6 +36,8 @@ pub(crate) struct Asked<'a> {
 
 /// Documented codes by which the API says that it will not, or could not, do what it was asked to.
 pub(crate) struct Verdicts {
+    /// The kind of error that they are.
+    pub(crate) kind: ErrorKind,
     /// What they all mean, such as "environment Acceptance of app calc did not start".
     pub(crate) undone: String,
     /// Each with what it means and what helps. In a success, any other code is one, too.
@@ -46,11 +48,6 @@ impl Verdicts {
     fn meaning(&self, said: &str) -> Option<&'static str> {
         self.codes.iter().find(|(code, _)| is_code(said, code)).map(|(_, meaning)| *meaning)
     }
-}
-
-/// Whether the API said this code. Its documentation has some with blanks and others with underscores.
-pub(crate) fn is_code(said: &str, code: &str) -> bool {
-    said.replace('_', " ").eq_ignore_ascii_case(&code.replace('_', " "))
 }
 
 impl Asked<'_> {
@@ -78,10 +75,9 @@ impl Asked<'_> {
             let meaning = verdicts.meaning(said.code.as_deref()?).map(|meaning| format!("; {meaning}"));
             Some((verdicts, meaning.or(reply.is_success().then(String::new))?))
         });
-        let error = if let Some((Verdicts { undone, .. }, meaning)) = verdict {
+        let error = if let Some((Verdicts { kind, undone, .. }, meaning)) = verdict {
             let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
-            Error::new(ErrorKind::Rejected, format!("{undone}: {status}{words}{meaning}"))
-                .with_transient(is_retryable_status(status))
+            Error::new(*kind, format!("{undone}: {status}{words}{meaning}")).with_transient(is_retryable_status(status))
         } else if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
             Error::new(ErrorKind::Rejected, format!("{} was refused{}: {status}{words}", self.what, self.undone))
                 .with_note(&self.meaning(&reply, said.is_foreign))

@@ -12,6 +12,9 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A POST of v1 may answer only when it has been carried out.
 const POST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
+/// What the calls of the Deploy API v1 send, with or without a body; v2 and the Build API want none.
+pub(crate) const JSON: Option<&str> = Some("application/json");
+
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) path: String,
@@ -50,12 +53,12 @@ impl<'a> Call<'a> {
     /// Makes one request. `read` extracts what was asked for from a success.
     pub(crate) fn once<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
         let client = self.client;
-        let default_timeout = if self.post.is_some() { POST_TIMEOUT } else { RESPONSE_TIMEOUT };
+        let is_post = self.post.is_some();
+        let default_timeout = if is_post { POST_TIMEOUT } else { RESPONSE_TIMEOUT };
         let response_timeout = client.response_timeout.unwrap_or(default_timeout);
         let (path, content_type, response_max) = (&self.path, self.content_type, self.response_max);
         let mut source = self.post.as_deref().unwrap_or_default().as_bytes();
         let length = source.len() as u64;
-        let is_post = self.post.is_some();
         let body = is_post.then(|| Body {
             length,
             source: &mut source,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::answer;
-use crate::call::Call;
+use crate::call::{Call, JSON};
 use crate::client::Client;
 use crate::error::Result;
 use crate::id::AppId;
@@ -43,8 +43,7 @@ fn check_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Res
     upload::check_file(app, path, upload)?;
     let what = format!("the request for app {app}");
     let call = Call::get(client, format!("/api/1/apps/{app}"), what, answer::app_not_found(app));
-    // As v1 asks of its callers; v2 and the Build API do not.
-    let call = Call { content_type: Some("application/json"), ..call };
+    let call = Call { content_type: JSON, ..call };
     call.with_retry(|reply| json::text(&reply.body, "AppId"))?;
     Ok(())
 }

@@ -78,6 +78,11 @@ impl Secrets {
         clean + text.get(end..).unwrap_or_default()
     }
 
+    /// A text in a response, sanitized. `None` if nothing is left of it.
+    pub(crate) fn read_text(&self, object: &Object, name: &str) -> Option<String> {
+        Some(self.sanitized(&object.text(name)?)).filter(|text| !text.is_empty())
+    }
+
     /// An id in a response. One that contains a secret is not used, as it would be shown.
     pub(crate) fn read_id<T: TryFrom<String>>(&self, object: &Object, name: &str) -> Option<T> {
         object.text(name).filter(|id| !self.are_in(id))?.try_into().ok()

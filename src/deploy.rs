@@ -1,9 +1,11 @@
 //! From a package to a running environment: stop, transport, start.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::client::Client;
-use crate::environments::{self, At, Environment, Start, force_stop, start, stop, transport};
+use crate::environments::{
+    self, ALREADY_STARTED, APP_IS_RUNNING, At, Environment, Start, force_stop, start, stop, transport,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId};
@@ -121,6 +123,7 @@ struct Chain<'a> {
 impl Chain<'_> {
     fn run(&self) -> Result<Deployed> {
         let (At { client, app, environment }, package, poll) = (self.at, self.package, &self.deploy.poll);
+        let begun = Instant::now();
         let untouched = |error: Error| error.with_note("; nothing was changed");
         let found = environments::environment(client, app, environment).map_err(untouched)?;
         self.check_allowed(&found).map_err(untouched)?;
@@ -128,12 +131,13 @@ impl Chain<'_> {
         let previous = previous.map(|previous| previous.package_id);
         let deployed = Deployed { previous: previous.clone(), url: found.url };
 
-        let is_on_it = previous.as_ref().is_some_and(|on_it| on_it.as_str().eq_ignore_ascii_case(package.as_str()));
+        let is_on_it = previous.as_ref().is_some_and(|on_it| package.is_same_as(on_it.as_str()));
         if is_on_it && found.status == EnvironmentStatus::Running && !self.deploy.restart {
-            self.notify(DeployStep::AlreadyRuns { package: package.clone() });
+            self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, begun.elapsed());
             return Ok(deployed);
         }
-        self.notify(DeployStep::Begun { package: package.clone(), previous: previous.clone() });
+        let (from, to) = (previous.clone(), package.clone());
+        self.at.notify(DeployStep::Begun { package: to, previous: from }, begun.elapsed());
         let on_it = previous.as_ref().map_or_else(|| "no package".to_owned(), |previous| format!("package {previous}"));
         let stands = format!("is {} with {on_it} on it", found.status);
         if !is_on_it {
@@ -141,9 +145,8 @@ impl Chain<'_> {
                 .map_err(|error| error.with_note(&format!("; nothing was changed: {} {stands}", self.at.name())))?;
         }
 
-        let is_up = !matches!(found.status, EnvironmentStatus::Stopped | EnvironmentStatus::Empty);
         // With the package on it, an app that is down may be starting.
-        let must_stop = is_up && (!is_on_it || self.deploy.restart);
+        let must_stop = !found.status.is_down() && (!is_on_it || self.deploy.restart);
         if must_stop {
             stop(self.at, poll, RESUME).map_err(|error| {
                 error.with_note(&format!("; the environment {stands}, unless it has stopped since; {}", self.goes_on()))
@@ -176,7 +179,7 @@ impl Chain<'_> {
         let poll = &self.deploy.poll;
         let transport = || transport(self.at, self.package, poll, RESUME, &mut None);
         match transport() {
-            Err(error) if error.code() == Some("APP_IS_RUNNING") => {
+            Err(error) if error.has_code(APP_IS_RUNNING) => {
                 force_stop(self.at, poll, RESUME)?;
                 transport()
             }
@@ -184,32 +187,28 @@ impl Chain<'_> {
         }
     }
 
-    fn notify(&self, step: DeployStep) {
-        self.at.notify(step, Duration::ZERO);
-    }
-
     fn goes_on(&self) -> String {
         format!("deploy_package with package {} goes on from there", self.package)
     }
 
-    /// The error of a step after the stop.
+    /// The error of a step after the stop; `with` is what is on the environment.
     fn down(&self, error: Error, with: &str) -> Error {
-        let goes_on = self.goes_on();
-        match (error.code(), error.kind()) {
-            (Some("ALREADY_STARTED"), _) => error.with_note(&format!(
-                "; the app that ran before still runs, and the environment has {with}; deploy_package with package {} and \
+        let (stands, goes_on) = (format!("the environment has {with}"), self.goes_on());
+        if error.has_code(ALREADY_STARTED) {
+            error.with_note(&format!(
+                "; the app that ran before still runs, and {stands}; deploy_package with package {} and \
                  Deploy::with_restart(true) stops it again",
                 self.package
-            )),
-            (Some("APP_IS_RUNNING"), _) => {
-                error.with_note(&format!("; the app was stopped twice, but may still run; the environment has {with}; {goes_on}"))
-            }
-            (_, ErrorKind::JobFailed) => error
-                .prefixed_with("the app is DOWN")
-                .with_note(&format!("; the environment has {with}; when that is mended, {goes_on}")),
-            _ => error
+            ))
+        } else if error.has_code(APP_IS_RUNNING) {
+            error.with_note(&format!("; the app was stopped twice, but may still run; {stands}; {goes_on}"))
+        } else if error.kind() == ErrorKind::JobFailed {
+            let note = format!("; {stands}; when that is mended, {goes_on}");
+            error.prefixed_with("the app is DOWN").with_note(&note)
+        } else {
+            error
                 .prefixed_with("the app is down, unless it has started since")
-                .with_note(&format!("; the environment has {with}; {goes_on}")),
+                .with_note(&format!("; {stands}; {goes_on}"))
         }
     }
 }

@@ -16,12 +16,12 @@ use crate::packages::Package;
 
 pub(crate) use at::At;
 pub use environment::Environment;
-pub(crate) use start::start;
+pub(crate) use start::{ALREADY_STARTED, start};
 pub use start::{Start, start_environment};
 pub use stop::stop_environment;
 pub(crate) use stop::{force_stop, stop};
-pub(crate) use transport::transport;
 pub use transport::transport_package;
+pub(crate) use transport::{APP_IS_RUNNING, transport};
 
 /// Lists the environments of an app, as the API orders them (Deploy API v1, "Retrieve Environments"). An entry without a
 /// usable name is left out.

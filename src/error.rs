@@ -171,13 +171,6 @@ impl Error {
         self
     }
 
-    /// Keeps everything else.
-    #[cfg(feature = "environments")]
-    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
-        self.0.kind = kind;
-        self
-    }
-
     pub(crate) fn with_status(mut self, status: impl Into<Option<u16>>) -> Self {
         self.0.status = status.into();
         self
@@ -222,6 +215,11 @@ impl Error {
         error.with_ids(other.package_id(), other.job_id())
     }
 
+    #[cfg(feature = "environments")]
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.code().is_some_and(|said| is_code(said, code))
+    }
+
     pub(crate) fn upload(&self) -> Option<&UnknownUpload> {
         self.0.upload.as_ref()
     }
@@ -252,6 +250,11 @@ impl Error {
         self.0.message.push_str(note);
         self
     }
+}
+
+/// Whether the API said this code. Its documentation has some with blanks and others with underscores.
+pub(crate) fn is_code(said: &str, code: &str) -> bool {
+    said.replace('_', " ").eq_ignore_ascii_case(&code.replace('_', " "))
 }
 
 /// The error and its causes in one line, for an event.

@@ -225,12 +225,12 @@ impl fmt::Display for Event {
                 write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
             }
             Event::Polled { app, job_id, status, elapsed, next_poll, .. } => {
-                write!(f, "app {app}, job {}: {status} after {}", Short(job_id.as_str()), Seconds(*elapsed))?;
-                write!(f, "{}", Next(*next_poll))
+                let job = format_args!("job {}", Short(job_id.as_str()));
+                write_polled(f, app, job, status, *elapsed, *next_poll)
             }
             Event::PackagePolled { app, package_id, status, elapsed, next_poll, .. } => {
-                write!(f, "app {app}, package {}: {status} after {}", Short(package_id.as_str()), Seconds(*elapsed))?;
-                write!(f, "{}", Next(*next_poll))
+                let package = format_args!("package {}", Short(package_id.as_str()));
+                write_polled(f, app, package, status, *elapsed, *next_poll)
             }
             Event::Searched { app, sought, found, elapsed, next_poll, .. } => {
                 write!(f, "app {app}, searching for {sought}: ")?;
@@ -250,8 +250,7 @@ impl fmt::Display for Event {
             }
             #[cfg(feature = "environments")]
             Event::EnvironmentPolled { app, environment, status, elapsed, next_poll, .. } => {
-                write!(f, "app {app}, environment {environment}: {status} after {}", Seconds(*elapsed))?;
-                write!(f, "{}", Next(*next_poll))
+                write_polled(f, app, format_args!("environment {environment}"), status, *elapsed, *next_poll)
             }
             Event::PollFailed { app, subject, outage, next_poll, reason, .. } => {
                 write!(f, "app {app}, {subject}: no status for {}", Seconds(*outage))?;
@@ -262,6 +261,17 @@ impl fmt::Display for Event {
             }
         }
     }
+}
+
+fn write_polled(
+    f: &mut fmt::Formatter<'_>,
+    app: &AppId,
+    subject: fmt::Arguments,
+    status: &dyn fmt::Display,
+    elapsed: Duration,
+    next_poll: Option<Duration>,
+) -> fmt::Result {
+    write!(f, "app {app}, {subject}: {status} after {}{}", Seconds(elapsed), Next(next_poll))
 }
 
 /// The end of a line about a poll.

@@ -129,6 +129,21 @@ id! {
     JobId, |id| check_opaque_id(id, "a JobId")
 }
 
+impl PackageId {
+    /// The API may write it in another case.
+    pub(crate) fn is_same_as(&self, said: &str) -> bool {
+        self.0.eq_ignore_ascii_case(said)
+    }
+}
+
+#[cfg(feature = "environments")]
+impl EnvironmentName {
+    /// The documentation's own examples write names in lower case, too.
+    pub(crate) fn is_same_as(&self, other: &EnvironmentName) -> bool {
+        self.0.to_lowercase() == other.0.to_lowercase()
+    }
+}
+
 #[cfg(feature = "environments")]
 id! {
     /// The name of an environment, such as `Acceptance`, spelled as [`list_environments`](crate::list_environments) spells

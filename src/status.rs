@@ -96,6 +96,14 @@ status! {
     }
 }
 
+#[cfg(feature = "environments")]
+impl EnvironmentStatus {
+    /// Whether the app does not run for certain.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self, EnvironmentStatus::Stopped | EnvironmentStatus::Empty)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

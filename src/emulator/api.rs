@@ -6,9 +6,11 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use super::deploy;
+use super::environments::Environment;
 use super::fault::Fault;
 use super::form;
-use super::request::{Head, Stop, refused};
+use super::packages::without;
+use super::request::{Head, Stop, check_end, refused};
 use super::route::{Route, percent_decoded};
 use super::state::{State, lock};
 use crate::http::reason;
@@ -92,8 +94,8 @@ pub(super) fn answer(
         }
         Route::Environments(app) => {
             let mut state = lock(state);
-            let omitted = state.omitted.clone();
-            state.environments(&app).map(|environment| environment.shown(&omitted)).collect()
+            let shown: Vec<_> = state.environments(&app).map(Environment::shown).collect();
+            shown.into_iter().map(|shown| without(&state.omitted, shown)).collect()
         }
         Route::Environment(app, mode, about) => deploy::answer((&app, &mode, about), head, body, fault, state)?,
     };
@@ -143,11 +145,6 @@ fn upload(
         answer = json!({ "PackageId": package, "JobId": job });
     }
     Ok(answer)
-}
-
-/// An incomplete body does not count.
-fn check_end(body: &io::Take<impl BufRead>) -> io::Result<()> {
-    if body.limit() > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
 /// Sends `100 Continue` if the client waits for it.

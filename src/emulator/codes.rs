@@ -57,8 +57,8 @@ const OF_A_START_JOB: [Documented; 8] = [
 ];
 
 /// Whether the status of a start job has this code.
-pub(super) fn of_a_start_job(code: &str) -> Option<Documented> {
-    OF_A_START_JOB.into_iter().find(|(documented, ..)| *documented == code)
+pub(super) fn is_of_a_start_job(code: &str) -> bool {
+    OF_A_START_JOB.iter().any(|(documented, ..)| *documented == code)
 }
 
 /// What is documented for a code; one that is not is a 500.

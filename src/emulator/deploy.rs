@@ -1,13 +1,14 @@
 //! The calls about environments: what they demand of a request, and what they do.
 
-use std::io::{self, BufRead, Read};
+use std::io::{BufRead, Read};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
 use super::codes::{self, Documented};
 use super::fault::Fault;
-use super::request::{Head, Stop, refused};
+use super::packages::without;
+use super::request::{Head, Stop, check_end, refused};
 use super::route::About;
 use super::state::{State, lock, uuid};
 use crate::error::Error;
@@ -31,10 +32,9 @@ pub(super) fn answer(
     if length > MAX_BODY {
         return Err(refused(413, "no call about an environment has such a long body"));
     }
-    let mut text = Vec::new();
-    if (body.take(length).read_to_end(&mut text)? as u64) < length {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-    }
+    let (mut body, mut text) = (body.take(length), Vec::new());
+    body.read_to_end(&mut text)?;
+    check_end(&body)?;
     let takes_json = matches!(about, About::Transport | About::Start);
     if text.is_empty() == takes_json {
         return Err(invalid());
@@ -43,15 +43,20 @@ pub(super) fn answer(
     let sent: Value = if takes_json { serde_json::from_slice(&text).map_err(|_| invalid())? } else { Value::Null };
     let mut state = lock(state);
     let state = &mut *state;
-    let omitted = state.omitted.clone();
     let not_found = || documented(codes::ENVIRONMENT_NOT_FOUND);
     let found = state.environment(app, mode).ok_or_else(not_found)?;
     let mode = found.mode;
-    if let (Some(Fault::Code(code)), false) = (fault, is_end_of_start(&about, fault)) {
-        return Err(documented(codes::documented(code)));
+    if let Some(Fault::Code(code)) = fault {
+        // Otherwise, it is how the start will end.
+        if !matches!(about, About::Start) || !codes::is_of_a_start_job(code) {
+            return Err(documented(codes::documented(code)));
+        }
     }
     match about {
-        About::Itself => Ok(found.shown(&omitted)),
+        About::Itself => {
+            let shown = found.shown();
+            Ok(without(&state.omitted, shown))
+        }
         About::Package => {
             let package = found.package().and_then(|package| state.package(app, &package));
             package.ok_or_else(|| documented(codes::NO_PACKAGE_ON_IT))
@@ -82,11 +87,6 @@ pub(super) fn answer(
             Ok(json!({ "Status": status }))
         }
     }
-}
-
-/// Whether the fault is how the start will end, and no refusal to begin it.
-fn is_end_of_start(about: &About, fault: Option<Fault>) -> bool {
-    matches!((about, fault), (About::Start, Some(Fault::Code(code))) if codes::of_a_start_job(code).is_some())
 }
 
 /// The value of this field, if the object has it and no other.

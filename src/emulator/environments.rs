@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::codes::{self, Documented};
 use super::fault::Fault;
-use super::packages::{DEPLOYED_PACKAGE, without};
+use super::packages::DEPLOYED_PACKAGE;
 use crate::id::{AppId, JobId, PackageId};
 
 /// The documentation's example of an environment's id.
@@ -54,14 +54,14 @@ impl Environment {
     }
 
     /// As in Deploy API v1, "Retrieve Environment".
-    pub(super) fn shown(&mut self, omitted: &[String]) -> Value {
+    pub(super) fn shown(&mut self) -> Value {
         self.look();
         let suffix = match self.mode {
             "Acceptance" => "-accp",
             "Test" => "-test",
             _ => "",
         };
-        let shown = json!({
+        json!({
             "Status": self.status,
             "EnvironmentId": ENVIRONMENT_ID,
             "Mode": self.mode,
@@ -70,8 +70,7 @@ impl Environment {
             "MendixVersion": "10.24.16.96987",
             "Production": self.mode == "Production",
             "Instances": 1,
-        });
-        without(omitted, shown)
+        })
     }
 
     /// The package on it.

@@ -65,6 +65,11 @@ impl Head {
     }
 }
 
+/// An incomplete body does not count.
+pub(super) fn check_end(body: &io::Take<impl BufRead>) -> io::Result<()> {
+    if body.limit() > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
 pub(super) fn read(input: &mut impl BufRead) -> Result<Head, Stop> {
     let bytes = read_lines(input, MAX_HEAD, 431)?;
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];

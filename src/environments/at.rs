@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::environment::Environment;
-use crate::answer::{Verdicts, is_code};
-use crate::call::Call;
+use crate::answer::Verdicts;
+use crate::call::{Call, JSON};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::{DeployStep, Event};
@@ -15,9 +15,6 @@ use crate::packages::{self, Package};
 use crate::poll::Polled;
 use crate::status::EnvironmentStatus;
 use crate::text;
-
-/// What every call of the Deploy API v1 sends, with or without a body (section "Authentication" there).
-const JSON: Option<&str> = Some("application/json");
 
 /// A package that nobody knows, or none.
 const PACKAGE_NOT_FOUND: &str = "PACKAGE_NOT_FOUND";
@@ -107,14 +104,14 @@ impl<'a> At<'a> {
     /// An error that may be due to the name says which names there are.
     pub(crate) fn listing_names(self, error: Error) -> Error {
         let At { client, app, environment } = self;
-        let is_about_another = |code: &str| NOT_ABOUT_THE_NAME.iter().any(|other| is_code(code, other));
-        if !matches!(error.status(), Some(400 | 404)) || error.code().is_some_and(is_about_another) {
+        let is_about_another = NOT_ABOUT_THE_NAME.iter().any(|code| error.has_code(code));
+        if !matches!(error.status(), Some(400 | 404)) || is_about_another {
             return error;
         }
         let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else {
             return error.with_note(&format!("; or {}", packages::not_found(app)));
         };
-        if list.iter().any(|listed| listed.name.as_str().eq_ignore_ascii_case(environment.as_str())) {
+        if list.iter().any(|listed| listed.name.is_same_as(environment)) {
             return error;
         }
         let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
@@ -130,7 +127,7 @@ impl<'a> At<'a> {
 /// That there is no package is no error.
 pub(super) fn none_if_unknown(result: Result<Option<Package>>) -> Result<Option<Package>> {
     match result {
-        Err(error) if error.code().is_some_and(|code| is_code(code, PACKAGE_NOT_FOUND)) => Ok(None),
+        Err(error) if error.has_code(PACKAGE_NOT_FOUND) => Ok(None),
         result => result,
     }
 }

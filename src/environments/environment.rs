@@ -34,17 +34,13 @@ impl Environment {
     /// The answer to a question about one. `None` if it is about another, or about none.
     pub(super) fn asked_for(name: &EnvironmentName, object: &Object, secrets: &Secrets) -> Option<Environment> {
         let said: Option<EnvironmentName> = secrets.read_id(object, "Mode");
-        // The documentation's own examples write them in lower case, too.
-        let is_that_one = said.as_ref().is_none_or(|said| said.as_str().to_lowercase() == name.as_str().to_lowercase());
+        let is_that_one = said.as_ref().is_none_or(|said| said.is_same_as(name));
         let environment = Environment::read(object, said.unwrap_or_else(|| name.clone()), secrets);
         (is_that_one && !environment.status.as_str().is_empty()).then_some(environment)
     }
 
     fn read(object: &Object, name: EnvironmentName, secrets: &Secrets) -> Environment {
-        let text = |name| {
-            let said = object.text(name).unwrap_or_default();
-            Some(secrets.sanitized(&said)).filter(|text| !text.is_empty())
-        };
+        let text = |name| secrets.read_text(object, name);
         let status = object.text("Status").unwrap_or_default();
         let is_false = |value: Value| match value {
             Value::Bool(value) => !value,

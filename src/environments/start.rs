@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::at::At;
 use super::step::{Look, Step};
-use crate::answer::{Verdicts, is_code};
+use crate::answer::Verdicts;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ use crate::json::{self, Object};
 use crate::poll::{Poll, Polled};
 use crate::status::EnvironmentStatus;
 
-const ALREADY_STARTED: &str = "ALREADY_STARTED";
+pub(crate) const ALREADY_STARTED: &str = "ALREADY_STARTED";
 const STARTS_ALREADY: &str = "APP_ALREADY_HAS_A_STARTING_JOB";
 const NO_SUCH_JOB: &str = "NO_SUCH_STARTJOB";
 const LOCKED: &str = "ALREADY_LOCKED";
@@ -152,9 +152,13 @@ impl Starting<'_> {
             self.watched = match job_status(at, job) {
                 Ok(Polled { status, .. }) if status.eq_ignore_ascii_case("Started") => return Ok(Look::done()),
                 Ok(Polled { status, retry_after }) => return Ok(Look::not_yet(status, retry_after)),
-                Err(error) if says(&error, ALREADY_STARTED) => Watched::Status,
+                Err(error) if error.has_code(ALREADY_STARTED) => Watched::Status,
                 Err(error) if error.status() == Some(404) => Watched::StatusAfter(job.clone(), Instant::now()),
-                Err(error) => return verdict(error),
+                Err(error) if error.kind() == ErrorKind::JobFailed => {
+                    let is_locked = error.has_code(LOCKED);
+                    return Ok(Look::failed(error.with_transient(is_locked)));
+                }
+                Err(error) => return Err(error),
             };
         }
         let Polled { status, retry_after } = at.status()?;
@@ -181,8 +185,8 @@ impl Starting<'_> {
                 Ok(Watched::Status)
             }
             // Then it still runs what it ran before we stopped it.
-            Err(error) if says(&error, ALREADY_STARTED) && self.was_stopped => Err(error),
-            Err(error) if says(&error, ALREADY_STARTED) || says(&error, STARTS_ALREADY) => {
+            Err(error) if error.has_code(ALREADY_STARTED) && self.was_stopped => Err(error),
+            Err(error) if error.has_code(ALREADY_STARTED) || error.has_code(STARTS_ALREADY) => {
                 step.at.notify(DeployStep::StartRequested { job: None }, begun.elapsed());
                 Ok(Watched::Status)
             }
@@ -206,33 +210,22 @@ impl Starting<'_> {
 /// Requests the start, and returns its job if the API names one.
 fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
-    let call = at.post("/start", body, "start ", verdicts(at, None));
+    let undone = format!("{} did not start", at.name());
+    let call = at.post("/start", body, "start ", Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
     call.once(|reply| Some(at.client.endpoint.secrets().read_id(&Object::of(&reply.body), "JobId")))
 }
 
 fn job_status(at: At, job: &JobId) -> Result<Polled<String>> {
     let call = at.get(&format!("/start/{job}"), &format!("the status of start job {job} of "));
-    let call = Call { verdicts: Some(verdicts(at, Some(job))), ..call };
+    // A failed start is told as the error of a request for its status.
+    let undone = format!("{} did not start (start job {job})", at.name());
+    let verdicts = Some(Verdicts { kind: ErrorKind::JobFailed, undone, codes: &CODES });
+    let call = Call { verdicts, ..call };
     call.once(|reply| {
         let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
         let status = at.client.endpoint.secrets().sanitized(&said);
         Some(Polled { status, retry_after: reply.retry_after })
     })
-}
-
-fn verdicts(at: At, job: Option<&JobId>) -> Verdicts {
-    let job = job.map_or(String::new(), |job| format!(" (start job {job})"));
-    Verdicts { undone: format!("{} did not start{job}", at.name()), codes: &CODES }
-}
-
-/// A failed start is told as the error of a request for its status.
-fn verdict(error: Error) -> Result<Polled<Look>> {
-    let is_documented = CODES.iter().any(|(code, _)| says(&error, code));
-    if !is_documented && !error.status().is_some_and(|status| (200..300).contains(&status)) {
-        return Err(error);
-    }
-    let is_locked = says(&error, LOCKED);
-    Ok(Look::failed(error.with_kind(ErrorKind::JobFailed).with_transient(is_locked)))
 }
 
 fn forgotten(at: At, job: &JobId, status: &EnvironmentStatus) -> Error {
@@ -241,8 +234,4 @@ fn forgotten(at: At, job: &JobId, status: &EnvironmentStatus) -> Error {
         at.name()
     );
     Error::new(ErrorKind::JobFailed, message).with_code(Some(NO_SUCH_JOB.to_owned()))
-}
-
-fn says(error: &Error, code: &str) -> bool {
-    error.code().is_some_and(|said| is_code(said, code))
 }

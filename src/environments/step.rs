@@ -26,11 +26,15 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) fn done() -> Polled<Look> {
-        Polled { status: Look { said: String::new(), end: Some(Ok(())) }, retry_after: None }
+        Look::ended(Ok(()))
     }
 
     pub(super) fn failed(error: Error) -> Polled<Look> {
-        Polled { status: Look { said: String::new(), end: Some(Err(error)) }, retry_after: None }
+        Look::ended(Err(error))
+    }
+
+    fn ended(end: Result<()>) -> Polled<Look> {
+        Polled { status: Look { said: String::new(), end: Some(end) }, retry_after: None }
     }
 
     pub(super) fn not_yet(said: impl fmt::Display, retry_after: Option<Duration>) -> Polled<Look> {

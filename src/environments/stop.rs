@@ -6,7 +6,7 @@ use super::at::At;
 use super::step::{Look, Repeatable, Step};
 use crate::answer::Verdicts;
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName};
 use crate::poll::{Poll, Polled};
@@ -38,7 +38,7 @@ pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentN
 
 /// `resume`: the call that goes on.
 pub(crate) fn stop(at: At, poll: &Poll, resume: &'static str) -> Result<()> {
-    stop_if(at, poll, resume, |status| !is_down(status))
+    stop_if(at, poll, resume, |status| !status.is_down())
 }
 
 /// Requests the stop even if the status says that the app does not run.
@@ -49,7 +49,7 @@ pub(crate) fn force_stop(at: At, poll: &Poll, resume: &'static str) -> Result<()
 fn stop_if(at: At, poll: &Poll, resume: &'static str, is_needed: impl Fn(&EnvironmentStatus) -> bool) -> Result<()> {
     let (begun, name) = (Instant::now(), at.name());
     let undone = format!("{name} was not stopped");
-    let call = at.post("/stop", String::new(), "stop ", Verdicts { undone, codes: &CODES });
+    let call = at.post("/stop", String::new(), "stop ", Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
     let step = Step { at, name: format!("the stop of {name}"), resume };
     let mut request = Repeatable::new(poll);
     step.until_done(poll, || {
@@ -65,12 +65,8 @@ fn stop_if(at: At, poll: &Poll, resume: &'static str, is_needed: impl Fn(&Enviro
             }
         }
         let Polled { status, retry_after } = seen;
-        Ok(if is_down(&status) { Look::done() } else { Look::not_yet(status, retry_after) })
+        Ok(if status.is_down() { Look::done() } else { Look::not_yet(status, retry_after) })
     })?;
     at.notify(DeployStep::Stopped, begun.elapsed());
     Ok(())
-}
-
-fn is_down(status: &EnvironmentStatus) -> bool {
-    matches!(status, EnvironmentStatus::Stopped | EnvironmentStatus::Empty)
 }

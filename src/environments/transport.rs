@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use super::at::At;
 use super::step::{Look, Repeatable, Step};
-use crate::answer::{Verdicts, is_code};
+use crate::answer::Verdicts;
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId, Short};
 use crate::poll::Poll;
 
 /// The package is not ready yet.
 const LATER: &str = "SERVICE UNAVAILABLE";
-const APP_IS_RUNNING: &str = "APP_IS_RUNNING";
+pub(crate) const APP_IS_RUNNING: &str = "APP_IS_RUNNING";
 
 const RIGHTS: &str = "the user needs Transport Rights for this environment (Permissions tab of the Environments page)";
 const CODES: [(&str, &str); 8] = [
@@ -74,11 +74,11 @@ pub(crate) fn transport(
     let undone = format!("package {package} was not transported to {name}");
     let body = serde_json::json!({ "PackageId": package }).to_string();
     let to = format!("transport package {package} to ");
-    let call = at.post("/transport", body, &to, Verdicts { undone, codes: &CODES });
+    let call = at.post("/transport", body, &to, Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
     let step = Step { at, name: format!("the transport of package {package} to {name}"), resume };
     let mut is_there = || {
         *on_it = at.package()?.map(|on_it| on_it.package_id);
-        Ok(on_it.as_ref().is_some_and(|on_it| on_it.as_str().eq_ignore_ascii_case(package.as_str())))
+        Ok(on_it.as_ref().is_some_and(|on_it| package.is_same_as(on_it.as_str())))
     };
     let short = Short(package.as_str());
     let mut request = Repeatable::new(poll);
@@ -101,5 +101,5 @@ pub(crate) fn transport(
 }
 
 fn is_too_early(error: &Error) -> bool {
-    error.status() == Some(503) && error.code().is_some_and(|code| is_code(code, LATER))
+    error.status() == Some(503) && error.has_code(LATER)
 }

@@ -41,17 +41,14 @@ impl Package {
     /// The answer to a question about one package. `None` if it is about another, or about none.
     pub(super) fn asked_for(id: &PackageId, object: &Object, secrets: &Secrets) -> Option<Package> {
         let is_that_one = match object.text("PackageId") {
-            Some(said) => said.eq_ignore_ascii_case(id.as_str()),
+            Some(said) => id.is_same_as(&said),
             None => object.text("Status").is_some(),
         };
         is_that_one.then(|| Package::read(object, id.clone(), secrets))
     }
 
     fn read(object: &Object, package_id: PackageId, secrets: &Secrets) -> Package {
-        let text = |name| {
-            let said = object.text(name).unwrap_or_default();
-            Some(secrets.sanitized(&said)).filter(|text| !text.is_empty())
-        };
+        let text = |name| secrets.read_text(object, name);
         Package {
             package_id,
             name: text("Name").unwrap_or_default(),

@@ -10,18 +10,24 @@ use mendix_deploy::{EnvironmentName, PackageId};
 
 use crate::support::caller::Caller;
 use crate::support::package::Package;
+use crate::support::server::{Step, answered};
 
 fn name(name: &str) -> EnvironmentName {
     EnvironmentName::new(name).unwrap()
 }
 
-fn acceptance() -> EnvironmentName {
+pub(crate) fn acceptance() -> EnvironmentName {
     name("Acceptance")
 }
 
 /// What of the steps concerns a start, and so on.
-fn count(emulator: &Emulator, step: &str) -> usize {
+pub(crate) fn count(emulator: &Emulator, step: &str) -> usize {
     emulator.steps().iter().filter(|said| said.starts_with(step)).count()
+}
+
+/// A script that answers with the environment in this status.
+fn environment(status: &str) -> Vec<Step> {
+    answered("200 OK", &format!(r#"{{"Mode":"Acceptance","Status":"{status}","Production":false}}"#))
 }
 
 /// Uploads a package, which is ready at once.

@@ -4,12 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use mendix_deploy::EnvironmentStatus;
 use mendix_deploy::emulator::{Emulator, Fault};
-use mendix_deploy::{EnvironmentName, EnvironmentStatus};
 
+use crate::environments::{acceptance, count};
 use crate::support::caller::Caller;
 use crate::support::child::client_of_emulator;
 use crate::support::package::Package;
+use crate::support::server::side_by_side;
 
 /// An example, as built by `cargo test`; built here for `cargo test --test it`, which builds none.
 fn program(name: &str) -> Command {
@@ -149,10 +151,6 @@ fn the_number_of_allocations_does_not_depend_on_the_size_of_the_file() {
     assert!(output.status.success(), "{out}{err}");
 }
 
-fn environment() -> EnvironmentName {
-    "Acceptance".parse().unwrap()
-}
-
 #[test]
 fn deploy_brings_a_file_to_a_running_environment() {
     let emulator = Emulator::start().unwrap();
@@ -219,40 +217,36 @@ fn a_failed_deploy_ends_in_the_command_that_goes_on() {
 
 #[test]
 fn a_deploy_that_is_killed_at_any_step_goes_on_by_the_command_that_it_named() {
-    crate::support::server::side_by_side(
-        ["accepted", "asked to stop", "stopped (", "is on it (", "asked to start"],
-        |at| {
-            let emulator = Emulator::start().unwrap();
-            // So slow that it is killed in time.
-            emulator.complete_after_polls(2);
-            emulator.fail_stops(1, Fault::Slow(2));
-            emulator.fail_transports(1, Fault::Slow(2));
-            emulator.fail_starts(1, Fault::Slow(2));
-            let file = Package::called("x.mda");
-            let mut deploy = example("deploy", &emulator);
-            deploy.args(["calc", "Acceptance"]).arg(file.as_ref()).stdout(Stdio::null()).stderr(Stdio::piped());
-            let mut child = deploy.spawn().unwrap();
-            let (mut said, mut lines) = (String::new(), BufReader::new(child.stderr.take().unwrap()).lines());
-            while !(said.contains(at) && said.contains("to go on if this is interrupted:\n  cargo")) {
-                said += &(lines.next().unwrap_or_else(|| panic!("{at} is not in: {said}")).unwrap() + "\n");
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
+    side_by_side(["accepted", "asked to stop", "stopped (", "is on it (", "asked to start"], |at| {
+        let emulator = Emulator::start().unwrap();
+        // So slow that it is killed in time.
+        emulator.complete_after_polls(2);
+        emulator.fail_stops(1, Fault::Slow(2));
+        emulator.fail_transports(1, Fault::Slow(2));
+        emulator.fail_starts(1, Fault::Slow(2));
+        let file = Package::called("x.mda");
+        let mut deploy = example("deploy", &emulator);
+        deploy.args(["calc", "Acceptance"]).arg(file.as_ref()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = deploy.spawn().unwrap();
+        let (mut said, mut lines) = (String::new(), BufReader::new(child.stderr.take().unwrap()).lines());
+        while !(said.contains(at) && said.contains("to go on if this is interrupted:\n  cargo")) {
+            said += &(lines.next().unwrap_or_else(|| panic!("{at} is not in: {said}")).unwrap() + "\n");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
 
-            let output = example("deploy", &emulator).args(how_to_go_on(&said)).output().unwrap();
-            assert!(output.status.success(), "{at}: {}", text(&output).1);
-            let caller = Caller::of_emulator(&emulator);
-            assert_eq!(caller.environment(&environment()).ok().status, EnvironmentStatus::Running, "{at}");
-            let package = emulator.uploads().pop().unwrap().package_id;
-            assert_eq!(caller.environment_package(&environment()).ok().unwrap().package_id, package, "{at}");
-            let steps = emulator.steps();
-            let count = |step: &str| steps.iter().filter(|said| said.starts_with(step)).count();
-            assert_eq!((emulator.uploads().len(), count("start")), (1, 1), "{at}: {steps:?}");
-            // What was going on when it was killed may be asked for once more, and it may have been a step ahead.
-            assert!(count("stop") <= 1 + usize::from(["accepted", "asked to stop"].contains(&at)), "{at}: {steps:?}");
-            assert!(count("transport") <= 1 + usize::from(at == "stopped ("), "{at}: {steps:?}");
-        },
-    );
+        let output = example("deploy", &emulator).args(how_to_go_on(&said)).output().unwrap();
+        assert!(output.status.success(), "{at}: {}", text(&output).1);
+        let caller = Caller::of_emulator(&emulator);
+        assert_eq!(caller.environment(&acceptance()).ok().status, EnvironmentStatus::Running, "{at}");
+        let package = emulator.uploads().pop().unwrap().package_id;
+        assert_eq!(caller.environment_package(&acceptance()).ok().unwrap().package_id, package, "{at}");
+        let (steps, count) = (emulator.steps(), |step: &str| count(&emulator, step));
+        assert_eq!((emulator.uploads().len(), count("start")), (1, 1), "{at}: {steps:?}");
+        // What was going on when it was killed may be asked for once more, and it may have been a step ahead.
+        assert!(count("stop") <= 1 + usize::from(["accepted", "asked to stop"].contains(&at)), "{at}: {steps:?}");
+        assert!(count("transport") <= 1 + usize::from(at == "stopped ("), "{at}: {steps:?}");
+    });
 }
 
 /// Builds a crate, so only `.ci/run` runs it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{EnvironmentStatus, ErrorKind, Poll, Start};
 
-use super::{acceptance, count, name, uploaded};
+use super::{acceptance, count, environment, name, uploaded};
 use crate::support::caller::{Caller, often, once, start};
 use crate::support::server::{Server, answered, side_by_side};
 
@@ -35,9 +35,8 @@ fn whatever_the_body_of_a_success_it_is_one() {
 #[test]
 fn a_success_with_an_error_code_is_none() {
     for (status, code) in [("200 OK", "STOP_FAILED"), ("200 OK", "X"), ("500 No", "STOP_FAILED")] {
-        let running = answered("200 OK", r#"{"Mode":"Acceptance","Status":"Running"}"#);
         let refusal = format!(r#"{{"errorCode":"{code}","errorMessage":"Cannot stop app: reason"}}"#);
-        let server = Server::start([running, answered(status, &refusal)]);
+        let server = Server::start([environment("Running"), answered(status, &refusal)]);
         let outcome = Caller::of(&server).stop(&acceptance(), &often());
         let error = outcome.error(ErrorKind::Rejected);
         assert!(error.to_string().starts_with("environment Acceptance of app calc was not stopped: "), "{error}");
@@ -119,14 +118,11 @@ fn what_was_not_accepted_is_repeated() {
 
 #[test]
 fn a_stop_is_not_repeated_before_the_time_that_the_server_asks_for() {
-    let environment = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Mode":"Acceptance"}}"#));
-    let running = environment("Running");
-    let server =
-        Server::start([running.clone(), answered("503 Later\nRetry-After: 3", "<html>"), environment("Stopped")]);
+    let (running, busy) = (environment("Running"), answered("503 Later\nRetry-After: 3", "<html>"));
+    let server = Server::start([running.clone(), busy.clone(), environment("Stopped")]);
     Caller::of(&server).stop(&acceptance(), &often()).ok();
     assert_eq!(server.stop().connections, 3, "it was carried out");
 
-    let busy = answered("503 Later\nRetry-After: 3", "<html>");
     let server = Server::start([running.clone(), busy, running]);
     let outcome = Caller::of(&server).stop(&acceptance(), &often().with_timeout(Duration::from_secs(2)));
     outcome.error(ErrorKind::StillRunning);
@@ -242,7 +238,6 @@ fn what_is_starting_or_has_started_already_is_watched() {
     assert_eq!(count(&emulator, "start"), 1);
 
     // The status may lag behind.
-    let environment = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Mode":"Acceptance"}}"#));
     let code =
         |code: &str| format!(r#"{{"errorMessage":"Cannot start app. App is already running.","errorCode":"{code}"}}"#);
     let server = Server::start([
@@ -269,10 +264,9 @@ fn a_start_job_that_is_forgotten_is_told_from_the_status() {
     caller.start(&acceptance(), &Start::default(), &often()).ok();
     assert_eq!(caller.environment(&acceptance()).ok().status, EnvironmentStatus::Running);
 
-    let environment = answered("200 OK", r#"{"Status":"Stopped","Mode":"Acceptance"}"#);
     let gone = answered("404 No", r#"{"errorCode":"NO_SUCH_STARTJOB","errorMessage":"Job not found."}"#);
     let started = answered("200 OK", r#"{"JobId":"j-1"}"#);
-    let server = Server::start([environment.clone(), started, gone, environment]);
+    let server = Server::start([environment("Stopped"), started, gone, environment("Stopped")]);
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
     let error = outcome.error(ErrorKind::JobFailed);
     let text = error.to_string();
@@ -282,22 +276,22 @@ fn a_start_job_that_is_forgotten_is_told_from_the_status() {
 
 #[test]
 fn an_outage_ends_no_wait_for_a_start() {
-    let status = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Mode":"Acceptance"}}"#));
     let server = Server::start([
-        status("Stopped"),
+        environment("Stopped"),
         answered("200 OK", r#"{"JobId":"j-1"}"#),
         answered("504 Gateway Timeout", "<html><title>504</title></html>"),
         answered("500 No", r#"{"errorCode":"SOMETHING_ELSE","errorMessage":"no"}"#),
-        status("Starting"),
+        answered("200 OK", r#"{"Status":"Starting"}"#),
         answered("404 No", "<html><title>404</title></html>"),
-        status("Stopped"),
-        status("Running"),
+        environment("Stopped"),
+        environment("Running"),
     ]);
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
     assert_eq!(outcome.failed_polls(), 2);
     outcome.ok();
 
-    let server = Server::start([status("Stopped"), answered("200 OK", r#"{"JobId":"j-1"}"#), answered("502 No", "")]);
+    let server =
+        Server::start([environment("Stopped"), answered("200 OK", r#"{"JobId":"j-1"}"#), answered("502 No", "")]);
     let poll = Poll::default().with_interval(Duration::ZERO).with_max_outage(Duration::from_millis(300));
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &poll);
     let error = outcome.error(ErrorKind::NoAnswer).to_string();

@@ -5,12 +5,9 @@ use std::time::Duration;
 use mendix_deploy::emulator::{Emulator, Fault};
 use mendix_deploy::{DeployStep, EnvironmentStatus, ErrorKind, Event, Poll, Start};
 
-use super::{acceptance, name, uploaded};
+use super::{acceptance, environment, name, uploaded};
 use crate::support::caller::{Caller, KEY, USER, often, once, package, start};
 use crate::support::server::{Seen, Server, answered};
-
-const RUNNING: &str = r#"{"Mode":"Acceptance","Status":"Running","Production":false}"#;
-const STOPPED: &str = r#"{"Mode":"Acceptance","Status":"Stopped","Production":false}"#;
 
 /// The first lines of all requests, without what they have in common.
 fn lines(seen: &Seen) -> Vec<String> {
@@ -42,13 +39,13 @@ fn each_step_brings_about_what_it_says_and_does_nothing_if_it_has_been_done() {
 fn the_requests_are_those_of_the_documentation() {
     let transported = answered("200 OK", r#"{"PackageId":"p-1"}"#);
     let server = Server::start([
-        answered("200 OK", RUNNING),
+        environment("Running"),
         answered("200 OK", ""),
-        answered("200 OK", STOPPED),
+        environment("Stopped"),
         answered("404 No", r#"{"errorCode":"PACKAGE_NOT_FOUND","errorMessage":"No package"}"#),
         answered("200 OK", ""),
         transported,
-        answered("200 OK", STOPPED),
+        environment("Stopped"),
         answered("200 OK", r#"{"JobId":"02df2e50-0e79"}"#),
         answered("200 OK", r#"{"Status":"Started"}"#),
     ]);
@@ -137,7 +134,7 @@ fn an_unknown_environment_and_missing_rights_are_told() {
 
 #[test]
 fn every_step_has_an_end_even_if_the_poll_has_none() {
-    let server = Server::answering("200 OK", RUNNING);
+    let server = Server::start([environment("Running")]);
     let poll = Poll::default().with_timeout(Duration::from_millis(300));
     let outcome = Caller::of(&server).stop(&acceptance(), &poll);
     let error = outcome.error(ErrorKind::StillRunning);
