@@ -225,13 +225,16 @@ impl fmt::Display for Event {
                 write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
             }
             Event::Polled { app, job_id, status, elapsed, next_poll, .. } => {
-                let job = format_args!("job {}", Short(job_id.as_str()));
-                write_polled(f, app, job, status, *elapsed, *next_poll)
+                write_polled(f, app, format_args!("job {}", Short(job_id.as_str())), status, *elapsed, *next_poll)
             }
-            Event::PackagePolled { app, package_id, status, elapsed, next_poll, .. } => {
-                let package = format_args!("package {}", Short(package_id.as_str()));
-                write_polled(f, app, package, status, *elapsed, *next_poll)
-            }
+            Event::PackagePolled { app, package_id, status, elapsed, next_poll, .. } => write_polled(
+                f,
+                app,
+                format_args!("package {}", Short(package_id.as_str())),
+                status,
+                *elapsed,
+                *next_poll,
+            ),
             Event::Searched { app, sought, found, elapsed, next_poll, .. } => {
                 write!(f, "app {app}, searching for {sought}: ")?;
                 match found {

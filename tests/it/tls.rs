@@ -13,9 +13,7 @@ use mendix_deploy::{Client, ErrorKind};
 use crate::support::caller::{CA, Caller, KEY, Outcome, USER, fast_retry, trusting};
 use crate::support::child;
 use crate::support::package::{MIB, Package};
-use crate::support::server::{
-    Server, Step, accepted, answer, tls_config, tls_config_for_known_clients, tls_config_of, write,
-};
+use crate::support::server::{Server, Step, accepted, answer, tls_config_for_known_clients, tls_config_of, write};
 
 const CA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs/ca.pem");
 
@@ -49,7 +47,7 @@ fn a_certificate_for_another_name_is_refused_once() {
     // On other systems this is not an address of the machine.
     let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let server = Server::on(listener, [accepted()], Some(tls_config()));
+    let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config()));
     let outcome = Caller::at(&url).with(trusting).upload(Package::small());
     assert_refused_once(&outcome, server);
 }

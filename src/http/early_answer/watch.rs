@@ -256,7 +256,7 @@ mod tests {
 
     use ureq::unversioned::transport::LazyBuffers;
 
-    use super::super::exchange::tests::connected;
+    use super::super::exchange::tests::{connected, fill};
     use super::*;
 
     const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nX-Folded: a\r\n b\r\nRetry-After : 7\r\n\r\nno";
@@ -324,8 +324,7 @@ mod tests {
     #[test]
     fn a_refusal_while_the_peer_takes_nothing_empties_the_queue_and_is_handed_on_in_a_form_that_ureq_takes() {
         let (mut watch, exchange, mut peer) = watched(&[&REFUSAL[..40], &REFUSAL[40..]]);
-        exchange.lock().body_read = 1;
-        exchange.lock().queue = vec![0; 64 << 20];
+        fill(&mut exchange.lock());
         // Any bytes below TLS will do; the records are what TLS would make of them.
         let sign = thread::spawn(move || {
             thread::sleep(Duration::from_millis(10));

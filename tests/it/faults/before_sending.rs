@@ -7,6 +7,7 @@ use std::time::Duration;
 use mendix_deploy::{Client, ErrorKind, Event, Retry};
 
 use crate::support::caller::{Caller, KEY, USER, fast_retry};
+#[cfg(unix)]
 use crate::support::child;
 use crate::support::package::Package;
 use crate::support::server::{IDS, Server, accepted, answered};

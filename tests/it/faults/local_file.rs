@@ -11,7 +11,7 @@ use mendix_deploy::{ErrorKind, Event, Upload};
 use crate::support::caller::Caller;
 use crate::support::child;
 use crate::support::package::{KIB, MIB, Package};
-use crate::support::server::{IDS, Server, Step, accepted, answer, go_ahead};
+use crate::support::server::{IDS, Server, Step, accepted, go_ahead};
 
 const GIB: u64 = 1 << 30;
 
@@ -218,7 +218,8 @@ fn a_relative_path_outlives_a_change_of_the_directory() {
         caller.upload("calc.mda").ok();
         return;
     }
-    let server = Server::start([vec![Step::Head, answer("503 Later", ""), Step::Drain], accepted()]);
+    let later = crate::support::server::answer("503 Later", "");
+    let server = Server::start([vec![Step::Head, later, Step::Drain], accepted()]);
     let test = "a_relative_path_outlives_a_change_of_the_directory";
     child::run(module_path!(), test, &[(URL, &server.url())]);
     assert_eq!(server.stop().connections, 2);

@@ -8,7 +8,7 @@ use mendix_deploy::{Client, Error, ErrorKind, Retry};
 use crate::support::caller::{Caller, Outcome, PROXY_AUTHORIZATION, PROXY_PASSWORD as PASSWORD, fast_retry, trusting};
 use crate::support::child;
 use crate::support::package::{MIB, Package};
-use crate::support::server::{Seen, Server, Step, accepted, answer, answered, go_ahead, side_by_side, write};
+use crate::support::server::{Seen, Server, Step, accepted, answer, answered, go_ahead, write};
 
 /// A proxy that connects to the server.
 fn proxy_to(server: &Server) -> Server {
@@ -47,7 +47,7 @@ fn in_child(test: &str, url: &str, variables: &[(&str, &str)]) {
 fn with_answer_to_connect(test: &str, steps: &[Step]) -> Seen {
     let (proxy, server) = (Server::start([[&[Step::Head], steps].concat()]), Server::tls([accepted()]));
     let address = format!("http://someone:{PASSWORD}@{}", proxy.address());
-    in_child(test, &server.url(), &[("HTTPS_PROXY", &address)]);
+    in_child(test, &server.url(), &[("https_proxy", &address)]);
     assert_eq!(server.stop().connections, 0);
     proxy.stop()
 }
@@ -116,7 +116,7 @@ fn a_refusal_is_seen_through_the_proxy_while_the_body_is_sent() {
 fn a_proxy_that_demands_a_password_is_asked_once() {
     if child::is_running() {
         let text = refused_once().to_string();
-        assert!(text.contains("HTTPS_PROXY") && text.contains("user name and password"), "{text}");
+        assert!(text.contains("https_proxy") && text.contains("user name and password"), "{text}");
         return;
     }
     let head = "407 Proxy Authentication Required\nProxy-Authenticate: Basic realm=\"x\"";
@@ -128,16 +128,16 @@ fn a_proxy_that_demands_a_password_is_asked_once() {
 fn a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one() {
     if child::is_running() {
         let text = refused_once().to_string();
-        let is_given = std::env::var("HTTPS_PROXY").unwrap().contains('@');
-        assert_eq!(text.contains("refused the user name and password; check those in HTTPS_PROXY"), is_given, "{text}");
-        assert_eq!(text.contains("set HTTPS_PROXY=http://user:password@host:port"), !is_given, "{text}");
+        let is_given = std::env::var("https_proxy").unwrap().contains('@');
+        assert_eq!(text.contains("refused the user name and password; check those in https_proxy"), is_given, "{text}");
+        assert_eq!(text.contains("set https_proxy=http://user:password@host:port"), !is_given, "{text}");
         return;
     }
     for user in ["", "someone:pr0xy-pa55@", "someone@"] {
         let proxy = Server::start([vec![Step::Head, answer("407 Proxy Authentication Required", "who are you?")]]);
         let address = format!("http://{user}{}", proxy.address());
         let test = "a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one";
-        in_child(test, "https://localhost:9", &[("HTTPS_PROXY", &address)]);
+        in_child(test, "https://localhost:9", &[("https_proxy", &address)]);
         assert_eq!(proxy.stop().connections, 1);
     }
 }
@@ -214,7 +214,7 @@ fn the_proxy_is_the_one_that_curl_takes() {
         (&[("https_proxy", "http://{A}"), ("no_proxy", "x"), ("NO_PROXY", "localhost")], "A"),
         (&[("https_proxy", "http://{A}"), ("no_proxy", ""), ("NO_PROXY", "localhost")], "direct"),
     ];
-    side_by_side(cases, |(variables, expected)| {
+    crate::support::server::side_by_side(cases, |(variables, expected)| {
         let ours = |url: &str, variables: &[(&str, &str)]| in_child(TEST, url, variables);
         assert_eq!(taken(variables, ours), *expected, "{variables:?}");
         let curl = |url: &str, variables: &[(&str, &str)]| {
@@ -241,6 +241,7 @@ fn is_curl_there() -> bool {
 }
 
 /// Which of two proxies `call` connects to, or "direct".
+#[cfg(unix)]
 fn taken(variables: &[(&str, &str)], call: impl Fn(&str, &[(&str, &str)])) -> &'static str {
     let refuse = || Server::start([vec![Step::Head, answer("403 No", "")]]);
     let (a, b, server) = (refuse(), refuse(), Server::tls([accepted()]));
@@ -417,14 +418,14 @@ fn a_host_in_no_proxy_is_reached_directly() {
 fn a_socks_proxy_is_refused_and_not_gone_around() {
     if child::is_running() {
         let text = refused_once().to_string();
-        assert!(text.contains("ALL_PROXY is a SOCKS proxy"), "{text}");
+        assert!(text.contains("all_proxy is a SOCKS proxy"), "{text}");
         return;
     }
     for scheme in ["socks4", "socks5", "socks5h"] {
         let server = Server::tls([accepted()]);
         let proxy = proxy_to(&server);
         let address = format!("{scheme}://someone:{PASSWORD}@{}", proxy.address());
-        in_child("a_socks_proxy_is_refused_and_not_gone_around", &server.url(), &[("ALL_PROXY", &address)]);
+        in_child("a_socks_proxy_is_refused_and_not_gone_around", &server.url(), &[("all_proxy", &address)]);
         assert_eq!((server.stop().connections, proxy.stop().connections), (0, 0));
     }
 }
