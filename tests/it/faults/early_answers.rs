@@ -80,11 +80,6 @@ fn a_refusal_at_once_on_an_open_connection() {
 }
 
 #[test]
-fn a_refusal_at_once_then_a_close() {
-    refused(PLAIN, &EXPECTS, &[refusal()]);
-}
-
-#[test]
 fn a_refusal_at_once_while_the_server_reads_on() {
     refused(PLAIN, &EXPECTS, &[refusal(), Step::Drain]);
 }
@@ -92,11 +87,6 @@ fn a_refusal_at_once_while_the_server_reads_on() {
 #[test]
 fn a_refusal_at_once_then_a_half_close_while_the_server_reads_on() {
     refused(PLAIN, &EXPECTS, &[refusal(), Step::Finish, Step::Drain]);
-}
-
-#[test]
-fn a_refusal_after_ten_mebibytes_then_a_close() {
-    refused(PLAIN, &EXPECTS, &[Step::Body(10 * MIB), refusal()]);
 }
 
 #[test]
@@ -185,7 +175,6 @@ fn a_refusal_without_a_length_on_an_open_connection_is_not_waited_on() {
 #[test]
 fn a_refusal_over_tls_at_once() {
     refused(TLS, &EXPECTS, &[refusal(), Step::Hold]);
-    refused(TLS, &EXPECTS, &[refusal()]);
     refused(TLS, &[Expect::Honoured], &[refusal(), Step::Finish, Step::Drain]);
 }
 
@@ -195,27 +184,8 @@ fn a_refusal_over_tls_while_the_server_reads_on() {
 }
 
 #[test]
-fn a_refusal_over_tls_after_ten_mebibytes_then_a_close() {
-    refused(TLS, &[Expect::Honoured, Expect::Ignored], &[Step::Body(10 * MIB), refusal()]);
-}
-
-#[test]
 fn a_refusal_over_tls_by_a_server_that_then_stops_reading() {
     refused(TLS, &[Expect::Honoured, Expect::Ignored], &[Step::Body(3 * MIB), refusal(), Step::Hold]);
-}
-
-#[test]
-fn a_413_in_the_middle_of_the_body_is_no_connection_reset() {
-    let html = "<html><h1>413 Request Entity Too Large</h1></html>";
-    let then = [Step::Body(10 * MIB), answer("413 Payload Too Large\nConnection: close", html)];
-    for start in PLAIN_AND_TLS {
-        let server = start(Expect::Honoured.then(&then));
-        let outcome = Caller::of(&server).upload(Package::sparse(300 * MIB));
-        let error = outcome.error(ErrorKind::Rejected);
-        assert_eq!(error.status(), Some(413));
-        assert!(error.to_string().contains("Request Entity Too Large"), "{error}");
-        assert_eq!(server.stop().connections, 1);
-    }
 }
 
 #[test]
@@ -228,4 +198,30 @@ fn a_401_without_a_body_or_its_end_is_rejected() {
         assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(401));
         assert!(outcome.took.as_secs() < 5, "{outcome:?}");
     });
+}
+
+// In the rest, a reset follows the refusal, because the server closes before it has read what was sent. On Windows the
+// reset may win.
+
+#[cfg_attr(windows, ignore = "Winsock discards unread input when a reset arrives")]
+#[test]
+fn a_refusal_at_once_then_a_close() {
+    for start in PLAIN_AND_TLS {
+        refused(start, &EXPECTS, &[refusal()]);
+    }
+}
+
+#[cfg_attr(windows, ignore = "Winsock discards unread input when a reset arrives")]
+#[test]
+fn a_413_in_the_middle_of_the_body_is_no_connection_reset() {
+    let html = "<html><h1>413 Request Entity Too Large</h1></html>";
+    let then = [Step::Body(10 * MIB), answer("413 Payload Too Large\nConnection: close", html)];
+    for (start, expect) in PLAIN_AND_TLS.into_iter().flat_map(|start| EXPECTS.map(|expect| (start, expect))) {
+        let server = start(expect.then(&then));
+        let outcome = Caller::of(&server).upload(Package::sparse(300 * MIB));
+        let error = outcome.error(ErrorKind::Rejected);
+        assert_eq!(error.status(), Some(413));
+        assert!(error.to_string().contains("Request Entity Too Large"), "{error}");
+        assert_eq!(server.stop().connections, expect.connections());
+    }
 }

@@ -41,7 +41,8 @@ fn a_417_is_followed_by_one_upload_without_expect() {
         arrives_whole(server, 2);
     }
     // But not for ever.
-    let server = Server::start([unwelcome]);
+    let again = [&unwelcome[..], &[Step::Drain]].concat();
+    let server = Server::start([unwelcome, again]);
     let outcome = Caller::of(&server).upload(Package::sparse(SIZE));
     assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(417));
     let seen = server.stop();
@@ -138,13 +139,26 @@ fn an_early_acceptance_does_not_keep_the_rest_from_being_sent() {
     assert_eq!(seen.requests[0].body_bytes, seen.requests[0].content_length());
 }
 
-#[test]
-fn an_acceptance_of_half_a_body_is_no_success() {
-    let server = Server::start([vec![Step::Head, go_ahead(), Step::Body(MIB), answer("200 OK", IDS)]]);
-    let outcome = Caller::of(&server).upload(Package::sparse(64 * MIB));
+/// Uploads to a server that accepts after some of the body, and then ends with `end`.
+fn accepted_in_mid_body(end: &[Step]) {
+    let script = [&[Step::Head, go_ahead(), Step::Body(MIB), answer("200 OK", IDS)], end].concat();
+    let server = Server::start([script]);
+    let caller = Caller::of(&server).with(|client| client.with_stall_timeout(Duration::from_secs(1)));
+    let outcome = caller.upload(Package::sparse(64 * MIB));
     let error = outcome.error(ErrorKind::OutcomeUnknown);
     assert!(error.may_have_been_accepted());
     assert!(error.to_string().contains("only a part"), "{error}");
     assert_eq!(error.job_id().map(mendix_deploy::JobId::as_str), Some("j-1"));
     assert_eq!(server.stop().connections, 1);
+}
+
+#[test]
+fn an_acceptance_of_half_a_body_is_no_success() {
+    accepted_in_mid_body(&[Step::Hold]);
+}
+
+#[cfg_attr(windows, ignore = "Winsock discards unread input when a reset arrives")]
+#[test]
+fn an_acceptance_of_half_a_body_before_a_reset_is_no_success() {
+    accepted_in_mid_body(&[]);
 }

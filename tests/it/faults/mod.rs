@@ -2,6 +2,8 @@
 
 mod answers;
 mod before_sending;
+#[cfg(target_os = "linux")]
+mod closed_peer;
 mod early_answers;
 mod foreign_answers;
 mod input;
