@@ -70,6 +70,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
         response: request.response_timeout,
     };
     let (exchange, response_max) = (Exchange::default(), request.response_max);
+    exchange.lock().body_max = response_max;
     let agent = agent(endpoint, &request, proxy.as_ref().map(|chosen| chosen.proxy.clone()), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,

@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
     pub(crate) date: Option<String>,
+    /// The maximum size of the response's body.
+    pub(crate) body_max: usize,
     stream: Option<TcpStream>,
     pub(super) stall_timeout: Duration,
     /// Bytes to send: what TLS makes of one block of the body, all sent before the next.

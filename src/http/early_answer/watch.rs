@@ -12,7 +12,7 @@ use super::exchange::{Exchange, LONGEST, pause};
 use super::socket::PROBE;
 use crate::http::head::{self, Head};
 
-/// The maximum size of a head, and of input that ureq cannot parse.
+/// The maximum size of a head, of input that ureq cannot parse, and of what frames a body.
 const INPUT_MAX: usize = 256 * 1024;
 
 pub(super) struct Watch {
@@ -22,6 +22,8 @@ pub(super) struct Watch {
     input: Vec<u8>,
     /// How much of the input has been consumed.
     taken: usize,
+    /// How much of a body was received, with what frames it.
+    body_received: usize,
     /// Whether ureq consumed any input the last time.
     is_progressing: bool,
     /// Whether the server has sent `100 Continue`.
@@ -30,7 +32,8 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(inner: Box<dyn Transport>, exchange: Exchange) -> Self {
-        Watch { inner, exchange, input: Vec::new(), taken: 0, is_progressing: false, is_invited: false }
+        let input = Vec::new();
+        Watch { inner, exchange, input, taken: 0, body_received: 0, is_progressing: false, is_invited: false }
     }
 
     fn read(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
@@ -145,12 +148,25 @@ impl Watch {
             (_, None) => "the head of the response is longer than 256 KiB",
             (_, Some(length)) => {
                 let canonical = head::canonical(self.input());
+                self.body_received = self.input().len() - length;
                 self.input.splice(..self.taken + length, canonical.into_bytes());
                 self.taken = 0;
                 return Ok(true);
             }
         };
         Err(malformed(problem))
+    }
+
+    /// Reads a bounded amount: a chunk length may never end, and neither may trailers, which ureq consumes.
+    fn read_body(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let enough = self.exchange.lock().body_max.saturating_add(INPUT_MAX);
+        if self.input().len() >= INPUT_MAX || self.body_received >= enough {
+            return Err(malformed("the body of the response is malformed"));
+        }
+        let before = self.input().len();
+        let result = self.read(timeout);
+        self.body_received += self.input().len() - before;
+        result
     }
 }
 
@@ -194,9 +210,7 @@ impl Transport for Watch {
         match timeout.reason {
             Timeout::Await100 => self.await_continue(timeout),
             Timeout::RecvResponse => self.await_answer(timeout),
-            // For example, a chunk length that never ends.
-            _ if self.input().len() >= INPUT_MAX => Err(malformed("the body of the response is malformed")),
-            _ => self.read(timeout),
+            _ => self.read_body(timeout),
         }
     }
 
@@ -348,5 +362,18 @@ mod tests {
             assert!(matches!(failed, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
             assert!(watch.input().len() < INPUT_MAX + (64 << 10) + 1);
         }
+    }
+
+    #[test]
+    fn trailers_that_ureq_consumes_are_bounded() {
+        let trailers = "X: y\r\n".repeat(10 << 10);
+        let (mut watch, exchange, _peer) = watched(&[trailers.as_str(); 9]);
+        exchange.lock().body_max = 100 << 10;
+        let mut consumed = 0;
+        while watch.await_input(timeout(Timeout::RecvBody)).is_ok() {
+            consumed += watch.input().len();
+            watch.input_consume(watch.input().len());
+        }
+        assert!((INPUT_MAX..INPUT_MAX + (170 << 10)).contains(&consumed), "{consumed}");
     }
 }

@@ -88,7 +88,7 @@ fn anything_but_a_refusal_after_a_whole_body_is_an_unknown_outcome() {
 #[test]
 fn anything_but_a_refusal_before_the_whole_body_is_retried() {
     side_by_side([408, 418, 444, 460, 499, 500, 502, 503, 504, 520, 599, 600, 999], |status| {
-        for package in [Package::small(), Package::sparse(64 * MIB)] {
+        for package in [Package::small(), Package::sparse(8 * MIB)] {
             let at_once = vec![Step::Head, answer(&format!("{status} Oops\nRetry-After: 0"), ""), Step::Drain];
             let server = Server::start([at_once, accepted()]);
             Caller::of(&server).upload(package).ok();

@@ -266,9 +266,12 @@ fn a_gibibyte_takes_no_more_memory_than_a_mebibyte() {
     const URL: &str = "MENDIX_DEPLOY_URL";
     if child::is_running() {
         let caller = Caller::at(&std::env::var(URL).unwrap());
-        // In KiB, on Linux.
+        // In KiB, on Linux. Wine has the file, too, but of another process.
         let peak_after = |bytes| {
             caller.upload(Package::sparse(bytes)).ok();
+            if !cfg!(target_os = "linux") {
+                return None;
+            }
             let status = std::fs::read_to_string("/proc/self/status").ok()?;
             let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
             peak.trim().trim_end_matches(" kB").parse::<u64>().ok()

@@ -137,7 +137,7 @@ fn a_server_that_is_busy_before_it_has_the_body_gets_a_whole_one_later() {
         for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
             let script = [&before[..], &[answer(busy, "<html>"), Step::Drain]].concat();
             let server = Server::start([script, accepted()]);
-            let outcome = Caller::of(&server).upload(Package::sparse(64 * MIB));
+            let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
             assert_eq!(outcome.retries(), 1, "{busy}: {outcome:?}");
             outcome.ok();
             let seen = server.stop();

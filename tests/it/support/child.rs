@@ -52,7 +52,7 @@ pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if started.elapsed() > Duration::from_secs(40) {
+        if started.elapsed() > Duration::from_secs(60) {
             child.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(5));

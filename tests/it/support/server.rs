@@ -127,8 +127,7 @@ impl Request {
     /// Whether the body has its closing boundary.
     pub(crate) fn has_closing_boundary(&self) -> bool {
         let boundary = self.header("Content-Type").and_then(|value| value.split_once("boundary=")).unwrap().1;
-        let closing = format!("--{boundary}--");
-        self.body.windows(closing.len()).any(|window| window == closing.as_bytes())
+        self.body.ends_with(format!("--{boundary}--\r\n").as_bytes())
     }
 }
 

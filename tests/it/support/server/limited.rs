@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Shared;
 
 /// The maximum lifetime of a connection. No test takes that long.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(50);
 /// How often a waiting connection checks whether the test is over.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
