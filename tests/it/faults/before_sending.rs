@@ -90,8 +90,8 @@ fn an_upload_and_a_wait_need_no_thread() {
     }
     let server = Server::start([accepted(), answered("200 OK", r#"{"Status":"Completed"}"#)]);
     // No stack is that large, so no thread can be started.
-    let variables =
-        [(URL, server.url()), ("RUST_MIN_STACK", (1_u64 << 50).to_string()), ("RUST_TEST_THREADS", "1".into())];
+    let stack = (usize::MAX / 4 * 3).to_string();
+    let variables = [(URL, server.url()), ("RUST_MIN_STACK", stack), ("RUST_TEST_THREADS", "1".into())];
     let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     child::run(module_path!(), "an_upload_and_a_wait_need_no_thread", &variables);
     assert_eq!(server.stop().connections, 2);
