@@ -117,7 +117,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         ),
         (
             Emulator::fail_stops,
-            Fault::Slow(9),
+            Fault::Slow(20),
             ErrorKind::StillRunning,
             "the stop of environment",
             "is Running with package OLD on it, unless it has stopped since",
@@ -131,7 +131,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         ),
         (
             Emulator::fail_transports,
-            Fault::Slow(9),
+            Fault::Slow(20),
             ErrorKind::StillRunning,
             "the app is down",
             "has package OLD on it",
@@ -145,7 +145,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         ),
         (
             Emulator::fail_starts,
-            Fault::Slow(9),
+            Fault::Slow(20),
             ErrorKind::StillRunning,
             "the app is down, unless it has started since",
             "has package NEW on it (before: package OLD)",
@@ -162,7 +162,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
         fail(&emulator, 1, fault);
-        let poll = often().with_timeout(Duration::from_millis(150));
+        let poll = often().with_timeout(Duration::from_millis(1500));
         let outcome = caller.deploy(&acceptance(), &package, &Deploy::default().with_poll(poll));
         let text = outcome.error(kind).to_string();
         let text = text.replace(OLD, "OLD").replace(package.as_str(), "NEW");

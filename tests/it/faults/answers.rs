@@ -61,12 +61,12 @@ fn silence_after_a_whole_body_hits_the_response_timeout() {
 #[test]
 fn a_dripping_response_hits_the_response_timeout() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n{";
-    let drips = (0..200).flat_map(|_| [Step::Write(b" ".into()), Step::Pause(Duration::from_millis(20))]);
+    let drips = (0..1000).flat_map(|_| [Step::Write(b" ".into()), Step::Pause(Duration::from_millis(20))]);
     let script = [Step::Request, Step::Write(head.into())].into_iter().chain(drips).collect();
     let server = Server::start([script]);
     let caller = Caller::of(&server).with(|client| client.with_response_timeout(Duration::from_millis(300)));
     let outcome = caller.upload(Package::small());
-    assert!(outcome.took < Duration::from_secs(2), "{outcome:?}");
+    assert!(outcome.took < Duration::from_secs(9), "{outcome:?}");
     assert_outcome_open(&outcome, server);
 }
 

@@ -61,7 +61,7 @@ fn refused(start: Start, expects: &[Expect], then: &[Step]) -> Vec<Seen> {
         assert_eq!((error.status(), error.code()), (Some(403), Some("NOT ALLOWED")), "{context}");
         assert!(error.to_string().contains("no API Rights for this app"), "{context}");
         assert!(!error.may_have_been_accepted() && outcome.retries() == 0, "{context}");
-        assert!(outcome.took.as_secs() < 5, "{context}");
+        assert!(outcome.took.as_secs() < 9, "{context}");
         assert_eq!(seen.connections, expect.connections(), "{context}");
         assert!(seen.body_bytes() < ON_ITS_WAY, "{context}");
         assert_eq!(seen.requests[0].header("Expect"), Some("100-continue"), "{context}");
@@ -168,7 +168,7 @@ fn a_refusal_without_a_length_on_an_open_connection_is_not_waited_on() {
         let server = start(vec![vec![Step::Head, write(text), Step::Hold]]);
         let outcome = Caller::of(&server).upload(Package::sparse(20 * MIB));
         assert!(outcome.error(ErrorKind::Rejected).to_string().contains("403, a web page, \"no\""));
-        assert!(outcome.took < Duration::from_millis(900), "{outcome:?}");
+        assert!(outcome.took < Duration::from_millis(2500), "{outcome:?}");
     }
 }
 

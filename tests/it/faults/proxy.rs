@@ -378,10 +378,10 @@ fn a_silent_proxy_hits_the_connect_timeout() {
 fn a_dripping_proxy_hits_the_connect_timeout() {
     if child::is_running() {
         let outcome = upload_within(Duration::from_millis(400));
-        assert!(outcome.took < Duration::from_millis(1500), "{outcome:?}");
+        assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
         return;
     }
-    let drip = |byte: &u8| [write([*byte]), Step::Pause(Duration::from_millis(50))];
+    let drip = |byte: &u8| [write([*byte]), Step::Pause(Duration::from_millis(200))];
     let steps: Vec<_> = b"HTTP/1.1 200 Connection established".iter().flat_map(drip).collect();
     with_answer_to_connect("a_dripping_proxy_hits_the_connect_timeout", &steps);
 }

@@ -38,7 +38,7 @@ fn a_flood_of_signals_does_not_keep_the_stall_timeout_from_ending_an_upload() {
     if child::is_running() {
         let outcome = upload_while(FLOOD, 64 * MIB, Duration::from_millis(400));
         outcome.error(ErrorKind::Interrupted);
-        assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
+        assert!(outcome.took < Duration::from_secs(9), "{outcome:?}");
         return;
     }
     let test = "a_flood_of_signals_does_not_keep_the_stall_timeout_from_ending_an_upload";
@@ -50,7 +50,7 @@ fn a_flood_of_signals_does_not_hide_a_refusal() {
     if child::is_running() {
         let outcome = upload_while(FLOOD, 64 * MIB, Duration::from_secs(15));
         assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(403));
-        assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
+        assert!(outcome.took < Duration::from_secs(9), "{outcome:?}");
         return;
     }
     let test = "a_flood_of_signals_does_not_hide_a_refusal";

@@ -23,7 +23,7 @@ fn rejected_with_413(refusal: &[Step], answer_within: Duration, code: Option<&st
         let outcome = caller.upload(Package::sparse(*size));
         let error = outcome.error(ErrorKind::Rejected);
         assert_eq!((error.status(), error.code()), (Some(413), code), "{outcome:?}");
-        assert!(outcome.took < answer_within + Duration::from_secs(2), "{outcome:?}");
+        assert!(outcome.took < answer_within + Duration::from_secs(9), "{outcome:?}");
         assert_eq!(server.stop().connections, 1);
     });
 }
@@ -144,7 +144,7 @@ fn of_a_head_that_never_ends_a_retry_after_counts_once_its_line_is_whole() {
     for (half, wait) in [("Retry-After: 7200\r\nX-Half", Some(Duration::from_secs(7200))), ("Retry-After: 1", None)] {
         let server = Server::start([vec![Step::Request, write(format!("HTTP/1.1 429 Later\r\n{half}")), Step::Hold]]);
         let once = Caller::of(&server)
-            .with(|client| client.with_retry(Retry::never()).with_response_timeout(Duration::from_millis(200)));
+            .with(|client| client.with_retry(Retry::never()).with_response_timeout(Duration::from_millis(1500)));
         let outcome = once.upload(Package::small());
         let error = outcome.error(ErrorKind::Rejected);
         assert_eq!((error.status(), error.retry_after()), (Some(429), wait));
@@ -175,10 +175,10 @@ fn four_digits_are_not_a_status() {
 fn a_refusal_whose_head_never_ends_counts_by_its_status() {
     let drip = [write("X-Drip: 1\r\n"), Step::Pause(Duration::from_millis(20))];
     let drips: Vec<_> =
-        [write("HTTP/1.1 413 Too Large\r\n")].into_iter().chain(drip.into_iter().cycle().take(80)).collect();
+        [write("HTTP/1.1 413 Too Large\r\n")].into_iter().chain(drip.into_iter().cycle().take(800)).collect();
     let held = [write("HTTP/1.1 413 Too Large\r\nX-Half: "), Step::Hold];
     for refusal in [&held[..], &drips] {
-        rejected_with_413(refusal, Duration::from_millis(300), None);
+        rejected_with_413(refusal, Duration::from_millis(1500), None);
     }
 }
 
@@ -198,7 +198,7 @@ fn the_words_of_a_refusal_may_come_after_its_head() {
             let outcome = Caller::of(&server).upload(Package::sparse(*size));
             let error = outcome.error(ErrorKind::Rejected);
             assert_eq!((error.status(), error.code()), (Some(403), Some("NOT ALLOWED")), "{outcome:?}");
-            assert!(outcome.took < Duration::from_secs(4), "{outcome:?}");
+            assert!(outcome.took < Duration::from_secs(9), "{outcome:?}");
         });
     }
 }

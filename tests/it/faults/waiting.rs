@@ -175,9 +175,9 @@ fn retry_after_makes_a_pause_longer() {
     }
     // A longer one is cut to the time left.
     let scripts = vec![answered("429 Later\nRetry-After: 7", ""), status("Completed")];
-    let (outcome, _) = wait_on(scripts, &often().with_timeout(Duration::from_millis(300)));
+    let (outcome, _) = wait_on(scripts, &often().with_timeout(Duration::from_secs(2)));
     let pause = outcome.pauses()[0];
-    assert!(pause > SHORTEST && pause <= Duration::from_millis(300), "{pause:?}");
+    assert!(pause > SHORTEST && pause <= Duration::from_secs(2), "{pause:?}");
     outcome.ok();
 }
 
@@ -200,7 +200,7 @@ fn a_server_that_hangs_extends_a_wait_by_one_request_at_most() {
     let scripts = vec![status("Running"), vec![Step::Head, Step::Hold]];
     let (outcome, _) = wait_with(timeout, scripts, &often().with_timeout(timeout));
     assert!(outcome.error(ErrorKind::StillRunning).source().is_some());
-    assert!(outcome.took < timeout + Duration::from_secs(2), "{outcome:?}");
+    assert!(outcome.took < timeout + Duration::from_secs(9), "{outcome:?}");
 }
 
 #[test]
