@@ -28,7 +28,7 @@ const PACKAGE_BYTES: u64 = 64 << 20;
 
 /// What happens to the upload. The gateway refuses the first one; of the others it is told by the server behind it. The
 /// name is the first part of the path.
-const SITUATIONS: [&str; 6] = ["refused", "refused-in-mid-body", "refused-after-body", "dies", "silent", "accepted"];
+const SITUATIONS: [&str; 6] = ["accepted", "refused", "refused-in-mid-body", "refused-after-body", "dies", "silent"];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
@@ -118,10 +118,10 @@ impl Cell {
 
     /// Which promise is broken.
     fn complaint(&self) -> Option<&'static str> {
-        let status = self.ours.as_ref().map_or_else(Error::status, |()| Some(200));
+        let is_lost = |error: &Error| self.curl_status >= 200 && error.status() != Some(self.curl_status);
         if self.whole_of_ours > 1 {
             Some("the package arrived twice")
-        } else if self.curl_status >= 200 && status != Some(self.curl_status) {
+        } else if self.ours.as_ref().is_err_and(is_lost) {
             Some("a status is lost")
         } else {
             None
