@@ -26,8 +26,8 @@ const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs/ca.pem");
 /// More than the buffers on the way hold.
 const PACKAGE_BYTES: u64 = 64 << 20;
 
-/// What happens to the upload. The gateway refuses the first one; of the others it is told by the server behind it. The
-/// name is the first part of the path.
+/// What happens to the upload, the first part of its path. Gateways refuse `refused` by themselves; the rest is up to the
+/// server behind them.
 const SITUATIONS: [&str; 6] = ["accepted", "refused", "refused-in-mid-body", "refused-after-body", "dies", "silent"];
 
 fn main() -> ExitCode {

@@ -69,7 +69,7 @@ impl Gateway {
         let read = |path: &str| std::fs::read_to_string(path).unwrap();
         std::fs::write(&conf, filled(&read(&format!("{CONFIGURATIONS}/{}", server.configuration)))).unwrap();
         std::fs::write(both, read(CERTIFICATE) + &read(KEY)).unwrap();
-        // Some change to a user of their own.
+        // Some servers run as a user of their own.
         let _ = Command::new("chmod").args(["-R", "a+rwX", directory.as_str()]).status();
 
         let (command, log) = (filled(server.command), format!("{directory}/log"));
