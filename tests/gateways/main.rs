@@ -10,21 +10,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod backend;
+#[path = "../it/support/package.rs"]
+#[allow(dead_code)] // The other tests use the rest.
+mod package;
 mod servers;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{Client, Error, Retry, Upload, upload_package};
 
 use backend::Backend;
+use package::{MIB, Package};
 use servers::{Gateway, PROTOCOLS, SERVERS};
 
 const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs/ca.pem");
-/// More than the buffers on the way hold.
-const PACKAGE_BYTES: u64 = 64 << 20;
 
 /// What happens to the upload, the first part of its path. Gateways refuse `refused` by themselves; the rest is up to the
 /// server behind them.
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let directory = std::env::temp_dir().join(format!("mendix-deploy-gateways-{}", std::process::id()));
     std::fs::create_dir(&directory).unwrap();
-    let package = directory.join("calc.mda");
-    write_package(&package);
+    // More than the buffers on the way hold.
+    let package = Package::sparse(64 * MIB);
 
     println!("Each cell: what curl says; what we say; whole requests that arrived of curl's and of ours.\n");
     println!("| server | situation | {} |", PROTOCOLS.join(" | "));
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
         for situation in SITUATIONS {
             let cells = PROTOCOLS.map(|protocol| {
                 let Some(url) = gateway.url(protocol) else { return "-".to_owned() };
-                let cell = Cell::of(&format!("{url}/{situation}"), &package, &backend);
+                let cell = Cell::of(&format!("{url}/{situation}"), package.as_ref(), &backend);
                 if let Some(complaint) = cell.complaint() {
                     complaints.push(format!("{}, {situation}, {protocol}: {complaint}: {cell:?}", server.name));
                 }
@@ -67,14 +68,6 @@ fn main() -> ExitCode {
         println!("\n{complaint}");
     }
     ExitCode::from(u8::from(!complaints.is_empty()))
-}
-
-/// A sparse file that ends like a zip archive.
-fn write_package(path: &Path) {
-    let mut content = std::fs::File::create(path).unwrap();
-    content.set_len(PACKAGE_BYTES - Emulator::SMALLEST_PACKAGE.len() as u64).unwrap();
-    std::io::Seek::seek(&mut content, std::io::SeekFrom::End(0)).unwrap();
-    std::io::Write::write_all(&mut content, &Emulator::SMALLEST_PACKAGE).unwrap();
 }
 
 /// One upload by curl and one by us.

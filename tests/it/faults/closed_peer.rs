@@ -33,8 +33,9 @@ fn a_response_is_read_although_the_socket_has_no_options_any_more() {
         caller.upload(Package::sparse(MIB)).ok();
         for _ in 0..2 {
             let outcome = caller.upload(Package::sparse(64 * MIB));
-            assert_eq!(outcome.error(ErrorKind::Rejected).status(), Some(403));
-            assert!(outcome.error(ErrorKind::Rejected).to_string().contains("not you"), "{outcome:?}");
+            let error = outcome.error(ErrorKind::Rejected);
+            assert_eq!(error.status(), Some(403));
+            assert!(error.to_string().contains("not you"), "{error}");
         }
         caller.upload(Package::small()).ok();
         return;

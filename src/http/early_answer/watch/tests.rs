@@ -1,0 +1,114 @@
+use std::collections::VecDeque;
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use ureq::unversioned::transport::LazyBuffers;
+
+use super::super::exchange::tests::{connected, fill};
+use super::*;
+
+const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nX-Folded: a\r\n b\r\nRetry-After : 7\r\n\r\nno";
+
+/// What TLS is to the watch: records that are invisible until they are read, one at a time.
+#[derive(Debug)]
+struct Records(LazyBuffers, VecDeque<Vec<u8>>);
+
+impl Transport for Records {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.0
+    }
+
+    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let Some(record) = self.1.pop_front() else {
+            let nothing = io::Error::from(ErrorKind::WouldBlock);
+            return Err(if timeout.reason == PROBE { nothing.into() } else { Error::Timeout(timeout.reason) });
+        };
+        self.0.input_append_buf()[..record.len()].copy_from_slice(&record);
+        self.0.input_appended(record.len());
+        Ok(true)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}
+
+fn watched(records: &[&str]) -> (Watch, Exchange, TcpStream) {
+    let (exchange, peer) = connected(Duration::from_millis(50));
+    let records = records.iter().map(|record| record.as_bytes().to_vec()).collect();
+    let inner = Records(LazyBuffers::new(128 << 10, 1024), records);
+    (Watch::new(Box::new(inner), exchange.clone()), exchange, peer)
+}
+
+fn timeout(reason: Timeout) -> NextTimeout {
+    NextTimeout { after: time::Duration::from_millis(200), reason, ..NextTimeout::default() }
+}
+
+#[test]
+fn a_refusal_in_a_record_behind_the_100_continue_is_seen_before_the_body() {
+    let go_ahead = "HTTP/1.1 100 Continue\r\n\r\n";
+    for records in [&[go_ahead, REFUSAL][..], &[go_ahead, "HTTP/1.1 4", "03 Forb", "idden\r\n"], &[REFUSAL]] {
+        let (mut watch, exchange, _peer) = watched(records);
+        let result = watch.await_input(timeout(Timeout::Await100));
+        assert!(matches!(result, Err(Error::Timeout(Timeout::Await100))), "{result:?}");
+        assert!(exchange.lock().is_answered && exchange.lock().status == 403, "{records:?}");
+    }
+}
+
+#[test]
+fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
+    let (mut watch, exchange, _peer) = watched(&["HTTP/1.1 201 Created\r\n\r\n"]);
+    for has_failed in [false, true] {
+        watch.probe(has_failed).unwrap();
+        let state = exchange.lock();
+        assert_eq!((state.is_answered, state.status), (has_failed, 201));
+    }
+}
+
+#[test]
+fn a_refusal_while_the_peer_takes_nothing_empties_the_queue_and_is_handed_on_in_a_form_that_ureq_takes() {
+    let (mut watch, exchange, mut peer) = watched(&[&REFUSAL[..40], &REFUSAL[40..]]);
+    fill(&mut exchange.lock());
+    // Any bytes below TLS will do; the records are what TLS would make of them.
+    let sign = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(10));
+        peer.write_all(b"x").unwrap();
+        peer
+    });
+    watch.transmit_output(0, timeout(Timeout::Global)).unwrap();
+    assert!(exchange.lock().is_answered && exchange.lock().queue.is_empty());
+    assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
+    assert_eq!(watch.input(), b"HTTP/1.1 403\r\n\r\nno");
+    assert_eq!(exchange.lock().retry_after.as_deref(), Some("7"));
+    sign.join().unwrap();
+}
+
+#[test]
+fn input_that_ureq_cannot_parse_is_bounded() {
+    let endless = "0".repeat(64 << 10);
+    for reason in [Timeout::RecvResponse, Timeout::RecvBody] {
+        let (mut watch, _, _peer) = watched(&[&["HTTP/1.1 200 OK\r\n"][..], &[endless.as_str(); 9]].concat());
+        let failed = std::iter::repeat_with(|| watch.await_input(timeout(reason))).find_map(Result::err).unwrap();
+        assert!(matches!(failed, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
+        assert!(watch.input().len() < INPUT_MAX + (64 << 10) + 1);
+    }
+}
+
+#[test]
+fn trailers_that_ureq_consumes_are_bounded() {
+    let trailers = "X: y\r\n".repeat(10 << 10);
+    let (mut watch, exchange, _peer) = watched(&[trailers.as_str(); 9]);
+    exchange.lock().body_max = 100 << 10;
+    let mut consumed = 0;
+    while watch.await_input(timeout(Timeout::RecvBody)).is_ok() {
+        consumed += watch.input().len();
+        watch.input_consume(watch.input().len());
+    }
+    assert!((INPUT_MAX..INPUT_MAX + (170 << 10)).contains(&consumed), "{consumed}");
+}
