@@ -193,7 +193,7 @@ impl Circumstances<'_> {
             _ if says("causedasendentity") => {
                 ("its certificate is that of a CA", "; issue it one of its own, with basicConstraints=CA:FALSE", false)
             }
-            _ if says("expired") || says("not valid yet") || says("notvalidyet") => {
+            _ if ["expired", "not valid yet", "not yet valid", "notvalidyet"].into_iter().any(says) => {
                 ("its certificate has expired or is not valid yet", "; check the clock of this machine", false)
             }
             _ if says("certificate") => ("its certificate was refused", "", false),
@@ -207,3 +207,6 @@ fn speaks_no_tls(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["corrupt message", "version number", "packet length"].iter().any(|words| text.contains(words))
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,6 +168,9 @@ mod tests {
         }
         let long = format!("HTTP/1.1 302 Found\r\nLocation: {}\r\n\r\n", "x".repeat(VALUE_MAX + 1));
         assert_eq!(canonical(long.as_bytes()), "HTTP/1.1 302\r\n\r\n");
+        let flood = "Content-Length: 1\r\nContent-Length: 2\r\n".repeat(FIELDS_MAX);
+        let kept = canonical(format!("HTTP/1.1 200 OK\r\n{flood}\r\n").as_bytes());
+        assert_eq!(kept.matches("Content-Length").count(), FIELDS_MAX);
     }
 
     #[test]

@@ -67,10 +67,10 @@ mod tests {
         assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(Duration::from_secs(253_402_300_799 - 784_111_777)));
         for garbage in [
             "", "-1", "+1", "1.5", "soon", "Sun, 06 Nov 1994", "Sun, +6 Nov 1994 08:49:37 GMT",
-            "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 PST",
-            "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT",
-            "Sunday, 06-Nov-994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x", "Sun, 06 Foo 1994 08:49:37 GMT",
-            "Sun Nov 006 08:49:37 1994", "Sun Nov 6 08:49 1994",
+            "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, 06 Jan 0000 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 PST", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 Nov 1994 08:49:61 GMT", "Sunday, 06-Nov-994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x",
+            "Sun, 06 Foo 1994 08:49:37 GMT", "Sun Nov 006 08:49:37 1994", "Sun Nov 6 08:49 1994",
         ] {
             assert_eq!(read(garbage), None, "{garbage:?}");
         }
@@ -90,6 +90,20 @@ mod tests {
         assert_eq!(parse(Some("Wed Nov 16 08:49:37 1994"), Some(NOW)), Some(864_000 * S), "a day of two digits");
         let far = parse(Some("Fri, 31 Dec 9999 23:59:59 GMT"), Some("yesterday")).unwrap();
         assert!(far > Duration::from_secs(251_000_000_000), "a date that cannot be read is none");
+    }
+
+    #[test]
+    fn a_date_is_the_number_of_seconds_since_1970() {
+        for (date, seconds) in [
+            ("Thu, 01 Jan 1970 00:00:10 GMT", 10),
+            ("Sat, 28 Feb 1970 23:59:59 GMT", 59 * 86_400 - 1),
+            ("Sun, 01 Mar 1970 00:00:00 GMT", 59 * 86_400),
+            ("Thu, 31 Dec 1970 23:59:59 GMT", 365 * 86_400 - 1),
+            ("Tue, 29 Feb 2000 12:00:00 GMT", 951_825_600),
+            ("Thu, 26 Nov 2026 12:34:56 GMT", 1_795_696_496),
+        ] {
+            assert_eq!(http_date(date, 0), Some(seconds), "{date}");
+        }
     }
 
     #[test]

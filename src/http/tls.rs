@@ -13,17 +13,17 @@ pub(crate) struct RootCertificates(RootCerts);
 
 impl RootCertificates {
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Self> {
-        let (mut certificates, mut others) = (Vec::new(), 0);
+        let (mut certificates, mut has_key) = (Vec::new(), false);
         for item in parse_pem(pem) {
             // Without the parser's words, which contain the input.
             let item = item.map_err(|_| Error::config(format!("the root certificates are not valid PEM{EXPECTED}")))?;
             match item {
                 PemItem::Certificate(certificate) => certificates.push(certificate),
-                _ => others += 1,
+                _ => has_key = true,
             }
         }
         if certificates.is_empty() {
-            let what = if others > 0 { "a private key and no certificate" } else { "no certificate" };
+            let what = if has_key { "a private key and no certificate" } else { "no certificate" };
             return Err(Error::config(format!("the root certificates contain {what}{EXPECTED}")));
         }
         Ok(RootCertificates(RootCerts::new_with_certs(&certificates)))

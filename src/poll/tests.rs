@@ -310,4 +310,7 @@ fn a_poll_without_a_timeout_can_be_given_the_default_one() {
     assert_eq!(Poll::default().without_timeout().with_an_end(), Poll::default());
     let short = Poll::default().with_timeout(S);
     assert_eq!(short.with_an_end(), short);
+    assert_eq!(short.without_timeout().with_an_end(), Poll::default());
+    let endless = Poll::default().with_max_outage(S).without_timeout();
+    assert_eq!((endless.timeout, endless.max_outage), (None, S));
 }

@@ -181,6 +181,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn one_number_that_is_too_large_for_its_field_leads_to_the_record_of_zip64() {
+        let large = archive(&[1 << 40, 5], true);
+        let record = large.windows(4).position(|four| four == b"PK\x06\x06").unwrap();
+        for (short, long) in [(12, 40), (16, 48)] {
+            let mut mixed = large.clone();
+            let at = large.len() - END_RECORD + short;
+            mixed.copy_within(record + long..record + long + 4, at);
+            assert_eq!(read(&mixed).unwrap(), Some(Unpacked { entries: 2, bytes: (1 << 40) + 5 }), "{short}");
+        }
+    }
+
+    #[test]
     fn an_archive_is_known_by_an_end_record_that_leads_to_a_directory() {
         let archive = |comment: &[u8]| {
             let mut archive = archive(&[7], false);

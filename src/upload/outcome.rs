@@ -247,5 +247,7 @@ mod tests {
         let error = outcome(Ok(reply(503, "", HALF))).unwrap_err();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
         assert!(error.to_string().ends_with("; the server asks to try again in 7.0 s"), "{error}");
+        let error = outcome(Ok(Reply { retry_after: None, ..reply(503, "", HALF) })).unwrap_err();
+        assert!(error.to_string().ends_with("; try again later"), "{error}");
     }
 }

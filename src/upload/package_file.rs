@@ -201,4 +201,22 @@ mod tests {
         assert_eq!(read(b"abcd", 3), (b"abc".to_vec(), Some("it became longer".into())));
         assert_eq!(read(b"", 0), (Vec::new(), None));
     }
+
+    /// Fails in these ways, the last one first, and then brings a byte.
+    struct Failing(Vec<io::ErrorKind>);
+
+    impl Read for Failing {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0.pop().map_or_else(|| b"a".as_slice().read(buf), |kind| Err(kind.into()))
+        }
+    }
+
+    #[test]
+    fn a_signal_does_not_end_a_source_but_a_failure_does() {
+        let read = |failures: &[io::ErrorKind]| {
+            Exactly { source: Failing(failures.to_vec()), left: 3 }.read(&mut [0; 9]).map_err(|error| error.kind())
+        };
+        assert_eq!(read(&[io::ErrorKind::Interrupted; 2]), Ok(1));
+        assert_eq!(read(&[io::ErrorKind::TimedOut]), Err(io::ErrorKind::TimedOut));
+    }
 }

@@ -49,7 +49,8 @@ fn a_certificate_for_another_name_is_refused_once() {
     let url = format!("https://{}", listener.local_addr().unwrap());
     let server = Server::on(listener, [accepted()], Some(crate::support::server::tls_config()));
     let outcome = Caller::at(&url).with(trusting).upload(Package::small());
-    assert_refused_once(&outcome, server);
+    let text = assert_refused_once(&outcome, server);
+    assert!(text.contains("is for another host"), "{text}");
 }
 
 #[test]
@@ -127,10 +128,20 @@ fn invalid_root_certificates_are_a_config_error_and_not_shown() {
     let torn = &CA[..CA.len() / 2];
     let in_one_line: Vec<u8> = CA.iter().filter(|byte| **byte != b'\n').copied().collect();
     let long = [&b"-----BEGIN CERTIFICATE-----"[..], &b"QUJD".repeat(200_000)].concat();
-    for pem in [&b""[..], b"not PEM", key, torn, b"\xff\xfe", &in_one_line, &long, b"-----BEGIN 84, 104-----"] {
+    for (pem, problem) in [
+        (&b""[..], "contain no certificate"),
+        (b"not PEM", "contain no certificate"),
+        (b"\xff\xfe", "contain no certificate"),
+        (key, "contain a private key and no certificate"),
+        (torn, "not valid PEM"),
+        (&in_one_line, "not valid PEM"),
+        (&long, "not valid PEM"),
+        (b"-----BEGIN 84, 104-----", "not valid PEM"),
+    ] {
         let error = Client::new(USER, KEY).unwrap().with_root_certificates(pem).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("root certificates"), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("root certificates") && told.contains(problem), "{told}");
         // Neither as text nor as a list of bytes.
         let text = format!("{error:?}");
         assert!(

@@ -32,3 +32,22 @@ impl Resolver for Lookup {
         if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_a_port_means_that_of_its_scheme() {
+        let config = ureq::Agent::config_builder().build();
+        for (url, address) in [
+            ("http://127.0.0.1/", "127.0.0.1:80"),
+            ("https://127.0.0.1/", "127.0.0.1:443"),
+            ("https://[::1]:8443/", "[::1]:8443"),
+        ] {
+            let lookup = Lookup { loopback_only: true };
+            let found = lookup.resolve(&url.parse().unwrap(), &config, NextTimeout::default()).unwrap();
+            assert_eq!(found[..], [address.parse().unwrap()]);
+        }
+    }
+}

@@ -130,6 +130,22 @@ mod tests {
         assert_eq!(socket.buffers().input(), b"pong");
     }
 
+    /// TLS reads while it writes, and then ureq sets no timeout.
+    #[test]
+    fn a_read_without_a_timeout_waits_for_input_up_to_the_stall_timeout() {
+        let (mut socket, exchange, mut peer) = socket();
+        let sender = thread::spawn(move || {
+            thread::sleep(StdDuration::from_millis(20));
+            peer.write_all(b"pong").unwrap();
+            peer
+        });
+        assert!(socket.await_input(NextTimeout::default()).unwrap());
+        assert_eq!(socket.buffers().input(), b"pong");
+        let _peer = sender.join().unwrap();
+        exchange.lock().stall_timeout = StdDuration::from_millis(20);
+        assert!(matches!(socket.await_input(NextTimeout::default()), Err(Error::Timeout(Timeout::PerWrite))));
+    }
+
     /// A TLS library may read again and again, because empty records are no input to it.
     #[test]
     fn input_after_the_deadline_is_not_read() {

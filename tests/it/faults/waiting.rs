@@ -73,6 +73,7 @@ fn a_failed_job_ends_the_wait_with_its_ids() {
     assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
     assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
     assert!(error.may_have_been_accepted() && !error.is_transient());
+    assert!(!error.to_string().contains("do not upload it again"), "{error}");
     assert_eq!(server.stop().requests.len(), 3);
 }
 
@@ -158,6 +159,7 @@ fn a_refusal_of_the_credentials_ends_the_wait_at_once_and_keeps_the_ids() {
         assert_eq!(error.code(), Some("NO"));
         assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
         assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
+        assert!(error.to_string().contains("so do not upload it again"), "{error}");
         assert_eq!(server.stop().requests.len(), 2);
     }
 }

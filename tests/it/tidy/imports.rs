@@ -21,8 +21,12 @@ pub(super) fn of_all_files() -> Imports {
         }
     }
     for (module, text) in &files {
-        for test in text.split("#[cfg(test)]\nmod ").skip(1).filter_map(|rest| rest.split_once(';')) {
-            imports.remove(&format!("{module}::{}", test.0));
+        for item in text.split("#[cfg(test)]\n").skip(1) {
+            let named =
+                item.trim_start_matches("pub(super) ").strip_prefix("mod ").and_then(|rest| rest.split_once(';'));
+            if let Some((test, _)) = named {
+                imports.remove(&format!("{module}::{test}"));
+            }
         }
     }
     imports.remove("crate");

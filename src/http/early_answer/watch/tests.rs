@@ -11,7 +11,8 @@ use super::*;
 
 const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nX-Folded: a\r\n b\r\nRetry-After : 7\r\n\r\nno";
 
-/// What TLS is to the watch: records that are invisible until they are read, one at a time.
+/// What TLS is to the watch: records that are invisible until they are read, one at a time. An empty one cannot be
+/// deciphered.
 #[derive(Debug)]
 struct Records(LazyBuffers, VecDeque<Vec<u8>>);
 
@@ -29,6 +30,9 @@ impl Transport for Records {
             let nothing = io::Error::from(ErrorKind::WouldBlock);
             return Err(if timeout.reason == PROBE { nothing.into() } else { Error::Timeout(timeout.reason) });
         };
+        if record.is_empty() {
+            return Err(io::Error::from(ErrorKind::InvalidData).into());
+        }
         self.0.input_append_buf()[..record.len()].copy_from_slice(&record);
         self.0.input_appended(record.len());
         Ok(true)
@@ -72,6 +76,13 @@ fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
 }
 
 #[test]
+fn a_record_that_cannot_be_deciphered_ends_the_sending() {
+    let (mut watch, _, _peer) = watched(&["HTTP/1.1 ", ""]);
+    let error = watch.probe(false).unwrap_err();
+    assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
+}
+
+#[test]
 fn a_refusal_while_the_peer_takes_nothing_empties_the_queue_and_is_handed_on_in_a_form_that_ureq_takes() {
     let (mut watch, exchange, mut peer) = watched(&[&REFUSAL[..40], &REFUSAL[40..]]);
     fill(&mut exchange.lock());
@@ -98,6 +109,20 @@ fn input_that_ureq_cannot_parse_is_bounded() {
         assert!(matches!(failed, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
         assert!(watch.input().len() < INPUT_MAX + (64 << 10) + 1);
     }
+}
+
+#[test]
+fn neither_a_long_head_nor_what_ureq_leaves_counts_as_a_body() {
+    let head = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(100 << 10));
+    let body = "z".repeat(100 << 10);
+    let (mut watch, exchange, _peer) = watched(&[&head, &head[20..], "\r\n\r\n", &body, &body, "z"]);
+    exchange.lock().body_max = body.len();
+    assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
+    watch.input_consume(watch.input().len());
+    for _ in 0..3 {
+        assert!(watch.await_input(timeout(Timeout::RecvBody)).unwrap());
+    }
+    assert_eq!(watch.input().len(), 2 * body.len() + 1);
 }
 
 #[test]
