@@ -66,6 +66,15 @@ fn a_refusal_in_a_record_behind_the_100_continue_is_seen_before_the_body() {
 }
 
 #[test]
+fn only_a_100_continue_ends_the_wait_for_it() {
+    for (interim, is_invited) in [("HTTP/1.1 100 Continue\r\n\r\n", true), ("HTTP/1.1 103 Hints\r\n\r\n", false)] {
+        let (mut watch, _, _peer) = watched(&[interim]);
+        assert!(matches!(watch.await_input(timeout(Timeout::Await100)), Err(Error::Timeout(Timeout::Await100))));
+        assert_eq!(watch.is_invited, is_invited, "{interim:?}");
+    }
+}
+
+#[test]
 fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
     let (mut watch, exchange, _peer) = watched(&["HTTP/1.1 201 Created\r\n\r\n"]);
     for has_failed in [false, true] {
