@@ -35,12 +35,11 @@ impl Read for CountingReader<'_> {
 pub(super) fn read_body(reader: &mut dyn Read, enough: usize, body: &mut Vec<u8>) -> Result<(), UreqError> {
     let mut block = [0; 4096];
     while body.len() < enough && !json::is_whole(body) {
-        match reader.read(&mut block) {
-            Ok(0) => return Ok(()),
-            Ok(n) => body.extend_from_slice(block.get(..n).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
+        let n = reader.read(&mut block)?;
+        if n == 0 {
+            break;
         }
+        body.extend_from_slice(block.get(..n).unwrap_or_default());
     }
     Ok(())
 }

@@ -134,6 +134,7 @@ mod tests {
     #[test]
     fn a_read_without_a_timeout_waits_for_input_up_to_the_stall_timeout() {
         let (mut socket, exchange, mut peer) = socket();
+        exchange.lock().set_deadline(None);
         let sender = thread::spawn(move || {
             thread::sleep(StdDuration::from_millis(20));
             peer.write_all(b"pong").unwrap();

@@ -67,7 +67,8 @@ fn a_dripping_response_hits_the_response_timeout() {
     let caller = Caller::of(&server).with(|client| client.with_response_timeout(Duration::from_millis(300)));
     let outcome = caller.upload(Package::small());
     assert!(outcome.took < Duration::from_secs(9), "{outcome:?}");
-    assert_outcome_open(&outcome, server);
+    let error = assert_outcome_open(&outcome, server);
+    assert!(format!("{error:?}").contains("within 0.3 s (with_response_timeout)"), "{error:?}");
 }
 
 #[test]
