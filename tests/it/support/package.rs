@@ -48,6 +48,8 @@ impl Package {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("mendix-deploy-{}-{number}", std::process::id()));
+        // A run that was killed may have left it.
+        let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir(&directory).unwrap();
         Package { path: directory.join(name.as_ref()) }
     }
