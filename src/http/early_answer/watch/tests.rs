@@ -118,6 +118,10 @@ fn input_that_ureq_cannot_parse_is_bounded() {
         assert!(matches!(failed, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
         assert!(watch.input().len() < INPUT_MAX + (64 << 10) + 1);
     }
+    // Neither does a look while the body is sent read on and on.
+    let (mut watch, _, _peer) = watched(&[&["HTTP/1.1 103 Hints\r\nX: "][..], &[endless.as_str(); 9]].concat());
+    watch.probe(false).unwrap();
+    assert!(watch.input().len() < INPUT_MAX + (64 << 10) + 1);
 }
 
 #[test]
