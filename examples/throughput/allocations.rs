@@ -53,7 +53,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     let [_, small, large] = counts[..] else { anyhow::bail!("three uploads") };
     println!("\nheap allocations of an upload: {small} for 2 MiB, {large} for 64 MiB");
-    // Name lookup runs in a thread of its own, so the numbers may differ by what its timing changes.
-    ensure!(large <= small + 10, "the number of allocations grows with the file");
+    // Lookup and connecting run in threads, so the numbers differ by what timing changes, by 30 on a loaded machine. One
+    // allocation for each block of 64 KiB would be 992 more.
+    ensure!(large <= small + 100, "the number of allocations grows with the file");
     Ok(())
 }
