@@ -85,3 +85,14 @@ fn a_reset_is_an_error_and_no_end() {
     };
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
+
+#[test]
+fn a_pause_is_longer_the_longer_the_wait() {
+    let started = Instant::now();
+    pause(started, LONGEST);
+    assert!(started.elapsed() >= SHORTEST_PAUSE);
+    thread::sleep(LONGEST_PAUSE / 2);
+    let before = Instant::now();
+    pause(started, LONGEST);
+    assert!(before.elapsed() >= LONGEST_PAUSE);
+}

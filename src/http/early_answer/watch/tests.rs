@@ -150,3 +150,14 @@ fn trailers_that_ureq_consumes_are_bounded() {
     }
     assert!((INPUT_MAX..INPUT_MAX + (170 << 10)).contains(&consumed), "{consumed}");
 }
+
+/// ureq asks again and again as long as there is input that it can use.
+#[test]
+fn input_of_which_ureq_consumes_nothing_is_of_no_use() {
+    let (mut watch, _, _peer) = watched(&["HTTP/1.1 200 OK\r\n\r\n"]);
+    assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
+    for (consumed, is_of_use) in [(0, false), (1, true), (0, false)] {
+        watch.input_consume(consumed);
+        assert_eq!(watch.can_use_input(), is_of_use);
+    }
+}
