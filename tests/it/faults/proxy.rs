@@ -93,7 +93,7 @@ fn an_upload_goes_through_a_proxy_that_is_reached_by_tls() {
 fn is_refused_at_once() {
     let outcome = upload(200 * MIB, Retry::never());
     assert_eq!(outcome.error(ErrorKind::Rejected).code(), Some("NOT ALLOWED"));
-    assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
+    assert!(outcome.took < Duration::from_secs(20), "{outcome:?}");
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn a_silent_proxy_hits_the_connect_timeout() {
 fn a_dripping_proxy_hits_the_connect_timeout() {
     if child::is_running() {
         let outcome = upload_within(Duration::from_millis(400));
-        assert!(outcome.took < Duration::from_secs(5), "{outcome:?}");
+        assert!(outcome.took < Duration::from_secs(20), "{outcome:?}");
         return;
     }
     let drip = |byte: &u8| [write([*byte]), Step::Pause(Duration::from_millis(200))];
