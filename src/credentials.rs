@@ -84,8 +84,9 @@ impl Secrets {
     }
 
     /// An id in a response. One that contains a secret is not used, as it would be shown.
-    pub(crate) fn read_id<T: TryFrom<String>>(&self, object: &Object, name: &str) -> Option<T> {
-        object.text(name).filter(|id| !self.are_in(id))?.try_into().ok()
+    pub(crate) fn read_id<T: TryFrom<String> + AsRef<str>>(&self, object: &Object, name: &str) -> Option<T> {
+        let id: T = object.text(name)?.try_into().ok()?;
+        (!self.are_in(id.as_ref())).then_some(id)
     }
 
     /// Whether an id contains a secret or a large piece of one. A short secret, as in tests, only counts if it is all of

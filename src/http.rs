@@ -25,8 +25,9 @@ pub(crate) use failure::{Failure, Handed, Stage};
 pub(crate) use request::{Body, Endpoint, Request};
 pub(crate) use tls::RootCertificates;
 
-/// The maximum length of a response body that is kept, in bytes, unless a call needs more.
-pub(crate) const RESPONSE_MAX: usize = 64 * 1024;
+/// The maximum length of a response body that is kept, in bytes, unless a call needs more. Some 100 bytes would do, but
+/// what they may come with is the server's business.
+pub(crate) const RESPONSE_MAX: usize = 1024 * 1024;
 /// How long the body of a refusal may take once its head has arrived.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// The same once some of the body has arrived, if the head does not say where it ends: it may never end.
@@ -45,7 +46,7 @@ pub(crate) struct Reply {
     pub(crate) target: Option<String>,
     /// `Content-Encoding`, foreign text.
     pub(crate) encoding: Option<String>,
-    /// At most 64 KiB, or as much of a success as the request allows.
+    /// At most as much as the request allows.
     pub(crate) body: Vec<u8>,
     /// Why the response is incomplete, if it is. For a refusal, only an incomplete head counts: how long its body may
     /// take is our own choice.
@@ -96,8 +97,7 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
             exchange.lock().limit_answer(REFUSAL_TAIL_TIMEOUT);
         }
     }
-    let enough = if reply.is_success() { response_max } else { RESPONSE_MAX };
-    let read = read_body(&mut body, enough, &mut reply.body);
+    let read = read_body(&mut body, response_max, &mut reply.body);
     if reply.status < 300 {
         reply.cut_short = read.err().map(|error| timeouts.plain_cause(error));
     }

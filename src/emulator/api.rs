@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
+use super::codes::{self, TOLD};
 use super::deploy;
 use super::environments::Environment;
 use super::fault::Fault;
@@ -43,11 +44,14 @@ pub(super) fn answer(
     match fault {
         Some(Fault::StatusAtOnce(status)) => return Err(told_to_answer(status)),
         Some(Fault::Status(status)) => {
-            invite(head, &mut client)?;
-            let mut body = body.take(head.content_length().unwrap_or(0));
-            io::copy(&mut body, &mut io::sink())?;
-            check_end(&body)?;
+            receive(head, body, &mut client)?;
             return Err(told_to_answer(status));
+        }
+        // The calls about environments look at the request first.
+        Some(Fault::Code(code)) if !matches!(route, Route::Environment(..)) => {
+            receive(head, body, &mut client)?;
+            let (_, status, _) = codes::documented(code);
+            return Err(Stop::Refused { status, code: Some(code), message: TOLD.to_owned() });
         }
         Some(Fault::DisconnectAfter(bytes)) => {
             let length = head.content_length().unwrap_or(0);
@@ -108,7 +112,15 @@ pub(super) fn answer(
 
 fn told_to_answer(status: u16) -> Stop {
     let status = if (200..=599).contains(&status) { status } else { 500 };
-    refused(status, "the emulator was told to answer so")
+    refused(status, TOLD)
+}
+
+/// Reads the whole request.
+fn receive(head: &Head, body: &mut impl BufRead, client: &mut impl Write) -> io::Result<()> {
+    invite(head, client)?;
+    let mut body = body.take(head.content_length().unwrap_or(0));
+    io::copy(&mut body, &mut io::sink())?;
+    check_end(&body)
 }
 
 fn hang_up() -> Stop {

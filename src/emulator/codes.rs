@@ -4,6 +4,9 @@
 /// Code, status, message.
 pub(super) type Documented = (&'static str, u16, &'static str);
 
+/// The message of what is documented nowhere.
+pub(super) const TOLD: &str = "the emulator was told to answer so";
+
 pub(super) const ENVIRONMENT_NOT_FOUND: Documented = ("ENVIRONMENT_NOT_FOUND", 404, "Environment not found.");
 pub(super) const NO_PACKAGE_ON_IT: Documented = ("PACKAGE_NOT_FOUND", 404, "No package found for this environment");
 pub(super) const PACKAGE_NOT_FOUND: Documented = ("PACKAGE_NOT_FOUND", 404, "Package not found.");
@@ -68,6 +71,6 @@ pub(super) fn documented(code: &'static str) -> Documented {
         STARTS_ALREADY, NO_SUCH_JOB, INVALID_PARAMETERS,
     ];
     let all = named.into_iter().chain(OTHERS).chain(OF_A_START_JOB);
-    let unknown = (code, 500, "the emulator was told to answer so");
+    let unknown = (code, 500, TOLD);
     all.into_iter().find(|(documented, ..)| *documented == code).unwrap_or(unknown)
 }

@@ -25,11 +25,11 @@ pub enum Fault {
     DisconnectAfter(u64),
     /// Carries the call out, and responds with 200 and this body, such as an empty one or a web page.
     Body(&'static str),
-    /// Refuses a call about an environment with this `errorCode`, and with the status and message that are documented for it:
-    /// `"SERVICE UNAVAILABLE"` is a package that is still being processed. A code of a start job, such as
-    /// `"INVALID_DB_STRUCTURE"`, is what a start ends with.
+    /// Refuses a call with this `errorCode`, once the whole request has been read, and with the status and message that are
+    /// documented for the code, or 500: `"SERVICE UNAVAILABLE"` is a package that is still being processed. A code of a
+    /// start job, such as `"INVALID_DB_STRUCTURE"`, is what a start ends with.
     Code(&'static str),
-    /// Carries a stop, transport or start out, but so many polls do not see it done.
+    /// Carries a stop, transport or start out, but so many polls do not see it done. Has no effect on other calls.
     Slow(u32),
     /// The same for ever.
     NeverEnds,

@@ -1,7 +1,7 @@
 //! Reads the head of a response, as far as necessary before ureq parses it.
 
-use std::io::BufRead;
-
+/// What a response starts with; `#` is a digit.
+const VERSION: &[u8] = b"HTTP/1.# ";
 /// These say where the body ends. They are passed on unchanged, because ureq reads them strictly.
 const FRAMING: [&str; 2] = ["Content-Length", "Transfer-Encoding"];
 /// Useful, but not essential. The first of each counts.
@@ -32,18 +32,21 @@ impl Head {
         if line_breaks > 0 {
             return Head::Interim { status: 0, length: line_breaks };
         }
-        let fits = |(byte, shape): (&u8, &u8)| if *shape == b'#' { byte.is_ascii_digit() } else { byte == shape };
-        if !input.iter().zip(b"HTTP/1.# ###").all(fits) {
+        let (version, mut rest) = input.split_at(VERSION.len().min(input.len()));
+        // Some servers send more than one.
+        while let [b' ', after @ ..] = rest {
+            rest = after;
+        }
+        if !fits(version, VERSION) || !fits(rest, b"###") {
             return Head::NotHttp;
         }
-        match input.get(12..) {
+        match rest.get(3..) {
             None | Some([] | [b'\r']) => return Head::Incomplete,
-            Some([b' ' | b'\t' | b'\n', ..] | [b'\r', b'\n', ..]) => {}
+            Some([b' ' | b'\t' | b'\n', ..] | [b'\r', b'\r' | b'\n', ..]) => {}
             // A fourth digit, for example, which makes it no status (RFC 9112 §4).
             Some(_) => return Head::NotHttp,
         }
-        let digits = input.get(9..12).unwrap_or_default();
-        let status = digits.iter().fold(0, |status, digit| status * 10 + u16::from(*digit - b'0'));
+        let status = rest.iter().take(3).fold(0, |status, digit| status * 10 + u16::from(*digit - b'0'));
         // 101 would end HTTP on this connection, so it is not an interim response here.
         if !(100..200).contains(&status) || status == 101 {
             return Head::Final(status);
@@ -55,11 +58,15 @@ impl Head {
     }
 }
 
+/// Whether the text, as far as it goes, has this shape: `#` is a digit.
+fn fits(text: &[u8], shape: &[u8]) -> bool {
+    text.iter().zip(shape).all(|(byte, shape)| if *shape == b'#' { byte.is_ascii_digit() } else { byte == shape })
+}
+
 /// Rewrites a head that only lenient clients accept into one that every parser does: control characters, folded lines,
 /// spaces before a colon, lines that are no fields, any number of fields. Only what matters is kept.
-pub(super) fn canonical(head: &[u8]) -> String {
+pub(super) fn canonical(status: u16, head: &[u8]) -> String {
     let version = if head.starts_with(b"HTTP/1.0") { "HTTP/1.0" } else { "HTTP/1.1" };
-    let status = head.get(9..12).map(String::from_utf8_lossy).unwrap_or_default();
     let mut kept: Vec<(String, String)> = Vec::new();
     for field in fields(head) {
         let (name, value) = &field;
@@ -72,7 +79,7 @@ pub(super) fn canonical(head: &[u8]) -> String {
         }
     }
     let lines: String = kept.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
-    format!("{version} {status}\r\n{lines}\r\n")
+    format!("{version} {status:03}\r\n{lines}\r\n")
 }
 
 /// The value of a field in the complete lines of a head that may not have arrived completely.
@@ -85,9 +92,9 @@ pub(super) fn field(head: &[u8], name: &str) -> Option<String> {
 fn fields(head: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(head);
     let mut fields: Vec<(String, String)> = Vec::new();
-    for line in
-        text.split_inclusive('\n').skip(1).take_while(|line| line.ends_with('\n') && !matches!(*line, "\r\n" | "\n"))
-    {
+    let complete =
+        text.split_inclusive('\n').take_while(|line| line.ends_with('\n') && !is_empty_line(line.as_bytes()));
+    for line in complete.skip(1) {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         match fields.last_mut() {
             Some((_, folded)) if line.starts_with([' ', '\t']) => {
@@ -102,17 +109,21 @@ fn fields(head: &[u8]) -> Vec<(String, String)> {
     fields
 }
 
-/// Where the empty line ends. A bare line feed ends a line, too (RFC 9112 §2.2).
+/// Where the empty line ends.
 pub(super) fn end_of_head(input: &[u8]) -> Option<usize> {
-    let mut rest = input;
-    while rest.skip_until(b'\n').is_ok_and(|skipped| skipped > 0) {
-        for empty_line in [&b"\r\n"[..], b"\n"] {
-            if let Some(after) = rest.strip_prefix(empty_line) {
-                return Some(input.len() - after.len());
-            }
+    let mut length = 0;
+    for line in input.split_inclusive(|byte| *byte == b'\n') {
+        length += line.len();
+        if is_empty_line(line) {
+            return Some(length);
         }
     }
     None
+}
+
+/// A bare line feed ends a line, too (RFC 9112 §2.2), and so does one behind any number of carriage returns.
+fn is_empty_line(line: &[u8]) -> bool {
+    line.strip_suffix(b"\n").is_some_and(|rest| rest.iter().all(|byte| *byte == b'\r'))
 }
 
 #[cfg(test)]
@@ -132,11 +143,15 @@ mod tests {
         );
         check(&["HTTP/1.1 100 Continue\r\n", "HTTP/1.1 100 Continue\r\n\r"], &Head::Incomplete);
         check(&["HTTP/1.1 403\r\n", "HTTP/1.1 403\n", "HTTP/1.0 403 ", "HTTP/1.1 403\t"], &Head::Final(403));
+        check(&["HTTP/1.1 403\r\r\n", "HTTP/1.1   403 No"], &Head::Final(403));
+        check(&["HTTP/1.1  ", "HTTP/1.1  40"], &Head::Incomplete);
         check(&["HTTP/1.1 101 Switching Protocols\r\n\r\n"], &Head::Final(101));
         check(&["HTTP/1.1 4 ", "HTTP/1.x", "HTTP/1.1_", "HTTP/1.1 4x3", "HTTP/2 200", "SSH-2.0"], &Head::NotHttp);
         check(&["HTTP/1.1 4135 What\r\n", "HTTP/1.1 413\rToo Large\r\n", "HTTP/1.1 413-Too-Large\r\n"], &Head::NotHttp);
+        check(&["HTTP/1.1\t413 ", "HTTP/1.1413 ", "HTTP/1.1  4 1"], &Head::NotHttp);
         check(&["HTTP/1.1 100 Continue\r\n\r\n"], &Head::Interim { status: 100, length: 25 });
         check(&["HTTP/1.1 100\n\nHTTP"], &Head::Interim { status: 100, length: 14 });
+        check(&["HTTP/1.1 102\r\r\n\r\r\nHTTP"], &Head::Interim { status: 102, length: 18 });
         let hints = "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200";
         check(&[hints], &Head::Interim { status: 103, length: 31 });
         check(&["\r\n\nHTTP/1.1 200"], &Head::Interim { status: 0, length: 3 });
@@ -144,32 +159,41 @@ mod tests {
 
     #[test]
     fn only_what_matters_is_kept_of_a_head_however_it_is_written() {
-        for (head, kept) in [
-            ("HTTP/1.0 200 OK\nX: 1\n\n", "HTTP/1.0 200\r\n\r\n"),
+        for (status, head, kept) in [
+            (200, "HTTP/1.0 200 OK\nX: 1\n\n", "HTTP/1.0 200\r\n\r\n"),
             (
+                7,
+                "HTTP/1.1  007\r\r\nContent-Length: 2\r\r\n\r\r\nLocation: a\r\n",
+                "HTTP/1.1 007\r\nContent-Length: 2\r\n\r\n",
+            ),
+            (
+                413,
                 "HTTP/1.7 413 \u{1}\r\nSet-Cookie: \u{1}\r\ncontent-length: 2\r\n\r\n",
                 "HTTP/1.1 413\r\ncontent-length: 2\r\n\r\n",
             ),
             (
+                200,
                 "HTTP/1.1 200 OK\r\n Content-Length: 1\r\n: x\r\nno colon\r\n Content-Length: 2\r\nContent-Length : 3\r\n\r\n",
                 "HTTP/1.1 200\r\nContent-Length: 3\r\n\r\n",
             ),
             (
+                302,
                 "HTTP/1.1 302 X\r\nTransfer-Encoding:\r\n\tchunked\r\nLocation: \u{7f}\r\nLOCATION: b\r\nLocation: c\r\n\r\n",
                 "HTTP/1.1 302\r\nTransfer-Encoding: chunked\r\nLOCATION: b\r\n\r\n",
             ),
             (
+                200,
                 // What a strict reader refuses is still there to be refused.
                 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\nContent-Length: 3\u{1}\r\n\r\n",
                 "HTTP/1.1 200\r\nContent-Length: 2\r\nContent-Length: 3\u{1}\r\n\r\n",
             ),
         ] {
-            assert_eq!(canonical(head.as_bytes()), kept, "{head:?}");
+            assert_eq!(canonical(status, head.as_bytes()), kept, "{head:?}");
         }
         let long = format!("HTTP/1.1 302 Found\r\nLocation: {}\r\n\r\n", "x".repeat(VALUE_MAX + 1));
-        assert_eq!(canonical(long.as_bytes()), "HTTP/1.1 302\r\n\r\n");
+        assert_eq!(canonical(302, long.as_bytes()), "HTTP/1.1 302\r\n\r\n");
         let flood = "Content-Length: 1\r\nContent-Length: 2\r\n".repeat(FIELDS_MAX);
-        let kept = canonical(format!("HTTP/1.1 200 OK\r\n{flood}\r\n").as_bytes());
+        let kept = canonical(200, format!("HTTP/1.1 200 OK\r\n{flood}\r\n").as_bytes());
         assert_eq!(kept.matches("Content-Length").count(), FIELDS_MAX);
     }
 

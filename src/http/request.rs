@@ -37,7 +37,7 @@ pub(crate) struct Request<'a> {
     pub(crate) body: Option<Body<'a>>,
     /// The limit for the response once the request has been sent.
     pub(crate) response_timeout: Duration,
-    /// The maximum length of a success's body that is kept, in bytes.
+    /// The maximum length of the response's body that is kept, in bytes.
     pub(crate) response_max: usize,
 }
 

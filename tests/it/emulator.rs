@@ -64,6 +64,18 @@ fn the_next_calls_fail_as_told_in_order_and_then_go_as_usual() {
 }
 
 #[test]
+fn any_call_can_be_refused_with_a_code() {
+    let emulator = Emulator::start().unwrap();
+    emulator.fail_uploads(1, Fault::Code("NOT ALLOWED"));
+    emulator.fail_polls(1, Fault::Code("OUT OF ORDER"));
+    let refused = ask(&emulator, &upload("", &form("x")));
+    assert_eq!((refused.status, &refused.json["errorCode"]), (403, &"NOT ALLOWED".into()));
+    let failed = ask(&emulator, &get_job("calc", "j"));
+    assert_eq!((failed.status, &failed.json["errorCode"]), (500, &"OUT OF ORDER".into()));
+    assert_eq!(emulator.uploads().len(), 0);
+}
+
+#[test]
 fn a_bandwidth_makes_an_upload_slow() {
     let emulator = Emulator::start().unwrap();
     emulator.set_bandwidth(10_000);

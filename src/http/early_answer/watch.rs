@@ -145,14 +145,14 @@ impl Watch {
         drop(state);
         let problem = match (head?, head::end_of_head(self.input())) {
             (Head::NotHttp, _) => "the server did not send an HTTP/1 response",
-            (_, None) => "the head of the response is longer than 256 KiB",
-            (_, Some(length)) => {
-                let canonical = head::canonical(self.input());
+            (Head::Final(status), Some(length)) => {
+                let canonical = head::canonical(status, self.input());
                 self.body_received = self.input().len() - length;
                 self.input.splice(..self.taken + length, canonical.into_bytes());
                 self.taken = 0;
                 return Ok(true);
             }
+            _ => "the head of the response is longer than 256 KiB",
         };
         Err(malformed(problem))
     }

@@ -232,6 +232,7 @@ fn a_2xx_with_both_ids_is_a_success_whatever_is_beside_them() {
         r#"{"Name":"\ud83d.mda","Size":1e999,"PackageId":"p-1","JobId":"j-1","\udc00":"\ud83d"}"#,
         "{\"Note\":\"a raw\ttab\",\"PackageId\":\"p-1\",\"JobId\":\"j-1\"}",
         &format!(r#"{{"Deep":{}{},"PackageId":"p-1","JobId":"j-1"}}"#, "[".repeat(200), "]".repeat(200)),
+        &format!(r#"{{"Log":"{}","PackageId":"p-1","JobId":"j-1"}}"#, "x".repeat(70 << 10)),
         r#""{\"PackageId\":\"p-1\",\"JobId\":\"j-1\"}""#,
         r#"[{"PackageId":"p-1","JobId":"j-1"}]"#,
         ")]}',\n{\"PackageId\":\"p-1\",\"JobId\":\"j-1\"}",
@@ -274,6 +275,7 @@ fn the_status_of_a_job_is_read_beside_fields_that_nobody_needs() {
         r#"{"Size":1e999,"Status":"Completed"}"#,
         "{\"Name\":\"a\tb\",\"status\":\"Completed\"}",
         &format!(r#"{{"Deep":{}1{},"Status":"Completed"}}"#, r#"{"a":"#.repeat(200), "}".repeat(200)),
+        &format!(r#"{{"Log":"{}","Status":"Completed"}}"#, "x".repeat(900 << 10)),
     ] {
         let server = Server::answering("200 OK", body);
         assert_eq!(Caller::of(&server).status().ok(), JobStatus::Completed, "{body}");
@@ -282,7 +284,8 @@ fn the_status_of_a_job_is_read_beside_fields_that_nobody_needs() {
 
 #[test]
 fn the_code_of_a_refusal_is_read_beside_fields_that_nobody_needs() {
-    for other in [r#""Name":"\ud83d""#, r#""Size":1e999"#, "\"Name\":\"a\tb\"", r#""details":"\udc00""#] {
+    let log = format!(r#""Log":"{}""#, "x".repeat(70 << 10));
+    for other in [r#""Name":"\ud83d""#, r#""Size":1e999"#, "\"Name\":\"a\tb\"", r#""details":"\udc00""#, &log] {
         let server =
             Server::answering("403 No", &format!(r#"{{{other},"errorCode":"NOT ALLOWED","errorMessage":"no"}}"#));
         let outcome = Caller::of(&server).upload(Package::small());

@@ -71,6 +71,17 @@ fn the_words_of_a_refusal_are_read_behind_a_head_of_any_kind() {
     }
 }
 
+/// As servers write them that take care of line breaks twice, or of none.
+#[test]
+fn the_words_of_a_refusal_are_read_behind_odd_blanks_and_line_ends() {
+    const WORDS: &str = r#"{"errorCode":"TOO LARGE","errorMessage":"no"}"#;
+    for (line, end) in [("HTTP/1.1 413", "\r\r\n"), ("HTTP/1.1  413   Too Large", "\n"), ("HTTP/1.1 413\t", "\r\r\r\n")]
+    {
+        let head = format!("{line}{end}X-Folded: a{end} b{end}Content-Length: {}{end}{end}", WORDS.len());
+        rejected_with_413(&[write(head + WORDS)], Duration::from_secs(5), Some("TOO LARGE"));
+    }
+}
+
 #[test]
 fn the_ids_of_an_acceptance_are_read_behind_a_head_of_any_kind() {
     for (turn, acceptance) in odd_answers("200", IDS).enumerate() {
