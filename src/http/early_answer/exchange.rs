@@ -54,7 +54,7 @@ pub(crate) struct State {
     pub(super) queue: Vec<u8>,
     /// Unread input, at most about [`UNREAD_MAX`].
     pub(super) received: Vec<u8>,
-    /// Whether input has arrived since this was last reset.
+    /// Whether input has arrived since this was last reset, or its end.
     pub(super) has_news: bool,
     /// Whether the peer has closed its side.
     pub(super) is_ended: bool,
@@ -125,9 +125,9 @@ impl State {
         let mut block = [0; 4096];
         while !self.is_ended && self.received.len() < UNREAD_MAX {
             match stream.read(&mut block) {
-                Ok(0) => self.is_ended = true,
                 Ok(n) => {
                     self.received.extend_from_slice(block.get(..n).unwrap_or_default());
+                    self.is_ended = n == 0;
                     self.has_news = true;
                 }
                 Err(error) if would_block(&error) => break,

@@ -48,7 +48,8 @@ impl Watch {
     }
 
     /// Reads what has arrived and decides whether to stop sending. An early 2xx is no reason to stop, because a server
-    /// may accept before it has read the last byte; unless sending has failed, when there will be no other response.
+    /// may accept before it has read the last byte; unless sending has failed, when there will be no other response. Fails
+    /// if there will be none at all, because the server has closed its side.
     fn probe(&mut self, has_failed: bool) -> Result<(), Error> {
         let mut state = self.exchange.lock();
         // If this fails, so will the next write.
@@ -70,11 +71,13 @@ impl Watch {
             }
             match self.read(probe) {
                 Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Ok(false) => break,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
+        let state = self.exchange.lock();
+        if state.is_ended && state.status == 0 { Err(ended()) } else { Ok(()) }
     }
 
     /// Drops complete interim responses from the input, as RFC 9110 §15.2 allows, because ureq takes one that has a
@@ -111,7 +114,7 @@ impl Watch {
             }
             has_read = true;
             if !self.read(timeout)? {
-                return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+                return Err(ended());
             }
         }
     }
@@ -168,6 +171,10 @@ impl Watch {
         self.body_received += self.input().len() - before;
         result
     }
+}
+
+fn ended() -> Error {
+    io::Error::from(ErrorKind::UnexpectedEof).into()
 }
 
 fn malformed(problem: &str) -> Error {

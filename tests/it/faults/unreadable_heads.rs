@@ -188,7 +188,8 @@ fn a_refusal_whose_head_never_ends_counts_by_its_status() {
     let drips: Vec<_> =
         [write("HTTP/1.1 413 Too Large\r\n")].into_iter().chain(drip.into_iter().cycle().take(800)).collect();
     let held = [write("HTTP/1.1 413 Too Large\r\nX-Half: "), Step::Hold];
-    for refusal in [&held[..], &drips] {
+    let flood = [write("HTTP/1.1 413 Too Large\r\n"), Step::Flood("X-More: yes\r\n".repeat(1 << 12).into())];
+    for refusal in [&held[..], &drips, &flood] {
         rejected_with_413(refusal, Duration::from_millis(1500), None);
     }
 }

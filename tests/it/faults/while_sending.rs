@@ -59,6 +59,20 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
     }
 }
 
+/// Whoever has closed its side cannot respond any more: neither waits the client, nor does it send the rest.
+#[test]
+fn a_server_that_closes_its_side_in_mid_body_interrupts_the_upload_at_once() {
+    let cases = PLAIN_AND_TLS.iter().flat_map(|start| [(start, Step::Hold), (start, Step::Drain)]);
+    side_by_side(cases, |(start, then)| {
+        let server = start(vec![vec![Step::Head, go_ahead(), Step::Body(MIB), Step::Finish, then]]);
+        let caller = Caller::of(&server).with(|client| client.with_retry(Retry::never()));
+        let outcome = caller.upload(Package::sparse(512 * MIB));
+        let error = outcome.error(ErrorKind::Interrupted);
+        assert!(error.is_transient() && error.to_string().contains("the connection broke"), "{error}");
+        assert!(server.stop().body_bytes() < 256 * MIB);
+    });
+}
+
 #[test]
 fn a_server_that_stops_reading_hits_the_stall_timeout_and_costs_no_cpu() {
     side_by_side(PLAIN_AND_TLS, |start| {

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -81,6 +81,28 @@ fn an_acceptance_ends_the_sending_only_if_the_sending_has_failed() {
         watch.probe(has_failed).unwrap();
         let state = exchange.lock();
         assert_eq!((state.is_answered, state.status), (has_failed, 201));
+    }
+}
+
+#[test]
+fn a_peer_that_has_closed_its_side_without_a_response_ends_the_sending() {
+    for (record, has_responded) in [(GO_AHEAD, false), ("HTTP/1.1 20", false), ("HTTP/1.1 201 Created\r\n", true)] {
+        let (mut watch, exchange, peer) = watched(&[record]);
+        peer.shutdown(Shutdown::Write).unwrap();
+        let started = Instant::now();
+        while !exchange.lock().is_ended {
+            pause(started, LONGEST);
+            exchange.lock().take_in().unwrap();
+        }
+        assert!(exchange.lock().has_news);
+        match watch.probe(false) {
+            Ok(()) => assert!(has_responded && !exchange.lock().is_answered),
+            Err(error) => {
+                assert!(
+                    matches!(error, Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof) && !has_responded
+                );
+            }
+        }
     }
 }
 
