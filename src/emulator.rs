@@ -13,6 +13,7 @@
 //! | a job that takes its time | [`complete_after_polls`](Emulator::complete_after_polls), [`complete_after`](Emulator::complete_after) | `Ok` |
 //! | wrong key | [`refuse_credentials`](Emulator::refuse_credentials) | `Rejected`, 401 |
 //! | no rights, app unknown | [`fail_uploads`](Emulator::fail_uploads)`(1, Fault::StatusAtOnce(403))`, `404` | `Rejected` |
+//! | a refusal with a code | `fail_uploads(1, Fault::Code("NOT ALLOWED"))` | `Rejected`, 403, with this code |
 //! | busy, then well | `fail_uploads(1, Fault::StatusAtOnce(503))` | `Ok` after a retry |
 //! | busy while polled | [`fail_polls`](Emulator::fail_polls)`(2, Fault::Status(503))` | `Ok`, two polls later |
 //! | cut connection, then well | `fail_uploads(1, Fault::DisconnectAfter(10))` | `Ok` after a retry |

@@ -21,6 +21,7 @@ fn an_upload_fails_as_its_fault_says_and_is_recorded_only_if_it_was_carried_out(
     let cases = [
         (Fault::Status(403), ErrorKind::Rejected, Some(403), 0),
         (Fault::StatusAtOnce(403), ErrorKind::Rejected, Some(403), 0),
+        (Fault::Code("NOT ALLOWED"), ErrorKind::Rejected, Some(403), 0),
         (Fault::StatusAtOnce(500), ErrorKind::Interrupted, Some(500), 0),
         (Fault::DisconnectAfter(0), ErrorKind::Interrupted, None, 0),
         (Fault::DisconnectAfter(20), ErrorKind::Interrupted, None, 0),
