@@ -50,8 +50,7 @@ pub(super) fn answer(
         // The calls about environments look at the request first.
         Some(Fault::Code(code)) if !matches!(route, Route::Environment(..)) => {
             receive(head, body, &mut client)?;
-            let (_, status, _) = codes::documented(code);
-            return Err(Stop::Refused { status, code: Some(code), message: TOLD.to_owned() });
+            return Err(codes::documented(code).into());
         }
         Some(Fault::DisconnectAfter(bytes)) => {
             let length = head.content_length().unwrap_or(0);

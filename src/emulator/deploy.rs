@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::codes::{self, Documented};
+use super::codes;
 use super::fault::Fault;
 use super::packages::without;
 use super::request::{Head, Stop, check_end, refused};
@@ -37,19 +37,19 @@ pub(super) fn answer(
     check_end(&body)?;
     let takes_json = matches!(about, About::Transport | About::Start);
     if text.is_empty() == takes_json {
-        return Err(invalid());
+        return Err(codes::INVALID_PARAMETERS.into());
     }
     // Validated since March 2021.
-    let sent: Value = if takes_json { serde_json::from_slice(&text).map_err(|_| invalid())? } else { Value::Null };
+    let sent: Value =
+        if takes_json { serde_json::from_slice(&text).map_err(|_| codes::INVALID_PARAMETERS)? } else { Value::Null };
     let mut state = lock(state);
     let state = &mut *state;
-    let not_found = || documented(codes::ENVIRONMENT_NOT_FOUND);
-    let found = state.environment(app, mode).ok_or_else(not_found)?;
+    let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
     let mode = found.mode;
     if let Some(Fault::Code(code)) = fault {
         // Otherwise, it is how the start will end.
         if !matches!(about, About::Start) || !codes::is_of_a_start_job(code) {
-            return Err(documented(codes::documented(code)));
+            return Err(codes::documented(code).into());
         }
     }
     match about {
@@ -59,7 +59,7 @@ pub(super) fn answer(
         }
         About::Package => {
             let package = found.package().and_then(|package| state.package(app, &package));
-            package.ok_or_else(|| documented(codes::NO_PACKAGE_ON_IT))
+            Ok(package.ok_or(codes::NO_PACKAGE_ON_IT)?)
         }
         About::Stop => {
             found.stop(fault);
@@ -67,23 +67,23 @@ pub(super) fn answer(
             Ok(json!({}))
         }
         About::Transport => {
-            let package: PackageId =
-                only_field(&sent, "PackageId").and_then(|value| value.as_str()?.parse().ok()).ok_or_else(invalid)?;
-            state.check_ready(app, &package).map_err(documented)?;
-            let found = state.environment(app, mode).ok_or_else(not_found)?;
-            found.transport(package.clone(), fault).map_err(documented)?;
+            let package = only_field(&sent, "PackageId").and_then(|value| value.as_str()?.parse::<PackageId>().ok());
+            let package = package.ok_or(codes::INVALID_PARAMETERS)?;
+            state.check_ready(app, &package)?;
+            let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
+            found.transport(package.clone(), fault)?;
             state.steps.push(format!("transport {package} to {mode}"));
             Ok(json!({}))
         }
         About::Start => {
-            only_field(&sent, "AutoSyncDb").and_then(Value::as_bool).ok_or_else(invalid)?;
+            only_field(&sent, "AutoSyncDb").and_then(Value::as_bool).ok_or(codes::INVALID_PARAMETERS)?;
             let job: JobId = uuid().parse().map_err(|error: Error| refused(500, error.to_string()))?;
-            found.start(job.clone(), fault).map_err(documented)?;
+            found.start(job.clone(), fault)?;
             state.steps.push(format!("start {mode}"));
             Ok(json!({ "JobId": job }))
         }
         About::StartJob(job) => {
-            let status = found.start_status(&job).map_err(documented)?;
+            let status = found.start_status(&job)?;
             Ok(json!({ "Status": status }))
         }
     }
@@ -93,12 +93,4 @@ pub(super) fn answer(
 fn only_field<'a>(sent: &'a Value, name: &str) -> Option<&'a Value> {
     let fields = sent.as_object().filter(|fields| fields.len() == 1)?;
     fields.get(name)
-}
-
-fn invalid() -> Stop {
-    documented(codes::INVALID_PARAMETERS)
-}
-
-fn documented((code, status, message): Documented) -> Stop {
-    Stop::Refused { status, code: Some(code), message: message.to_owned() }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::codes::Documented;
+
 /// The maximum length of a head. Real ones are below 1 KiB.
 const MAX_HEAD: u64 = 64 << 10;
 const MAX_HEADERS: usize = 100;
@@ -30,6 +32,12 @@ pub(super) enum Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Stop::Broken(error)
+    }
+}
+
+impl From<Documented> for Stop {
+    fn from((code, status, message): Documented) -> Self {
+        Stop::Refused { status, code: Some(code), message: message.to_owned() }
     }
 }
 

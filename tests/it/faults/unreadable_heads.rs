@@ -9,6 +9,8 @@ use crate::support::caller::Caller;
 use crate::support::package::{KIB, MIB, Package};
 use crate::support::server::{BUFFERED, IDS, PLAIN_AND_TLS, Server, Step, go_ahead, side_by_side, write};
 
+const TOO_LARGE: &str = r#"{"errorCode":"TOO LARGE","errorMessage":"no"}"#;
+
 /// Uploads to a server that sends `refusal`, during the body and after it.
 #[track_caller]
 fn rejected_with_413(refusal: &[Step], answer_within: Duration, code: Option<&str>) {
@@ -66,7 +68,7 @@ fn odd_answers<'a>(status: &'a str, body: &'a str) -> impl Iterator<Item = Step>
 
 #[test]
 fn the_words_of_a_refusal_are_read_behind_a_head_of_any_kind() {
-    for refusal in odd_answers("413", r#"{"errorCode":"TOO LARGE","errorMessage":"no"}"#) {
+    for refusal in odd_answers("413", TOO_LARGE) {
         rejected_with_413(&[refusal], Duration::from_secs(5), Some("TOO LARGE"));
     }
 }
@@ -74,11 +76,10 @@ fn the_words_of_a_refusal_are_read_behind_a_head_of_any_kind() {
 /// As servers write them that take care of line breaks twice, or of none.
 #[test]
 fn the_words_of_a_refusal_are_read_behind_odd_blanks_and_line_ends() {
-    const WORDS: &str = r#"{"errorCode":"TOO LARGE","errorMessage":"no"}"#;
     for (line, end) in [("HTTP/1.1 413", "\r\r\n"), ("HTTP/1.1  413   Too Large", "\n"), ("HTTP/1.1 413\t", "\r\r\r\n")]
     {
-        let head = format!("{line}{end}X-Folded: a{end} b{end}Content-Length: {}{end}{end}", WORDS.len());
-        rejected_with_413(&[write(head + WORDS)], Duration::from_secs(5), Some("TOO LARGE"));
+        let head = format!("{line}{end}X-Folded: a{end} b{end}Content-Length: {}{end}{end}", TOO_LARGE.len());
+        rejected_with_413(&[write(head + TOO_LARGE)], Duration::from_secs(5), Some("TOO LARGE"));
     }
 }
 

@@ -34,6 +34,16 @@ pub(in super::super) fn fill(state: &mut State) -> Error {
     error
 }
 
+/// Takes in until there is enough.
+pub(in super::super) fn take_in_until(state: &mut State, is_enough: fn(&State) -> bool) {
+    let started = Instant::now();
+    while !is_enough(state) {
+        assert!(started.elapsed() < PATIENCE);
+        pause(started, LONGEST);
+        state.take_in().unwrap();
+    }
+}
+
 #[test]
 fn a_peer_that_takes_nothing_stalls_a_write_and_only_what_left_the_queue_counts_as_sent() {
     let (exchange, mut peer) = connected(STALL);
@@ -58,9 +68,7 @@ fn unread_input_is_bounded() {
     let (exchange, mut peer) = connected(STALL);
     peer.write_all(&vec![0; UNREAD_MAX * 2]).unwrap();
     let mut state = exchange.lock();
-    while state.received.len() < UNREAD_MAX {
-        state.take_in().unwrap();
-    }
+    take_in_until(&mut state, |state| state.received.len() >= UNREAD_MAX);
     state.take_in().unwrap();
     assert!(state.received.len() < UNREAD_MAX + 4096, "{}", state.received.len());
 }

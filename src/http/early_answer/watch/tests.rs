@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::unversioned::transport::LazyBuffers;
 
-use super::super::exchange::tests::{connected, fill};
+use super::super::exchange::tests::{connected, fill, take_in_until};
 use super::*;
 
 const GO_AHEAD: &str = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -89,11 +89,7 @@ fn a_peer_that_has_closed_its_side_without_a_response_ends_the_sending() {
     for (record, has_responded) in [(GO_AHEAD, false), ("HTTP/1.1 20", false), ("HTTP/1.1 201 Created\r\n", true)] {
         let (mut watch, exchange, peer) = watched(&[record]);
         peer.shutdown(Shutdown::Write).unwrap();
-        let started = Instant::now();
-        while !exchange.lock().is_ended {
-            pause(started, LONGEST);
-            exchange.lock().take_in().unwrap();
-        }
+        take_in_until(&mut exchange.lock(), |state| state.is_ended);
         assert!(exchange.lock().has_news);
         let probed = watch.probe(false);
         if has_responded {
