@@ -2,9 +2,6 @@
 
 mod said;
 
-use std::io;
-
-use crate::credentials::Secrets;
 use crate::error::{Error, ErrorKind, is_code};
 use crate::http::{Failure, Reply, Stage};
 use crate::id::AppId;
@@ -19,7 +16,6 @@ pub(crate) const API_RIGHTS: &str = "API Rights for this app";
 
 /// A request, as its errors describe it.
 pub(crate) struct Asked<'a> {
-    pub(crate) secrets: &'a Secrets,
     /// For example "the upload of calc.mda to app calc".
     pub(crate) what: &'a str,
     /// What holds if the server has not carried it out, such as " (no package was made)".
@@ -59,17 +55,15 @@ impl Asked<'_> {
             Err(Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause, .. }) => {
                 let Asked { what, undone, .. } = self;
                 let message = format!("{what} failed{undone}: cannot connect to {target}: {reason}{hint}");
-                return Error::new(ErrorKind::Connect, message)
-                    .with_transient(transient)
-                    .with_source(self.sanitized(&cause));
+                return Error::new(ErrorKind::Connect, message).with_transient(transient).with_source(cause);
             }
             Err(Failure { stage: Stage::Exchanging { timed_out: true, .. }, cause }) => {
                 return open(Some(&cause.to_string()));
             }
-            Err(failure) => return open(None).with_source(self.sanitized(&failure.cause)),
+            Err(failure) => return open(None).with_source(failure.cause),
         };
         let status = reply.status;
-        let said = Said::of(&reply, self.secrets);
+        let said = Said::of(&reply);
         let words = &said.words;
         let verdict = self.verdicts.and_then(|verdicts| {
             let meaning = verdicts.meaning(said.code.as_deref()?).map(|meaning| format!("; {meaning}"));
@@ -87,14 +81,9 @@ impl Asked<'_> {
         };
         let error = error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after);
         match reply.cut_short {
-            Some(cause) => error.with_source(self.sanitized(&cause).context("the response is incomplete")),
+            Some(cause) => error.with_source(anyhow::Error::new(cause).context("the response is incomplete")),
             None => error,
         }
-    }
-
-    /// A cause may contain foreign text, such as all the names in a certificate.
-    fn sanitized(&self, cause: &io::Error) -> anyhow::Error {
-        anyhow::Error::msg(self.secrets.sanitized(&cause.to_string()))
     }
 
     /// What such a refusal usually means, as the end of a sentence. Whoever is between us and the API has reasons of
@@ -102,8 +91,7 @@ impl Asked<'_> {
     fn meaning(&self, reply: &Reply, is_foreign: bool) -> String {
         let meaning = match (reply.status, reply.retry_after) {
             (300..=399, _) => {
-                let target =
-                    reply.target.as_deref().map_or(String::new(), |to| format!(" to {}", self.secrets.sanitized(to)));
+                let target = reply.target.as_deref().map_or(String::new(), |to| format!(" to {to}"));
                 format!("redirects{target} are not followed, to keep the API key from other hosts; check the base URL")
             }
             (413, _) if is_foreign => "the package is larger than it lets through".into(),

@@ -72,7 +72,6 @@ impl<'a> Call<'a> {
         }
         let what = &self.what;
         let asked = Asked {
-            secrets: &client.endpoint.secrets(),
             what,
             undone: "",
             not_found: &self.not_found,
@@ -87,7 +86,7 @@ impl<'a> Call<'a> {
 
     /// v1 has error codes in successes.
     fn is_error(&self, success: &Reply) -> bool {
-        self.path.starts_with("/api/1/") && answer::has_error_code(&success.body)
+        self.path.starts_with("/api/1/") && answer::has_error_code(success)
     }
 
     /// Makes the request, and retries it as the client's [`Retry`](crate::Retry) allows.

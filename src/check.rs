@@ -7,7 +7,6 @@ use crate::call::{Call, JSON};
 use crate::client::Client;
 use crate::error::Result;
 use crate::id::AppId;
-use crate::json;
 use crate::upload::{self, Upload};
 
 /// Checks an upload without uploading anything. `Ok` means that
@@ -44,6 +43,6 @@ fn check_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Res
     let what = format!("the request for app {app}");
     let call = Call::get(client, format!("/api/1/apps/{app}"), what, answer::app_not_found(app));
     let call = Call { content_type: JSON, ..call };
-    call.with_retry(|reply| json::text(&reply.body, "AppId"))?;
+    call.with_retry(|reply| reply.json().text("AppId"))?;
     Ok(())
 }

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::json::Object;
 use crate::text::{self, Plain};
 
 /// The maximum length of foreign text in a message, in bytes.
@@ -38,6 +37,7 @@ impl ApiKey {
 }
 
 /// What no text may show: in lower case, without blanks.
+#[derive(Clone)]
 pub(crate) struct Secrets(Vec<Vec<char>>);
 
 impl Secrets {
@@ -78,20 +78,9 @@ impl Secrets {
         clean + text.get(end..).unwrap_or_default()
     }
 
-    /// A text in a response, sanitized. `None` if nothing is left of it.
-    pub(crate) fn read_text(&self, object: &Object, name: &str) -> Option<String> {
-        Some(self.sanitized(&object.text(name)?)).filter(|text| !text.is_empty())
-    }
-
-    /// An id in a response. One that contains a secret is not used, as it would be shown.
-    pub(crate) fn read_id<T: TryFrom<String> + AsRef<str>>(&self, object: &Object, name: &str) -> Option<T> {
-        let id: T = object.text(name)?.try_into().ok()?;
-        (!self.are_in(id.as_ref())).then_some(id)
-    }
-
     /// Whether an id contains a secret or a large piece of one. A short secret, as in tests, only counts if it is all of
     /// the id.
-    fn are_in(&self, id: &str) -> bool {
+    pub(crate) fn are_in(&self, id: &str) -> bool {
         let is_whole = |length| length >= PIECE && self.0.iter().any(|secret| secret.len() == length);
         let found = self.find(&text::plain(id, 0));
         let mut lengths = found.iter().map(ExactSizeIterator::len);

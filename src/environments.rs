@@ -41,7 +41,7 @@ pub(crate) use transport::{APP_IS_RUNNING, transport};
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn list_environments(client: &Client, app: &AppId) -> Result<Vec<Environment>> {
-    list_call(client, app).with_retry(|reply| read_list(client, reply))
+    list_call(client, app).with_retry(read_list)
 }
 
 /// Returns an environment (Deploy API v1, "Retrieve Environment"). Blocks as [`list_environments`] does.
@@ -61,6 +61,5 @@ pub fn environment(client: &Client, app: &AppId, environment: &EnvironmentName) 
 /// Those of [`environment`].
 pub fn environment_package(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<Option<Package>> {
     let at = At { client, app, environment };
-    none_if_unknown(at.package_call().with_retry(|reply| at.read_package(reply)))
-        .map_err(|error| at.listing_names(error))
+    none_if_unknown(at.package_call().with_retry(At::read_package)).map_err(|error| at.listing_names(error))
 }

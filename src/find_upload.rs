@@ -148,14 +148,17 @@ impl Search<'_> {
         } else if let Some(id) = self.job_id {
             unless_unknown(job::check_not_failed(client, app, id))?;
         }
-        let (packages, retry_after) = packages::all(client, app)?;
-        let status =
-            match (packages.iter().find(|package| Some(&package.package_id) == self.package_id), &self.upload.name) {
-                (Some(package), _) => Look::Found(Box::new(package.clone())),
-                // Names in the list are sanitized, too.
-                (None, Some(name)) => look_for(&client.endpoint.secrets().sanitized(name), self.upload, packages),
-                (None, None) => Look::NotListed,
-            };
+        let name = self.upload.name.as_deref();
+        let (packages, name, retry_after) = packages::list_call(client, app).once(|reply| {
+            // Names in the list are sanitized, too.
+            let name = name.map(|name| reply.secrets.sanitized(name));
+            Some((packages::read_list(reply)?, name, reply.retry_after))
+        })?;
+        let status = match (packages.iter().find(|package| Some(&package.package_id) == self.package_id), name) {
+            (Some(package), _) => Look::Found(Box::new(package.clone())),
+            (None, Some(name)) => look_for(&name, self.upload, packages),
+            (None, None) => Look::NotListed,
+        };
         Ok(Polled { status, retry_after })
     }
 

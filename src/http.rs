@@ -21,6 +21,9 @@ use early_answer::{Exchange, LONGEST, State};
 use failure::{BodyError, Circumstances, Timeouts};
 use proxy::Chosen;
 
+use crate::credentials::Secrets;
+use crate::json::{self, Object};
+
 pub(crate) use failure::{Failure, Handed, Stage};
 pub(crate) use request::{Body, Endpoint, Request};
 pub(crate) use tls::RootCertificates;
@@ -37,12 +40,11 @@ const REFUSAL_TAIL_TIMEOUT: Duration = Duration::from_millis(300);
 const OUTPUT_BUFFER: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
-/// The server's response.
-#[derive(Debug)]
+/// The server's response. Only its body is foreign text, which [`json`](Self::json) and [`sanitized`](Self::sanitized) read.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
-    /// Where a redirect points: scheme and host only.
+    /// Where a redirect points: scheme and host only, sanitized.
     pub(crate) target: Option<String>,
     /// `Content-Encoding`, foreign text.
     pub(crate) encoding: Option<String>,
@@ -53,11 +55,23 @@ pub(crate) struct Reply {
     pub(crate) cut_short: Option<io::Error>,
     /// How much of the request's body the kernel had accepted before the response came.
     pub(crate) handed: Handed,
+    /// What the request was sent with, and no text may show.
+    pub(crate) secrets: Secrets,
 }
 
 impl Reply {
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// The object in the body.
+    pub(crate) fn json(&self) -> Object<'_> {
+        Object::of(&self.body, &self.secrets)
+    }
+
+    /// The objects in the array in the body; `None` if it is no array of objects, or does not end.
+    pub(crate) fn list(&self) -> Option<Vec<Object<'_>>> {
+        json::objects(&self.body, &self.secrets)
     }
 }
 
@@ -65,6 +79,22 @@ impl Reply {
 /// as long as the body makes progress, and the response timeout.
 pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, Failure> {
     let proxy = proxy::from_env(&endpoint.base_url).map_err(|problem| unusable_proxy(endpoint, &problem))?;
+    let secrets = endpoint.secrets(proxy.as_ref());
+    // A cause may contain foreign text, such as all the names in a certificate.
+    let clean = |cause: io::Error| io::Error::new(cause.kind(), secrets.sanitized(&cause.to_string()));
+    match exchange(endpoint, request, proxy.as_ref(), &secrets) {
+        Ok(reply) => Ok(Reply { cut_short: reply.cut_short.map(clean), ..reply }),
+        Err(failure @ Failure { stage: Stage::ReadingBody, .. }) => Err(failure),
+        Err(Failure { stage, cause }) => Err(Failure { stage, cause: clean(cause) }),
+    }
+}
+
+fn exchange(
+    endpoint: &Endpoint,
+    request: Request<'_>,
+    proxy: Option<&Chosen>,
+    secrets: &Secrets,
+) -> Result<Reply, Failure> {
     let timeouts = Timeouts {
         connect: endpoint.connect_timeout,
         stall: endpoint.stall_timeout,
@@ -72,21 +102,21 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
     };
     let (exchange, response_max) = (Exchange::default(), request.response_max);
     exchange.lock().body_max = response_max;
-    let agent = agent(endpoint, &request, proxy.as_ref().map(|chosen| chosen.proxy.clone()), &exchange);
+    let agent = agent(endpoint, &request, proxy.map(|chosen| chosen.proxy.clone()), &exchange);
     let response = match call(&agent, endpoint, request, &exchange) {
         Ok(response) => response,
         Err(error) => {
             let state = exchange.lock();
-            return with_status_alone(failure(endpoint, proxy.as_ref(), error, &timeouts, &state), &state);
+            return with_status_alone(failure(endpoint, proxy, error, &timeouts, &state), &state, secrets);
         }
     };
 
     let headers = response.headers();
     let has_an_end = headers.get(header::CONTENT_LENGTH).or_else(|| headers.get(header::TRANSFER_ENCODING)).is_some();
     let mut reply = Reply {
-        target: headers.get(header::LOCATION).and_then(|value| origin(value.to_str().ok()?)),
+        target: headers.get(header::LOCATION).and_then(|value| Some(secrets.sanitized(&origin(value.to_str().ok()?)?))),
         encoding: headers.get(header::CONTENT_ENCODING).and_then(|value| Some(value.to_str().ok()?.to_owned())),
-        ..reply(response.status().as_u16(), &exchange.lock())
+        ..reply(response.status().as_u16(), &exchange.lock(), secrets)
     };
     let mut body = response.into_body().into_reader();
     if reply.status >= 300 {
@@ -105,15 +135,15 @@ pub(crate) fn send(endpoint: &Endpoint, request: Request<'_>) -> Result<Reply, F
 }
 
 /// A status makes a reply, even if the rest of its head never came or ureq cannot parse it.
-fn with_status_alone(failure: Failure, state: &State) -> Result<Reply, Failure> {
+fn with_status_alone(failure: Failure, state: &State, secrets: &Secrets) -> Result<Reply, Failure> {
     if state.status < 200 || matches!(failure.stage, Stage::ReadingBody) {
         return Err(failure);
     }
-    Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state) })
+    Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state, secrets) })
 }
 
 /// A reply with only its status and `Retry-After`.
-fn reply(status: u16, state: &State) -> Reply {
+fn reply(status: u16, state: &State, secrets: &Secrets) -> Reply {
     Reply {
         status,
         retry_after: retry_after::parse(state.retry_after.as_deref(), state.date.as_deref()),
@@ -122,6 +152,7 @@ fn reply(status: u16, state: &State) -> Reply {
         body: Vec::new(),
         cut_short: None,
         handed: state.handed,
+        secrets: secrets.clone(),
     }
 }
 

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::call::Call;
 use crate::client::Client;
-use crate::credentials::Secrets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::http::Reply;
 use crate::id::{AppId, JobId, Short};
-use crate::json::{self, Object};
+use crate::json::Object;
 use crate::poll::{self, Poll, Polled, Subject};
 use crate::status::JobStatus;
 
@@ -34,7 +33,7 @@ const REASONS: [&str; 7] = ["message", "reason", "error", "detail", "description
 /// ```
 pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
     let subject = Job { client, app, id: job };
-    let polled = subject.call().with_retry(|reply| subject.read(reply)).map_err(|error| error.with_job(job))?;
+    let polled = subject.call().with_retry(Job::read).map_err(|error| error.with_job(job))?;
     Ok(polled.status.status)
 }
 
@@ -63,7 +62,7 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> Result<()> {
     let subject = Job { client, app, id: job };
     let call = subject.call();
-    let status = poll::until(poll, &mut Instant::now(), &subject, || call.once(|reply| subject.read(reply)));
+    let status = poll::until(poll, &mut Instant::now(), &subject, || call.once(Job::read));
     let last = status.map_err(|error| error.with_job(job))?;
     match last.status {
         JobStatus::Completed => Ok(()),
@@ -74,7 +73,7 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> R
 /// One request. An error if the job has failed, or if its status cannot be had.
 pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
     let subject = Job { client, app, id: job };
-    let Report { status, reason } = subject.call().once(|reply| subject.read(reply))?.status;
+    let Report { status, reason } = subject.call().once(Job::read)?.status;
     if status == JobStatus::Failed { Err(failed(app, job, reason.as_deref())) } else { Ok(()) }
 }
 
@@ -117,25 +116,20 @@ impl<'a> Job<'a> {
         Call::get(self.client, path, what, "no job of this app has that id: check both".to_owned())
     }
 
-    fn read(&self, reply: &Reply) -> Option<Polled<Report>> {
-        let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
-        let secrets = self.client.endpoint.secrets();
-        let status = JobStatus::read(&said, |text| secrets.sanitized(text));
-        let reason = if status == JobStatus::Failed { read_reason(&reply.body, &secrets) } else { None };
+    fn read(reply: &Reply) -> Option<Polled<Report>> {
+        let object = reply.json();
+        let status = JobStatus::of(&object);
+        if status.as_str().is_empty() {
+            return None;
+        }
+        let reason = if status == JobStatus::Failed { read_reason(&object) } else { None };
         Some(Polled { status: Report { status, reason }, retry_after: reply.retry_after })
     }
 }
 
 /// The first of [`REASONS`] for which there is text.
-fn read_reason(body: &[u8], secrets: &Secrets) -> Option<String> {
-    let object = Object::of(body);
-    let reason = |part: &&str| {
-        let is_one = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase().contains(part);
-        let value = object.text(part).or_else(|| Some(object.find(&is_one)?.as_str()?.to_owned()))?;
-        let text = secrets.sanitized(&value);
-        (!text.is_empty()).then_some(text)
-    };
-    REASONS.iter().find_map(reason)
+fn read_reason(object: &Object) -> Option<String> {
+    REASONS.iter().find_map(|part| object.text_like(part))
 }
 
 impl Subject for Job<'_> {
@@ -170,10 +164,11 @@ impl Subject for Job<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Secrets;
 
     #[test]
     fn the_reason_of_a_failure_is_read_from_any_likely_field() {
-        let read = |body: &str| read_reason(body.as_bytes(), &Secrets::new(["s3cret"]));
+        let read = |body: &str| read_reason(&Object::of(body.as_bytes(), &Secrets::new(["s3cret"])));
         for field in ["Message", "reason", "Error", "errorMessage", "FailureReason", "Details", "StatusDescription"] {
             let body = format!(r#"{{"Status":"Failed","Other":"x","{field}":" no\r\nroom ##vso[s3cret] "}}"#);
             assert_eq!(read(&body).as_deref(), Some("no room # #vso[[secret]]"), "{field}");

@@ -1,18 +1,23 @@
-//! Reads JSON from a server leniently: fields that nobody asks for may hold anything.
+//! Reads JSON from a server leniently: fields that nobody asks for may hold anything. Text comes out sanitized.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-/// The text of a JSON object, read anew for every field. It may be truncated after the last one that is asked for.
-pub(crate) struct Object(Vec<u8>);
+use crate::credentials::Secrets;
 
-impl Object {
+/// The text of a JSON object, read anew for every field. It may be truncated after the last one that is asked for.
+pub(crate) struct Object<'a> {
+    json: Vec<u8>,
+    secrets: &'a Secrets,
+}
+
+impl<'a> Object<'a> {
     /// The object in a body, without an array around it or a prefix such as `)]}',`.
-    pub(crate) fn of(body: &[u8]) -> Object {
+    pub(crate) fn of(body: &[u8], secrets: &'a Secrets) -> Object<'a> {
         let text = plain(body);
-        Object(from_first_of(b"{", &text).map(<[u8]>::to_vec).unwrap_or(text))
+        Object { json: from_first_of(b"{", &text).map(<[u8]>::to_vec).unwrap_or(text), secrets }
     }
 
     /// The value of a field. If no name matches exactly, case is ignored: the specification itself has both `JobId` and
@@ -22,32 +27,56 @@ impl Object {
         self.find(&|key| key == name).or_else(|| self.find(&|key| key.eq_ignore_ascii_case(name)))
     }
 
-    /// The same for a string field, trimmed.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
+    /// The same for a string field, trimmed and as it is: to be compared, never shown.
+    pub(crate) fn raw(&self, name: &str) -> Option<String> {
         Some(self.field(name)?.as_str()?.trim().to_owned())
     }
 
+    /// The same, sanitized; `None` if nothing is left of it.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        Some(self.secrets.sanitized(&self.raw(name)?)).filter(|text| !text.is_empty())
+    }
+
+    /// The same for a value of any kind but `null`.
+    pub(crate) fn any_text(&self, name: &str) -> Option<String> {
+        let text = match self.field(name)? {
+            Value::Null => return None,
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Some(self.secrets.sanitized(&text)).filter(|text| !text.is_empty())
+    }
+
+    /// The object in a field.
+    pub(crate) fn inner(&self, name: &str) -> Option<Object<'a>> {
+        let json = self.field(name).filter(Value::is_object)?.to_string().into_bytes();
+        Some(Object { json, secrets: self.secrets })
+    }
+
+    /// An id. One that contains a secret is not used, as it would be shown.
+    pub(crate) fn id<T: TryFrom<String> + AsRef<str>>(&self, name: &str) -> Option<T> {
+        let id: T = self.raw(name)?.try_into().ok()?;
+        (!self.secrets.are_in(id.as_ref())).then_some(id)
+    }
+
+    /// The first text, sanitized, in a field whose name contains this, in any case.
+    pub(crate) fn text_like(&self, part: &str) -> Option<String> {
+        let is_one = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase().contains(part);
+        let text = || self.raw(part).or_else(|| Some(self.find(&is_one)?.as_str()?.to_owned()));
+        Some(self.secrets.sanitized(&text()?)).filter(|text| !text.is_empty())
+    }
+
     /// The value of the last field whose name is wanted.
-    pub(crate) fn find(&self, is_wanted: Wanted<'_>) -> Option<Value> {
+    fn find(&self, is_wanted: Wanted<'_>) -> Option<Value> {
         let mut found = None;
         // An error means that the field, or what follows it, is not JSON.
-        let _ = serde_json::Deserializer::from_slice(&self.0).deserialize_map(Find { is_wanted, found: &mut found });
+        let _ = serde_json::Deserializer::from_slice(&self.json).deserialize_map(Find { is_wanted, found: &mut found });
         found
     }
 }
 
-/// A field of the object in a body.
-pub(crate) fn field(body: &[u8], name: &str) -> Option<Value> {
-    Object::of(body).field(name)
-}
-
-/// A string field of the object in a body, trimmed.
-pub(crate) fn text(body: &[u8], name: &str) -> Option<String> {
-    Object::of(body).text(name)
-}
-
 /// The objects in the JSON array in a body; `None` if it is no array of objects, or does not end.
-pub(crate) fn objects(body: &[u8]) -> Option<Vec<Object>> {
+pub(crate) fn objects<'a>(body: &[u8], secrets: &'a Secrets) -> Option<Vec<Object<'a>>> {
     let text = plain(body);
     let mut rest = from_first_of(b"[{", &text)?.strip_prefix(b"[")?;
     let mut objects = Vec::new();
@@ -60,7 +89,7 @@ pub(crate) fn objects(body: &[u8]) -> Option<Vec<Object>> {
                 let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
                 values.next()?.ok()?;
                 let (object, after) = rest.split_at_checked(values.byte_offset())?;
-                objects.push(Object(object.to_vec()));
+                objects.push(Object { json: object.to_vec(), secrets });
                 rest = after;
             }
             _ => return None,
@@ -95,7 +124,7 @@ fn from_first_of<'a>(brackets: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Whether a field with this name is wanted.
-pub(crate) type Wanted<'a> = &'a dyn Fn(&[u8]) -> bool;
+type Wanted<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// Keeps the value of the last field that is wanted and skips all others unread.
 struct Find<'a> {
@@ -148,6 +177,10 @@ impl Visitor<'_> for Key<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(body: &[u8], name: &str) -> Option<String> {
+        Object::of(body, &Secrets::new([])).text(name)
+    }
 
     #[test]
     fn fields_are_found_in_any_case_and_must_be_text() {
@@ -212,7 +245,8 @@ mod tests {
     #[test]
     fn a_list_is_taken_apart_whatever_its_objects_hold() {
         let names = |body: &[u8]| {
-            let objects = objects(body)?;
+            let secrets = Secrets::new([]);
+            let objects = objects(body, &secrets)?;
             Some(objects.iter().map(|object| object.text("Name").unwrap_or_default()).collect::<Vec<_>>())
         };
         let odd = r#"{"Name":"b","Description":"\ud83d","Size":1e999,"Deep":[[{}]]}"#;

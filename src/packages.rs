@@ -14,7 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::http::Reply;
 use crate::id::{AppId, PackageId, Short};
-use crate::json::{self, Object};
 use crate::poll::{self, Poll, Polled, Subject};
 use crate::status::PackageStatus;
 
@@ -43,7 +42,7 @@ const LIST_MAX: usize = 8 * 1024 * 1024;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
-    list_call(client, app).with_retry(|reply| read_list(client, reply))
+    list_call(client, app).with_retry(read_list)
 }
 
 /// Waits until a package is ready to be deployed, and returns it. `Ok` means that its status is `Succeeded`, and nothing
@@ -75,18 +74,13 @@ pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId, poll:
     Err(Error::new(ErrorKind::JobFailed, message).with_package(package))
 }
 
-/// One request for the packages of an app; with the `Retry-After` of the response.
-pub(crate) fn all(client: &Client, app: &AppId) -> Result<(Vec<Package>, Option<Duration>)> {
-    list_call(client, app).once(|reply| Some((read_list(client, reply)?, reply.retry_after)))
-}
-
 /// One request for one package.
 pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Package> {
     let one = One { client, app, id };
     one.call().once(|reply| one.read(reply)).map(|Report(package)| package)
 }
 
-fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
+pub(crate) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
     let what = format!("the request for the packages of app {app}");
     let call = Call::get(client, format!("/api/1/apps/{app}/packages"), what, not_found(app));
     Call { response_max: LIST_MAX, ..call }
@@ -100,10 +94,8 @@ pub(crate) fn not_found(app: &AppId) -> String {
     )
 }
 
-fn read_list(client: &Client, reply: &Reply) -> Option<Vec<Package>> {
-    let secrets = client.endpoint.secrets();
-    let objects = json::objects(&reply.body)?;
-    let mut packages: Vec<_> = objects.iter().filter_map(|object| Package::listed(object, &secrets)).collect();
+pub(crate) fn read_list(reply: &Reply) -> Option<Vec<Package>> {
+    let mut packages: Vec<_> = reply.list()?.iter().filter_map(Package::listed).collect();
     packages.sort_by_key(|package| Reverse(package.created));
     packages.dedup_by(|one, other| one.package_id == other.package_id);
     Some(packages)
@@ -139,7 +131,7 @@ impl<'a> One<'a> {
     }
 
     fn read(&self, reply: &Reply) -> Option<Report> {
-        Package::asked_for(self.id, &Object::of(&reply.body), &self.client.endpoint.secrets()).map(Report)
+        Package::asked_for(self.id, &reply.json()).map(Report)
     }
 }
 

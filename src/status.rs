@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::json::Object;
 use crate::text;
 
 /// An unknown status is cut to so many characters.
@@ -22,12 +23,13 @@ macro_rules! status {
         }
 
         impl $name {
-            /// Ignores case. An unknown status is server text, so it is `sanitized`.
-            pub(crate) fn read(said: &str, sanitized: impl Fn(&str) -> String) -> Self {
+            /// The field `Status`, whatever its case; `Other("")` if there is none.
+            pub(crate) fn of(object: &Object) -> Self {
+                let (said, other) = (object.raw("Status").unwrap_or_default(), object.text("Status").unwrap_or_default());
                 [$($name::$variant),*]
                     .into_iter()
-                    .find(|status| status.as_str().eq_ignore_ascii_case(said.trim()))
-                    .unwrap_or_else(|| $name::Other(text::beginning(&sanitized(said), OTHER_MAX).to_owned()))
+                    .find(|status| status.as_str().eq_ignore_ascii_case(&said))
+                    .unwrap_or_else(|| $name::Other(text::beginning(&other, OTHER_MAX).to_owned()))
             }
 
             /// The status, spelled as in the API.
@@ -107,18 +109,22 @@ impl EnvironmentStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Secrets;
 
     #[test]
     fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {
-        let read = |text| JobStatus::read(text, |text| text.replace("s3cret", "[secret]"));
+        let secrets = Secrets::new(["s3cret"]);
+        let body = |said: &str| serde_json::json!({ "Status": said }).to_string();
+        let read = |said: &str| JobStatus::of(&Object::of(body(said).as_bytes(), &secrets));
         assert_eq!(read("completed"), JobStatus::Completed);
         assert_eq!(read(" QUEUED\n"), JobStatus::Queued);
         assert_eq!(read("\u{b}Completed\u{a0}"), JobStatus::Completed);
-        assert_eq!(JobStatus::read("Completed", |_| "a secret".into()), JobStatus::Completed);
+        let is_secret = Secrets::new(["Completed"]);
+        assert_eq!(JobStatus::of(&Object::of(body("Completed").as_bytes(), &is_secret)), JobStatus::Completed);
         assert_eq!(read("Paused"), JobStatus::Other("Paused".into()));
         assert_eq!(read("Completed?").to_string(), "Completed?");
         assert_eq!(read("s3cret"), JobStatus::Other("[secret]".into()));
         assert_eq!(read(&"x".repeat(3000)).as_str().len(), OTHER_MAX);
-        assert_eq!(PackageStatus::read("succeeded", str::to_owned), PackageStatus::Succeeded);
+        assert_eq!(PackageStatus::of(&Object::of(body("succeeded").as_bytes(), &secrets)), PackageStatus::Succeeded);
     }
 }

@@ -46,6 +46,13 @@ pub(crate) fn beginning(text: &str, characters: usize) -> &str {
     text.char_indices().nth(characters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
+/// The beginning of `text`, and an ellipsis if there is more.
+#[cfg(feature = "environments")]
+pub(crate) fn cut(text: String, characters: usize) -> String {
+    let beginning = beginning(&text, characters);
+    if beginning.len() < text.len() { format!("{beginning}…") } else { text }
+}
+
 /// The beginning of `text` in quotes and escaped, and an ellipsis if there is more.
 pub(crate) fn quoted(text: &str, characters: usize) -> String {
     let beginning = beginning(text, characters);

@@ -188,8 +188,8 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         None => format!("/api/v2/apps/{app}/packages/upload"),
     };
     let (name, size, began) = (name.as_deref(), package.size(), SystemTime::now());
-    let attempt = Attempt { client, app, path, name, size, began };
-    let mut post = Post { attempt, package, url_path, expect_continue: true };
+    let attempt = Attempt { app, path, name, size, began };
+    let mut post = Post { client, attempt, package, url_path, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;
     let (package_id, job_id) = (uploaded.package_id.clone(), uploaded.job_id.clone());
     client.notify(&Event::Accepted { app: app.clone(), file: path.to_owned(), package_id, job_id });
@@ -198,6 +198,7 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
 
 /// One upload and all its attempts.
 struct Post<'a> {
+    client: &'a Client,
     attempt: Attempt<'a>,
     package: PackageFile,
     url_path: String,
@@ -220,14 +221,14 @@ impl Post<'_> {
     fn send_once(&mut self) -> Result<Reply, Failure> {
         let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
         let file = self.package.read_from_start().map_err(|cause| Failure { stage: Stage::ReadingBody, cause })?;
-        let Attempt { client, app, path, .. } = self.attempt;
+        let (client, Attempt { app, path, .. }) = (self.client, &self.attempt);
         let boundary = Boundary::random();
         let (mut body, length) = multipart::encode(&boundary, "file", &file_name, file, size);
         let response_timeout = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
         let mut progress = Progress {
             client: client.clone(),
-            app: app.clone(),
-            file: path.to_owned(),
+            app: (*app).clone(),
+            file: path.to_path_buf(),
             total: size,
             envelope: length - size,
             response_timeout,

@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use crate::credentials::Secrets;
 use crate::http::Reply;
-use crate::json::{self, without_bom};
+use crate::json::{Object, without_bom};
 use crate::text;
 
 const UNREADABLE: &str = "the rest of the response could not be read";
@@ -24,14 +23,14 @@ pub(super) struct Said {
 }
 
 impl Said {
-    pub(super) fn of(reply: &Reply, secrets: &Secrets) -> Said {
-        let body = without_bom(&reply.body);
+    pub(super) fn of(reply: &Reply) -> Said {
+        let secrets = &reply.secrets;
         let not_foreign = |code, words| Said { code, words, is_foreign: false };
         let foreign = |words: String| Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true };
         if let Some(encoding) = encoding(reply) {
             return foreign(format!(", (a body in {encoding})"));
         }
-        let text = String::from_utf8_lossy(body);
+        let text = String::from_utf8_lossy(without_bom(&reply.body));
         let text = text.trim();
         if text.is_empty() {
             return not_foreign(
@@ -50,59 +49,40 @@ impl Said {
                 title => format!(", a web page, \"{title}\""),
             });
         }
-        if reply.is_success() && !has_error_code(body) {
-            return not_foreign(None, format!(" and said \"{}\"", without_urls(text, secrets)));
+        // A URL may be a secret in anything that is not one of the API's own messages.
+        let without_urls = |text: &str| secrets.sanitized(&text::without_urls(text));
+        if reply.is_success() && !has_error_code(reply) {
+            return not_foreign(None, format!(" and said \"{}\"", without_urls(text)));
         }
-        if let Some((code, words)) = api_error(body, secrets) {
+        if let Some((code, words)) = api_error(&reply.json()) {
             return not_foreign(code, words);
         }
         // Without unnecessary escapes, if it is JSON.
         let plain = text.parse::<Value>().map_or_else(|_| text.to_owned(), |value| value.to_string());
-        foreign(format!(", {}", without_urls(&plain, secrets)))
+        foreign(format!(", {}", without_urls(&plain)))
     }
 }
 
 /// Whether an object in a body says that it is an error.
-pub(crate) fn has_error_code(body: &[u8]) -> bool {
-    json::field(body, "errorCode").and_then(|code| plain(&code)).is_some_and(|code| !code.trim().is_empty())
-}
-
-/// Sanitized text of anything that is not one of the API's own messages, where a URL may be a secret.
-fn without_urls(text: &str, secrets: &Secrets) -> String {
-    secrets.sanitized(&text::without_urls(text))
+pub(crate) fn has_error_code(reply: &Reply) -> bool {
+    reply.json().any_text("errorCode").is_some()
 }
 
 /// Code and words of an error in one of the API's two formats.
-fn api_error(body: &[u8], secrets: &Secrets) -> Option<(Option<String>, String)> {
-    let inner = json::field(body, "error").filter(Value::is_object).map(|error| error.to_string());
-    let (object, [code, message, details]) = match &inner {
-        Some(inner) => (inner.as_bytes(), ["code", "message", "detail"]),
-        None => (body, ["errorCode", "errorMessage", "details"]),
+fn api_error(object: &Object) -> Option<(Option<String>, String)> {
+    let (code, message, details) = match object.inner("error") {
+        Some(error) => (error.any_text("code"), error.any_text("message"), error.any_text("detail")),
+        None => (object.any_text("errorCode"), object.any_text("errorMessage"), object.any_text("details")),
     };
-    let field = |name| {
-        let text = secrets.sanitized(&plain(&json::field(object, name)?)?);
-        (!text.is_empty()).then_some(text)
-    };
-    let (code, message) = (field(code), field(message));
-    let details = field(details).map(|details| text::without_urls(&details));
     if code.is_none() && message.is_none() {
         return None;
     }
+    let details = details.map(|details| text::without_urls(&details));
     // Some messages begin with the code.
     let is_said = matches!((&code, &message), (Some(code), Some(message)) if message.starts_with(code.as_str()));
-    let shown_code = code.as_ref().filter(|_| !is_said);
-    let parts: Vec<_> = [shown_code, message.as_ref(), details.as_ref()].into_iter().flatten().cloned().collect();
-    let words = format!(", {}", parts.join(", "));
-    Some((code, words))
-}
-
-/// A JSON value as text: a string without quotes, nothing for `null`.
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
+    let shown_code = code.clone().filter(|_| !is_said);
+    let parts: Vec<_> = [shown_code, message, details].into_iter().flatten().collect();
+    Some((code, format!(", {}", parts.join(", "))))
 }
 
 /// How a body is encoded that is not readable as it is.
@@ -139,17 +119,20 @@ fn title_of_web_page(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Secrets;
     use crate::http::Handed;
     use crate::json::is_whole;
     use crate::random::{self, below};
 
     fn reply(status: u16, body: &[u8]) -> Reply {
         let handed = Handed { bytes: 1, total: 1 };
-        Reply { status, retry_after: None, target: None, encoding: None, body: body.into(), cut_short: None, handed }
+        let secrets = Secrets::new(["26587896-1CEF", "s3cret-key"]);
+        let body = body.into();
+        Reply { status, retry_after: None, target: None, encoding: None, body, cut_short: None, handed, secrets }
     }
 
     fn said(status: u16, body: impl AsRef<[u8]>) -> Said {
-        Said::of(&reply(status, body.as_ref()), &Secrets::new(["26587896-1CEF"]))
+        Said::of(&reply(status, body.as_ref()))
     }
 
     #[test]
@@ -222,7 +205,7 @@ mod tests {
     fn a_body_that_is_compressed_is_named() {
         let declared = |encoding: &str, body: &[u8]| {
             let reply = Reply { encoding: Some(encoding.into()), ..reply(403, body) };
-            Said::of(&reply, &Secrets::new([])).words
+            Said::of(&reply).words
         };
         assert_eq!(said(403, b"\x1f\x8b\x08\xff").words, format!(", (a body in gzip){FOREIGN}"));
         assert_eq!(declared("BR", b"\xff\x00"), format!(", (a body in br){FOREIGN}"));
@@ -261,18 +244,18 @@ mod tests {
 
     #[test]
     fn no_answer_panics_leaks_the_key_or_escapes_the_limits() {
-        let secrets = Secrets::new(["s3cret-key"]);
         for _ in 0..5_000 {
             let body = noise();
             let case = String::from_utf8_lossy(&body);
-            let said = Said::of(&reply([200, 403, 500][below(3)], &body), &secrets);
+            let said = Said::of(&reply([200, 403, 500][below(3)], &body));
             for text in [said.words, said.code.unwrap_or_default()] {
                 // At most a code, a message and its details.
                 assert!(text.len() <= 3 * 2100, "{case}");
                 assert!(!text.to_ascii_lowercase().contains("s3cret-key"), "{case}");
                 assert!(!text.chars().any(char::is_control), "{case}");
             }
-            let _ = (json::field(&body, "JobId"), json::objects(&body));
+            let reply = reply(200, &body);
+            let _ = (reply.json().field("JobId"), reply.list());
             if is_whole(&body) {
                 // Broken text does not make it less whole: bytes that are no UTF-8, half a surrogate pair, control
                 // characters.

@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::event::{DeployStep, Event};
 use crate::http::Reply;
 use crate::id::{AppId, EnvironmentName};
-use crate::json::{self, Object};
 use crate::packages::{self, Package};
 use crate::poll::Polled;
 use crate::status::EnvironmentStatus;
@@ -21,15 +20,17 @@ const PACKAGE_NOT_FOUND: &str = "PACKAGE_NOT_FOUND";
 /// Codes of a 400 or 404 that have nothing to do with the name of the environment.
 const NOT_ABOUT_THE_NAME: [&str; 2] = [PACKAGE_NOT_FOUND, "INVALID_RUNTIME_VERSION"];
 
+/// How much is shown of a list of names, in characters.
+const NAMES_MAX: usize = 2000;
+
 pub(super) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
     let what = format!("the request for the environments of app {app}");
     let call = Call::get(client, format!("/api/1/apps/{app}/environments"), what, packages::not_found(app));
     Call { content_type: JSON, ..call }
 }
 
-pub(super) fn read_list(client: &Client, reply: &Reply) -> Option<Vec<Environment>> {
-    let secrets = client.endpoint.secrets();
-    Some(json::objects(&reply.body)?.iter().filter_map(|object| Environment::listed(object, &secrets)).collect())
+pub(super) fn read_list(reply: &Reply) -> Option<Vec<Environment>> {
+    Some(reply.list()?.iter().filter_map(Environment::listed).collect())
 }
 
 #[derive(Clone, Copy)]
@@ -74,7 +75,7 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn read(self, reply: &Reply) -> Option<Environment> {
-        Environment::asked_for(self.environment, &Object::of(&reply.body), &self.client.endpoint.secrets())
+        Environment::asked_for(self.environment, &reply.json())
     }
 
     /// One look at its status.
@@ -89,16 +90,16 @@ impl<'a> At<'a> {
 
     /// `None` if it is no answer, `Some(None)` if the answer is that there is none.
     #[allow(clippy::option_option)]
-    pub(super) fn read_package(self, reply: &Reply) -> Option<Option<Package>> {
+    pub(super) fn read_package(reply: &Reply) -> Option<Option<Package>> {
         if matches!(reply.body.trim_ascii(), b"null" | b"{}") {
             return Some(None);
         }
-        Package::listed(&Object::of(&reply.body), &self.client.endpoint.secrets()).map(Some)
+        Package::listed(&reply.json()).map(Some)
     }
 
     /// One look at the package on it.
     pub(super) fn package(self) -> Result<Option<Package>> {
-        none_if_unknown(self.package_call().once(|reply| self.read_package(reply)))
+        none_if_unknown(self.package_call().once(At::read_package))
     }
 
     /// An error that may be due to the name says which names there are.
@@ -108,15 +109,14 @@ impl<'a> At<'a> {
         if !matches!(error.status(), Some(400 | 404)) || is_about_another {
             return error;
         }
-        let Ok(list) = list_call(client, app).once(|reply| read_list(client, reply)) else {
+        let Ok(list) = list_call(client, app).once(read_list) else {
             return error.with_note(&format!("; or {}", packages::not_found(app)));
         };
         if list.iter().any(|listed| listed.name.is_same_as(environment)) {
             return error;
         }
         let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
-        // Cut, if there are very many.
-        let names = client.endpoint.secrets().sanitized(&names.join(", "));
+        let names = text::cut(names.join(", "), NAMES_MAX);
         error.with_note(&match names.as_str() {
             "" => format!("; no environment of app {app} is listed for this user"),
             names => format!("; the environments of app {app} are: {names}"),

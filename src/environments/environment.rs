@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::credentials::Secrets;
 use crate::id::EnvironmentName;
 use crate::json::Object;
 use crate::status::EnvironmentStatus;
@@ -27,21 +26,19 @@ pub struct Environment {
 
 impl Environment {
     /// An entry of a list. `None` without a usable name.
-    pub(super) fn listed(object: &Object, secrets: &Secrets) -> Option<Environment> {
-        Some(Environment::read(object, secrets.read_id(object, "Mode")?, secrets))
+    pub(super) fn listed(object: &Object) -> Option<Environment> {
+        Some(Environment::read(object, object.id("Mode")?))
     }
 
     /// The answer to a question about one. `None` if it is about another, or about none.
-    pub(super) fn asked_for(name: &EnvironmentName, object: &Object, secrets: &Secrets) -> Option<Environment> {
-        let said: Option<EnvironmentName> = secrets.read_id(object, "Mode");
+    pub(super) fn asked_for(name: &EnvironmentName, object: &Object) -> Option<Environment> {
+        let said: Option<EnvironmentName> = object.id("Mode");
         let is_that_one = said.as_ref().is_none_or(|said| said.is_same_as(name));
-        let environment = Environment::read(object, said.unwrap_or_else(|| name.clone()), secrets);
+        let environment = Environment::read(object, said.unwrap_or_else(|| name.clone()));
         (is_that_one && !environment.status.as_str().is_empty()).then_some(environment)
     }
 
-    fn read(object: &Object, name: EnvironmentName, secrets: &Secrets) -> Environment {
-        let text = |name| secrets.read_text(object, name);
-        let status = object.text("Status").unwrap_or_default();
+    fn read(object: &Object, name: EnvironmentName) -> Environment {
         let is_false = |value: Value| match value {
             Value::Bool(value) => !value,
             Value::String(text) => text.trim().eq_ignore_ascii_case("false"),
@@ -49,10 +46,10 @@ impl Environment {
         };
         Environment {
             name,
-            status: EnvironmentStatus::read(&status, |text| secrets.sanitized(text)),
-            url: text("Url"),
-            model_version: text("ModelVersion"),
-            mendix_version: text("MendixVersion"),
+            status: EnvironmentStatus::of(object),
+            url: object.text("Url"),
+            model_version: object.text("ModelVersion"),
+            mendix_version: object.text("MendixVersion"),
             production: !object.field("Production").is_some_and(is_false),
         }
     }

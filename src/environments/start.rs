@@ -10,7 +10,6 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, JobId};
-use crate::json::{self, Object};
 use crate::poll::{Poll, Polled};
 use crate::status::EnvironmentStatus;
 
@@ -212,7 +211,7 @@ fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
     let undone = format!("{} did not start", at.name());
     let call = at.post("/start", body, "start ", Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
-    call.once(|reply| Some(at.client.endpoint.secrets().read_id(&Object::of(&reply.body), "JobId")))
+    call.once(|reply| Some(reply.json().id("JobId")))
 }
 
 fn job_status(at: At, job: &JobId) -> Result<Polled<String>> {
@@ -221,11 +220,7 @@ fn job_status(at: At, job: &JobId) -> Result<Polled<String>> {
     let undone = format!("{} did not start (start job {job})", at.name());
     let verdicts = Some(Verdicts { kind: ErrorKind::JobFailed, undone, codes: &CODES });
     let call = Call { verdicts, ..call };
-    call.once(|reply| {
-        let said = json::text(&reply.body, "Status").filter(|said| !said.is_empty())?;
-        let status = at.client.endpoint.secrets().sanitized(&said);
-        Some(Polled { status, retry_after: reply.retry_after })
-    })
+    call.once(|reply| Some(Polled { status: reply.json().text("Status")?, retry_after: reply.retry_after }))
 }
 
 fn forgotten(at: At, job: &JobId, status: &EnvironmentStatus) -> Error {

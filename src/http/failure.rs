@@ -34,6 +34,7 @@ impl Handed {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) stage: Stage,
+    /// Sanitized.
     pub(crate) cause: io::Error,
 }
 

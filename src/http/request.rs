@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use super::proxy;
+use super::proxy::Chosen;
 use super::tls::RootCertificates;
 use crate::base_url::BaseUrl;
 use crate::credentials::{ApiKey, Secrets};
@@ -21,9 +21,8 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// What no text may show.
-    pub(crate) fn secrets(&self) -> Secrets {
-        let proxy = proxy::from_env(&self.base_url).ok().flatten().map(|chosen| chosen.proxy);
-        let credentials = proxy.iter().flat_map(|proxy| [proxy.username(), proxy.password()]).flatten();
+    pub(super) fn secrets(&self, proxy: Option<&Chosen>) -> Secrets {
+        let credentials = proxy.iter().flat_map(|chosen| [chosen.proxy.username(), chosen.proxy.password()]).flatten();
         Secrets::new(credentials.chain([self.api_key.expose()]))
     }
 }

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::credentials::Secrets;
 use crate::id::PackageId;
 use crate::json::Object;
 use crate::status::PackageStatus;
@@ -34,30 +33,29 @@ pub struct Package {
 
 impl Package {
     /// An entry of a list. `None` without a usable id.
-    pub(crate) fn listed(object: &Object, secrets: &Secrets) -> Option<Package> {
-        Some(Package::read(object, secrets.read_id(object, "PackageId")?, secrets))
+    pub(crate) fn listed(object: &Object) -> Option<Package> {
+        Some(Package::read(object, object.id("PackageId")?))
     }
 
     /// The answer to a question about one package. `None` if it is about another, or about none.
-    pub(super) fn asked_for(id: &PackageId, object: &Object, secrets: &Secrets) -> Option<Package> {
-        let is_that_one = match object.text("PackageId") {
+    pub(super) fn asked_for(id: &PackageId, object: &Object) -> Option<Package> {
+        let is_that_one = match object.raw("PackageId") {
             Some(said) => id.is_same_as(&said),
-            None => object.text("Status").is_some(),
+            None => object.raw("Status").is_some(),
         };
-        is_that_one.then(|| Package::read(object, id.clone(), secrets))
+        is_that_one.then(|| Package::read(object, id.clone()))
     }
 
-    fn read(object: &Object, package_id: PackageId, secrets: &Secrets) -> Package {
-        let text = |name| secrets.read_text(object, name);
+    fn read(object: &Object, package_id: PackageId) -> Package {
         Package {
             package_id,
-            name: text("Name").unwrap_or_default(),
-            status: PackageStatus::read(&object.text("Status").unwrap_or_default(), |text| secrets.sanitized(text)),
+            name: object.text("Name").unwrap_or_default(),
+            status: PackageStatus::of(object),
             created: object.field("CreationDate").and_then(|value| time(&value)),
             size: object.field("Size").and_then(|value| whole_number(&value)),
-            version: text("Version"),
-            description: text("Description"),
-            creator: text("Creator"),
+            version: object.text("Version"),
+            description: object.text("Description"),
+            creator: object.text("Creator"),
         }
     }
 }
@@ -81,9 +79,10 @@ fn whole_number(value: &Value) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Secrets;
 
     fn listed(object: &str) -> Option<Package> {
-        Package::listed(&Object::of(object.as_bytes()), &Secrets::new(["s3cret-key"]))
+        Package::listed(&Object::of(object.as_bytes(), &Secrets::new(["s3cret-key"])))
     }
 
     /// The first example of the Build API's page.
@@ -125,7 +124,7 @@ mod tests {
     #[test]
     fn an_answer_about_one_package_is_about_that_one() {
         let id = "P-1".parse().unwrap();
-        let ask = |object: &str| Package::asked_for(&id, &Object::of(object.as_bytes()), &Secrets::new([]));
+        let ask = |object: &str| Package::asked_for(&id, &Object::of(object.as_bytes(), &Secrets::new([])));
         for good in [r#"{"Status":"Failed"}"#, r#"{"PackageId":"p-1","errorCode":null}"#] {
             assert_eq!(ask(good).unwrap().package_id, id, "{good}");
         }

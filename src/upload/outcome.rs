@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use super::uploaded::{self, UploadedPackage};
 use crate::answer::{self, Asked};
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, UnknownUpload};
 use crate::http::{Failure, Handed, Reply, Stage};
 use crate::id::{AppId, JobId, PackageId};
@@ -17,7 +16,6 @@ pub(super) const NO_PACKAGE: &str = " (no package was made)";
 
 /// An upload, as its errors describe it.
 pub(super) struct Attempt<'a> {
-    pub(super) client: &'a Client,
     pub(super) app: &'a AppId,
     pub(super) path: &'a Path,
     /// The name of the package, unless the server is to choose it.
@@ -64,7 +62,7 @@ impl Attempt<'_> {
     /// The ids that came are kept even if it is no success.
     fn accepted(&self, reply: Reply) -> Result<UploadedPackage> {
         let is_whole = reply.handed.is_whole();
-        let (package, job) = match uploaded::ids(&reply.body, &self.client.endpoint.secrets()) {
+        let (package, job) = match uploaded::ids(&reply.json()) {
             (Some(package_id), Some(job_id)) if is_whole => return Ok(UploadedPackage { package_id, job_id }),
             ids => ids,
         };
@@ -80,9 +78,7 @@ impl Attempt<'_> {
 
     fn error(&self, end: Result<Reply, Failure>, may_be_done: bool, open: impl FnOnce(Option<&str>) -> Error) -> Error {
         let not_found = answer::app_not_found(self.app);
-        let secrets = &self.client.endpoint.secrets();
         let asked = Asked {
-            secrets,
             what: &self.what(),
             undone: NO_PACKAGE,
             not_found: &not_found,
@@ -118,20 +114,23 @@ mod tests {
     use ErrorKind::{Connect, File, Interrupted, OutcomeUnknown, Rejected};
 
     use super::*;
+    use crate::credentials::Secrets;
+
     const BOTH: &str = r#"{"PackageId":"p-1","JobId":"j-1"}"#;
     const NOTHING: Handed = Handed { bytes: 0, total: 1000 };
     const HALF: Handed = Handed { bytes: 500, total: 1000 };
     const WHOLE: Handed = Handed { bytes: 1000, total: 1000 };
 
     fn outcome(end: Result<Reply, Failure>) -> Result<UploadedPackage> {
-        let (client, app) = (Client::new("me", "s3cret-key").unwrap(), "calc".parse().unwrap());
+        let app = "calc".parse().unwrap();
         let (path, name, began) = (Path::new("dir/calc.mda"), Some("calc_1.mda"), SystemTime::UNIX_EPOCH);
-        Attempt { client: &client, app: &app, path, name, size: 800, began }.outcome(end)
+        Attempt { app: &app, path, name, size: 800, began }.outcome(end)
     }
 
     fn reply(status: u16, body: &str, handed: Handed) -> Reply {
         let retry_after = Some(Duration::from_secs(7));
-        Reply { status, retry_after, target: None, encoding: None, body: body.into(), cut_short: None, handed }
+        let (body, secrets) = (body.into(), Secrets::new(["s3cret-key"]));
+        Reply { status, retry_after, target: None, encoding: None, body, cut_short: None, handed, secrets }
     }
 
     /// The kind of an error, and whether the upload is retried.

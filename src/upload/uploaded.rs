@@ -4,7 +4,6 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::credentials::Secrets;
 use crate::error::Error;
 use crate::id::{JobId, PackageId};
 use crate::json::Object;
@@ -20,9 +19,8 @@ pub struct UploadedPackage {
 }
 
 /// The ids in the body of a success, each read on its own.
-pub(super) fn ids(body: &[u8], secrets: &Secrets) -> (Option<PackageId>, Option<JobId>) {
-    let object = Object::of(body);
-    (secrets.read_id(&object, "PackageId"), secrets.read_id(&object, "JobId"))
+pub(super) fn ids(object: &Object) -> (Option<PackageId>, Option<JobId>) {
+    (object.id("PackageId"), object.id("JobId"))
 }
 
 impl Serialize for UploadedPackage {
@@ -49,9 +47,10 @@ impl<'de> Deserialize<'de> for UploadedPackage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Secrets;
 
     fn read(body: &str, key: &str) -> (Option<String>, Option<String>) {
-        let (package, job) = ids(body.as_bytes(), &Secrets::new([key]));
+        let (package, job) = ids(&Object::of(body.as_bytes(), &Secrets::new([key])));
         (package.map(|id| id.to_string()), job.map(|id| id.to_string()))
     }
 
