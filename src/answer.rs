@@ -53,9 +53,10 @@ impl Asked<'_> {
         let reply = match end {
             Ok(reply) => reply,
             Err(Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause, .. }) => {
-                let Asked { what, undone, .. } = self;
-                let message = format!("{what} failed{undone}: cannot connect to {target}: {reason}{hint}");
-                return Error::new(ErrorKind::Connect, message).with_transient(transient).with_source(cause);
+                let message = format!(" failed{}: cannot connect to {target}: {reason}{hint}", self.undone);
+                return Error::of_request(ErrorKind::Connect, self.what, message)
+                    .with_transient(transient)
+                    .with_source(cause);
             }
             Err(Failure { stage: Stage::Exchanging { timed_out: true, .. }, cause }) => {
                 return open(Some(&cause.to_string()));
@@ -73,7 +74,8 @@ impl Asked<'_> {
             let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
             Error::new(*kind, format!("{undone}: {status}{words}{meaning}")).with_transient(is_retryable_status(status))
         } else if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
-            Error::new(ErrorKind::Rejected, format!("{} was refused{}: {status}{words}", self.what, self.undone))
+            let message = format!(" was refused{}: {status}{words}", self.undone);
+            Error::of_request(ErrorKind::Rejected, self.what, message)
                 .with_note(&self.meaning(&reply, said.is_foreign))
                 .with_transient(is_retryable_status(status))
         } else {

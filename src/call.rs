@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::answer::{self, Asked, Verdicts};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{self, Body, RESPONSE_MAX, Reply, Request};
 use crate::retry::repeat;
 
@@ -80,7 +80,8 @@ impl<'a> Call<'a> {
             verdicts: self.verdicts.as_ref(),
         };
         Err(asked.error(end, |said| {
-            Error::new(ErrorKind::NoAnswer, format!("{what} failed: {}", said.unwrap_or("no usable answer came")))
+            let message = format!(" failed: {}", said.unwrap_or("no usable answer came"));
+            Error::of_request(ErrorKind::NoAnswer, what, message)
         }))
     }
 
@@ -92,10 +93,5 @@ impl<'a> Call<'a> {
     /// Makes the request, and retries it as the client's [`Retry`](crate::Retry) allows.
     pub(crate) fn with_retry<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
         repeat(&self.client.retry, &|event| self.client.notify(event), || self.once(&read))
-    }
-
-    /// Why it failed, in one line for an event that says what was asked for.
-    pub(crate) fn reason(&self, error: &Error) -> String {
-        one_line(error).replacen(&self.what, "the request", 1)
     }
 }

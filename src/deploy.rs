@@ -13,9 +13,6 @@ use crate::packages;
 use crate::poll::Poll;
 use crate::status::EnvironmentStatus;
 
-/// The call that goes on, in messages of each step.
-const RESUME: &str = "call deploy_package";
-
 /// How [`deploy_package`] deploys.
 ///
 /// ```
@@ -148,14 +145,14 @@ impl Chain<'_> {
         // With the package on it, an app that is down may be starting.
         let must_stop = !found.status.is_down() && (!is_on_it || self.deploy.restart);
         if must_stop {
-            stop(self.at, poll, RESUME).map_err(|error| {
+            stop(self.at, poll).map_err(|error| {
                 error.with_note(&format!("; the environment {stands}, unless it has stopped since; {}", self.goes_on()))
             })?;
         }
         if !is_on_it {
             self.transport().map_err(|error| self.down(error, &format!("{on_it} on it")))?;
         }
-        start(self.at, &self.deploy.start, poll, RESUME, must_stop).map_err(|error| {
+        start(self.at, &self.deploy.start, poll, must_stop).map_err(|error| {
             let before = if is_on_it { String::new() } else { format!(" (before: {on_it})") };
             self.down(error, &format!("package {package} on it{before}"))
         })?;
@@ -177,10 +174,10 @@ impl Chain<'_> {
     /// If the app turns out to be running, it is stopped once more: the status may lag behind.
     fn transport(&self) -> Result<()> {
         let poll = &self.deploy.poll;
-        let transport = || transport(self.at, self.package, poll, RESUME, &mut None);
+        let transport = || transport(self.at, self.package, poll, &mut None);
         match transport() {
             Err(error) if error.has_code(APP_IS_RUNNING) => {
-                force_stop(self.at, poll, RESUME)?;
+                force_stop(self.at, poll)?;
                 transport()
             }
             result => result,

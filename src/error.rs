@@ -54,6 +54,9 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
+    /// The request that failed, if it was one: "the request for the status of job 66046953 of app calc".
+    what: String,
+    /// What became of it.
     message: String,
     status: Option<u16>,
     code: Option<String>,
@@ -149,6 +152,7 @@ impl Error {
         use ErrorKind::{Interrupted, NoAnswer, StillRunning};
         Error(Box::new(Inner {
             kind,
+            what: String::new(),
             message: message.into(),
             status: None,
             code: None,
@@ -159,6 +163,13 @@ impl Error {
             upload: None,
             cause: None,
         }))
+    }
+
+    /// The error of a request; `message` goes on after its name.
+    pub(crate) fn of_request(kind: ErrorKind, what: impl Into<String>, message: impl Into<String>) -> Self {
+        let mut error = Self::new(kind, message);
+        error.0.what = what.into();
+        error
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {
@@ -231,7 +242,7 @@ impl Error {
 
     /// Prepends where the bad input came from.
     pub(crate) fn prefixed_with(mut self, origin: &str) -> Self {
-        self.0.message.insert_str(0, &format!("{origin}: "));
+        self.0.what.insert_str(0, &format!("{origin}: "));
         self
     }
 
@@ -243,6 +254,18 @@ impl Error {
             (None, ErrorKind::Interrupted) => "the connection broke while the body was being sent".to_owned(),
             (None, _) => "no usable answer came".to_owned(),
         }
+    }
+
+    /// The error and its causes in one line, for an event.
+    pub(crate) fn one_line(&self) -> String {
+        anyhow::Chain::new(self).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    /// The same for an event that says what was asked for.
+    pub(crate) fn reason(&self) -> String {
+        let what = if self.0.what.is_empty() { "" } else { "the request" };
+        let causes = anyhow::Chain::new(self).skip(1).map(|cause| format!(": {cause}"));
+        [what, &self.0.message].into_iter().map(str::to_owned).chain(causes).collect()
     }
 
     /// Appends a note, such as the number of attempts.
@@ -257,16 +280,12 @@ pub(crate) fn is_code(said: &str, code: &str) -> bool {
     said.replace('_', " ").eq_ignore_ascii_case(&code.replace('_', " "))
 }
 
-/// The error and its causes in one line, for an event.
-pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
-    anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
+        let Inner { what, message, .. } = &*self.0;
+        write!(f, "{what}{message}")?;
         // A known id must never be missing, whatever the message says.
-        let unsaid = |id: &str| !self.0.message.contains(id);
+        let unsaid = |id: &str| !what.contains(id) && !message.contains(id);
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;
         }

@@ -11,7 +11,6 @@ use std::time::Duration;
 #[cfg(feature = "environments")]
 use crate::id::EnvironmentName;
 use crate::id::{AppId, JobId, PackageId, Short};
-use crate::status::{JobStatus, PackageStatus};
 use crate::text;
 use crate::units::{Bytes, Seconds};
 
@@ -58,48 +57,16 @@ pub enum Event {
         /// The job to wait for.
         job_id: JobId,
     },
-    /// A job was polled.
+    /// What is waited for was polled.
     #[non_exhaustive]
     Polled {
-        /// The app that the job belongs to.
+        /// The app that it belongs to.
         app: AppId,
-        /// The job that was polled.
-        job_id: JobId,
-        /// Its status.
-        status: JobStatus,
+        /// What was polled.
+        subject: Subject,
+        /// Its status as the API spells it, such as `Running`; or in a few words what is awaited.
+        status: String,
         /// Time since the wait began.
-        elapsed: Duration,
-        /// The pause until the next poll; `None` if this was the last one.
-        next_poll: Option<Duration>,
-        /// See [`Event::is_routine`].
-        routine: bool,
-    },
-    /// A package was polled.
-    #[non_exhaustive]
-    PackagePolled {
-        /// The app that the package belongs to.
-        app: AppId,
-        /// The package that was polled.
-        package_id: PackageId,
-        /// Its status.
-        status: PackageStatus,
-        /// Time since the wait began.
-        elapsed: Duration,
-        /// The pause until the next poll; `None` if this was the last one.
-        next_poll: Option<Duration>,
-        /// See [`Event::is_routine`].
-        routine: bool,
-    },
-    /// The packages of an app were searched for an upload of unknown outcome.
-    #[non_exhaustive]
-    Searched {
-        /// The app that it was for.
-        app: AppId,
-        /// The name of the package in quotes, or `package` and its id if that is known.
-        sought: String,
-        /// The package, if it is there.
-        found: Option<PackageId>,
-        /// Time since the search began.
         elapsed: Duration,
         /// The pause until the next poll; `None` if this was the last one.
         next_poll: Option<Duration>,
@@ -120,31 +87,13 @@ pub enum Event {
         /// Time since the call, such as [`stop_environment`](crate::stop_environment), or its part of a deployment, began.
         elapsed: Duration,
     },
-    /// An environment was polled, and is not yet as it is to be.
-    #[cfg(feature = "environments")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
-    #[non_exhaustive]
-    EnvironmentPolled {
-        /// The app that the environment belongs to.
-        app: AppId,
-        /// The environment that was polled.
-        environment: EnvironmentName,
-        /// Its status, such as `Running` or `Starting`, or what is awaited.
-        status: String,
-        /// Time since the wait began.
-        elapsed: Duration,
-        /// The pause until the next poll; `None` if this was the last one.
-        next_poll: Option<Duration>,
-        /// See [`Event::is_routine`].
-        routine: bool,
-    },
     /// A poll failed, and the wait goes on.
     #[non_exhaustive]
     PollFailed {
         /// The app that was asked about.
         app: AppId,
-        /// What was polled, such as `job 66046953…`.
-        subject: String,
+        /// What was polled.
+        subject: Subject,
         /// How long there has been no status.
         outage: Duration,
         /// The pause until the next poll.
@@ -176,13 +125,9 @@ impl Event {
     /// or [`Poll::with_interval`](crate::Poll::with_interval) asks for longer pauses.
     pub fn is_routine(&self) -> bool {
         match self {
-            Event::Uploading { routine, .. }
-            | Event::Polled { routine, .. }
-            | Event::PackagePolled { routine, .. }
-            | Event::Searched { routine, .. }
-            | Event::PollFailed { routine, .. } => *routine,
-            #[cfg(feature = "environments")]
-            Event::EnvironmentPolled { routine, .. } => *routine,
+            Event::Uploading { routine, .. } | Event::Polled { routine, .. } | Event::PollFailed { routine, .. } => {
+                *routine
+            }
             #[cfg(feature = "environments")]
             Event::Deploying { .. } => false,
             Event::Accepted { .. } | Event::Retrying { .. } => false,
@@ -224,24 +169,9 @@ impl fmt::Display for Event {
             Event::Accepted { app, file, package_id, job_id } => {
                 write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
             }
-            Event::Polled { app, job_id, status, elapsed, next_poll, .. } => {
-                write_polled(f, app, format_args!("job {}", Short(job_id.as_str())), status, *elapsed, *next_poll)
-            }
-            Event::PackagePolled { app, package_id, status, elapsed, next_poll, .. } => write_polled(
-                f,
-                app,
-                format_args!("package {}", Short(package_id.as_str())),
-                status,
-                *elapsed,
-                *next_poll,
-            ),
-            Event::Searched { app, sought, found, elapsed, next_poll, .. } => {
-                write!(f, "app {app}, searching for {sought}: ")?;
-                match found {
-                    Some(package) => write!(f, "found as package {package}")?,
-                    None => f.write_str("not listed")?,
-                }
-                write!(f, " after {}{}", Seconds(*elapsed), Next(*next_poll))
+            Event::Polled { app, subject, status, elapsed, next_poll, .. } => {
+                write!(f, "app {app}, {subject}: {status} after {}", Seconds(*elapsed))?;
+                next_poll.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
             }
             #[cfg(feature = "environments")]
             Event::Deploying { app, environment, step, elapsed } => {
@@ -250,10 +180,6 @@ impl fmt::Display for Event {
                     DeployStep::Begun { .. } | DeployStep::AlreadyRuns { .. } => Ok(()),
                     _ => write!(f, " ({})", Seconds(*elapsed)),
                 }
-            }
-            #[cfg(feature = "environments")]
-            Event::EnvironmentPolled { app, environment, status, elapsed, next_poll, .. } => {
-                write_polled(f, app, format_args!("environment {environment}"), status, *elapsed, *next_poll)
             }
             Event::PollFailed { app, subject, outage, next_poll, reason, .. } => {
                 write!(f, "app {app}, {subject}: no status for {}", Seconds(*outage))?;
@@ -266,23 +192,31 @@ impl fmt::Display for Event {
     }
 }
 
-fn write_polled(
-    f: &mut fmt::Formatter<'_>,
-    app: &AppId,
-    subject: fmt::Arguments,
-    status: &dyn fmt::Display,
-    elapsed: Duration,
-    next_poll: Option<Duration>,
-) -> fmt::Result {
-    write!(f, "app {app}, {subject}: {status} after {}{}", Seconds(elapsed), Next(next_poll))
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A job.
+    Job(JobId),
+    /// A package.
+    Package(PackageId),
+    /// An environment.
+    #[cfg(feature = "environments")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
+    Environment(EnvironmentName),
+    /// The package of an upload of unknown outcome: its name in quotes, or `package` and its id if that is known.
+    Upload(String),
 }
 
-/// The end of a line about a poll.
-struct Next(Option<Duration>);
-
-impl fmt::Display for Next {
+impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
+        match self {
+            Subject::Job(id) => write!(f, "job {}", Short(id.as_str())),
+            Subject::Package(id) => write!(f, "package {}", Short(id.as_str())),
+            #[cfg(feature = "environments")]
+            Subject::Environment(name) => write!(f, "environment {name}"),
+            Subject::Upload(sought) => write!(f, "searching for {sought}"),
+        }
     }
 }
 

@@ -1,15 +1,14 @@
 //! Clears up an upload of unknown outcome by the package list of v1.
 
-use std::fmt;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result, UnknownUpload, one_line};
-use crate::event::Event;
+use crate::error::{Error, ErrorKind, Result, UnknownUpload};
+use crate::event::Subject;
 use crate::id::{AppId, JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
-use crate::poll::{self, Poll, Polled, Subject};
+use crate::poll::{Look, Poll, Wait};
 use crate::text;
 use crate::units::{Grouped, Seconds};
 
@@ -17,6 +16,7 @@ use crate::units::{Grouped, Seconds};
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(10 * 60);
 /// How many packages are named in an error.
 const NAMED_MAX: usize = 5;
+const NOT_LISTED: &str = "not listed";
 
 /// Looks for the package of an upload whose outcome is unknown, and **never uploads anything**.
 ///
@@ -88,25 +88,6 @@ struct Search<'a> {
     job_id: Option<&'a JobId>,
 }
 
-/// What a look at the packages says.
-#[derive(Debug, PartialEq)]
-enum Look {
-    NotListed,
-    Found(Box<Package>),
-    /// Why packages cannot be told apart.
-    Unclear(String),
-}
-
-impl fmt::Display for Look {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Look::NotListed => "not listed",
-            Look::Found(_) => "found",
-            Look::Unclear(_) => "unclear",
-        })
-    }
-}
-
 impl Search<'_> {
     fn run(&self, poll: &Poll) -> Result<Option<Package>> {
         if !self.upload.can_be_found(self.package_id) {
@@ -118,32 +99,37 @@ impl Search<'_> {
             );
             return Err(Error::new(ErrorKind::OutcomeUnknown, message));
         }
+        let (client, app, sought) = (self.client, &self.upload.app, self.sought());
+        let (name, subject) =
+            (format!("the search for {sought} among the packages of app {app}"), Subject::Upload(sought));
+        let resume = "call find_upload with this error";
+        let wait = Wait { client, app, subject, name, resume, may_appear_late: false };
         let mut has_looked = false;
-        let end = poll::until(&poll.with_an_end(), &mut Instant::now(), self, || {
-            let polled = self.look()?;
+        let end = wait.until_end(&poll.with_an_end(), || {
+            let look = self.look()?;
             has_looked = true;
-            Ok(polled)
+            Ok(look)
         });
         match end {
-            Ok(Look::Found(package)) => Ok(Some(*package)),
-            Ok(Look::Unclear(why)) => Err(Error::new(ErrorKind::OutcomeUnknown, why)),
-            Ok(Look::NotListed) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::StillRunning && has_looked => Ok(None),
-            Err(error) if error.kind() == ErrorKind::JobFailed => Err(error),
-            Err(error) => {
-                let sought = self.sought();
-                let note = format!("; whether {sought} exists is still unknown, so do not upload again yet");
-                Err(error.with_note(&note))
-            }
+            Ok(package) => Ok(Some(package)),
+            Err(error) => match error.kind() {
+                ErrorKind::StillRunning if has_looked => Ok(None),
+                ErrorKind::JobFailed | ErrorKind::OutcomeUnknown => Err(error),
+                _ => {
+                    let sought = self.sought();
+                    let note = format!("; whether {sought} exists is still unknown, so do not upload again yet");
+                    Err(error.with_note(&note))
+                }
+            },
         }
     }
 
     /// Asks for what is known by its id, and then for all packages: the id may be unknown to v1, or not be visible yet.
-    fn look(&self) -> Result<Polled<Look>> {
+    fn look(&self) -> Result<Look<Package>> {
         let (client, app) = (self.client, &self.upload.app);
         if let Some(id) = self.package_id {
             if let Some(package) = unless_unknown(packages::one(client, app, id))? {
-                return Ok(Polled { status: Look::Found(Box::new(package)), retry_after: None });
+                return Ok(found(package));
             }
         } else if let Some(id) = self.job_id {
             unless_unknown(job::check_not_failed(client, app, id))?;
@@ -154,12 +140,11 @@ impl Search<'_> {
             let name = name.map(|name| reply.secrets.sanitized(name));
             Some((packages::read_list(reply)?, name, reply.retry_after))
         })?;
-        let status = match (packages.iter().find(|package| Some(&package.package_id) == self.package_id), name) {
-            (Some(package), _) => Look::Found(Box::new(package.clone())),
-            (None, Some(name)) => look_for(&name, self.upload, packages),
-            (None, None) => Look::NotListed,
-        };
-        Ok(Polled { status, retry_after })
+        Ok(match (packages.iter().find(|package| Some(&package.package_id) == self.package_id), name) {
+            (Some(package), _) => found(package.clone()),
+            (None, Some(name)) => look_for(&name, self.upload, packages, retry_after),
+            (None, None) => Look::not_yet(NOT_LISTED, retry_after),
+        })
     }
 
     fn sought(&self) -> String {
@@ -167,39 +152,8 @@ impl Search<'_> {
     }
 }
 
-impl Subject for Search<'_> {
-    type Status = Look;
-
-    const MAY_APPEAR_LATE: bool = false;
-
-    fn name(&self) -> String {
-        format!("the search for {} among the packages of app {}", self.sought(), self.upload.app)
-    }
-
-    fn resume(&self) -> &'static str {
-        "call find_upload with this error"
-    }
-
-    fn has_ended(&self, look: &Look) -> bool {
-        *look != Look::NotListed
-    }
-
-    fn polled(&self, look: &Look, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
-        let found = match look {
-            Look::NotListed => None,
-            Look::Found(package) => Some(package.package_id.clone()),
-            // An error says more.
-            Look::Unclear(_) => return,
-        };
-        let (app, sought) = (self.upload.app.clone(), self.sought());
-        self.client.notify(&Event::Searched { app, sought, found, elapsed, next_poll, routine });
-    }
-
-    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        let (app, subject) = (self.upload.app.clone(), format!("searching for {}", self.sought()));
-        let reason = one_line(error);
-        self.client.notify(&Event::PollFailed { app, subject, outage, next_poll, reason, routine });
-    }
+fn found(package: Package) -> Look<Package> {
+    Look { status: format!("found as package {}", package.package_id), end: Some(Ok(package)), retry_after: None }
 }
 
 /// What was asked for by its id; `None` if nothing has that id.
@@ -211,17 +165,22 @@ fn unless_unknown<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 /// Looks for an upload of this name. Only a package that has the name for itself can be told to be the upload's.
-fn look_for(name: &str, upload: &UnknownUpload, mut packages: Vec<Package>) -> Look {
+fn look_for(
+    name: &str,
+    upload: &UnknownUpload,
+    mut packages: Vec<Package>,
+    retry_after: Option<Duration>,
+) -> Look<Package> {
     packages.retain(|package| package.name == name);
     let earliest = upload.began.checked_sub(CLOCK_ALLOWANCE);
     // It may not have one yet.
     let may_be = |size: Option<u64>| size.is_none_or(|size| size == 0 || size == upload.size);
     match &packages[..] {
-        [] => Look::NotListed,
+        [] => Look::not_yet(NOT_LISTED, retry_after),
         [package] if package.created.is_some() && package.created >= earliest && may_be(package.size) => {
-            Look::Found(Box::new(packages.remove(0)))
+            found(packages.remove(0))
         }
-        _ => Look::Unclear(unclear(name, upload, &packages)),
+        _ => Look::ended(Err(Error::new(ErrorKind::OutcomeUnknown, unclear(name, upload, &packages)))),
     }
 }
 

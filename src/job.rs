@@ -1,16 +1,13 @@
 //! Deploy API v2, "Job Status": polls a job, once or until it has ended.
 
-use std::fmt;
-use std::time::{Duration, Instant};
-
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::event::Subject;
 use crate::http::Reply;
-use crate::id::{AppId, JobId, Short};
+use crate::id::{AppId, JobId};
 use crate::json::Object;
-use crate::poll::{self, Poll, Polled, Subject};
+use crate::poll::{Look, Poll, Wait};
 use crate::status::JobStatus;
 
 /// Parts of the names of fields that may say why a job failed.
@@ -32,9 +29,7 @@ const REASONS: [&str; 7] = ["message", "reason", "error", "detail", "description
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus> {
-    let subject = Job { client, app, id: job };
-    let polled = subject.call().with_retry(Job::read).map_err(|error| error.with_job(job))?;
-    Ok(polled.status.status)
+    call(client, app, job).with_retry(read).map_err(|error| error.with_job(job))
 }
 
 /// Waits until the job has completed. `Ok` means that it has, and nothing else.
@@ -60,26 +55,47 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> Result<()> {
-    let subject = Job { client, app, id: job };
-    let call = subject.call();
-    let status = poll::until(poll, &mut Instant::now(), &subject, || call.once(Job::read));
-    let last = status.map_err(|error| error.with_job(job))?;
-    match last.status {
-        JobStatus::Completed => Ok(()),
-        _ => Err(failed(app, job, last.reason.as_deref())),
-    }
+    let (call, subject) = (call(client, app, job), Subject::Job(job.clone()));
+    let resume = "call wait_for_job with this job";
+    let wait = Wait { client, app, subject, name: name(app, job), resume, may_appear_late: true };
+    let look = |reply: &Reply| {
+        let status = read(reply)?;
+        let end = match status {
+            JobStatus::Completed => Some(Ok(())),
+            JobStatus::Failed => Some(Err(failed(app, job, reply))),
+            _ => None,
+        };
+        Some(Look { status: status.to_string(), end, retry_after: reply.retry_after })
+    };
+    wait.until_end(poll, || call.once(look)).map_err(|error| error.with_job(job))
 }
 
 /// One request. An error if the job has failed, or if its status cannot be had.
 pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
-    let subject = Job { client, app, id: job };
-    let Report { status, reason } = subject.call().once(Job::read)?.status;
-    if status == JobStatus::Failed { Err(failed(app, job, reason.as_deref())) } else { Ok(()) }
+    call(client, app, job).once(|reply| match read(reply)? {
+        JobStatus::Failed => Some(Err(failed(app, job, reply))),
+        _ => Some(Ok(())),
+    })?
 }
 
-fn failed(app: &AppId, job: &JobId, reason: Option<&str>) -> Error {
+fn call<'a>(client: &'a Client, app: &AppId, job: &JobId) -> Call<'a> {
+    let what = format!("the request for the status of {}", name(app, job));
+    let not_found = "no job of this app has that id: check both".to_owned();
+    Call::get(client, format!("/api/v2/apps/{app}/jobs/{job}"), what, not_found)
+}
+
+fn name(app: &AppId, job: &JobId) -> String {
+    format!("job {job} of app {app}")
+}
+
+fn read(reply: &Reply) -> Option<JobStatus> {
+    Some(JobStatus::of(&reply.json())).filter(|status| !status.as_str().is_empty())
+}
+
+/// The specification names no field for a reason.
+fn failed(app: &AppId, job: &JobId, reply: &Reply) -> Error {
     let failed = format!("job {job} failed, so there is no package to deploy");
-    let message = match reason {
+    let message = match read_reason(&reply.json()) {
         Some(reason) => format!("{failed}; the API says \"{reason}\"; see also the Environments page of app {app}"),
         None => format!(
             "{failed}; the API gives no reason; check the Environments page of app {app}, and whether the package has \
@@ -89,76 +105,9 @@ fn failed(app: &AppId, job: &JobId, reason: Option<&str>) -> Error {
     Error::new(ErrorKind::JobFailed, message).with_job(job)
 }
 
-/// What a poll says of a job.
-#[derive(PartialEq)]
-struct Report {
-    status: JobStatus,
-    /// Why the job has failed, if it has and the API gives a reason. The specification names no field for it.
-    reason: Option<String>,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.status.fmt(f)
-    }
-}
-
-struct Job<'a> {
-    client: &'a Client,
-    app: &'a AppId,
-    id: &'a JobId,
-}
-
-impl<'a> Job<'a> {
-    fn call(&self) -> Call<'a> {
-        let path = format!("/api/v2/apps/{}/jobs/{}", self.app, self.id);
-        let what = format!("the request for the status of {}", self.name());
-        Call::get(self.client, path, what, "no job of this app has that id: check both".to_owned())
-    }
-
-    fn read(reply: &Reply) -> Option<Polled<Report>> {
-        let object = reply.json();
-        let status = JobStatus::of(&object);
-        if status.as_str().is_empty() {
-            return None;
-        }
-        let reason = if status == JobStatus::Failed { read_reason(&object) } else { None };
-        Some(Polled { status: Report { status, reason }, retry_after: reply.retry_after })
-    }
-}
-
 /// The first of [`REASONS`] for which there is text.
 fn read_reason(object: &Object) -> Option<String> {
     REASONS.iter().find_map(|part| object.text_like(part))
-}
-
-impl Subject for Job<'_> {
-    type Status = Report;
-
-    const MAY_APPEAR_LATE: bool = true;
-
-    fn name(&self) -> String {
-        format!("job {} of app {}", self.id, self.app)
-    }
-
-    fn resume(&self) -> &'static str {
-        "call wait_for_job with this job"
-    }
-
-    fn has_ended(&self, report: &Report) -> bool {
-        matches!(report.status, JobStatus::Completed | JobStatus::Failed)
-    }
-
-    fn polled(&self, report: &Report, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
-        let (app, job_id, status) = (self.app.clone(), self.id.clone(), report.status.clone());
-        self.client.notify(&Event::Polled { app, job_id, status, elapsed, next_poll, routine });
-    }
-
-    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        let subject = format!("job {}", Short(self.id.as_str()));
-        let (app, reason) = (self.app.clone(), self.call().reason(error));
-        self.client.notify(&Event::PollFailed { app, subject, outage, next_poll, reason, routine });
-    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "environments")]
 #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
 pub use event::DeployStep;
-pub use event::Event;
+pub use event::{Event, Subject};
 pub use find_upload::find_upload;
 #[cfg(feature = "environments")]
 #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]

@@ -4,17 +4,15 @@
 mod package;
 
 use std::cmp::Reverse;
-use std::fmt;
-use std::time::{Duration, Instant};
 
 use crate::answer;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::event::Subject;
 use crate::http::Reply;
-use crate::id::{AppId, PackageId, Short};
-use crate::poll::{self, Poll, Polled, Subject};
+use crate::id::{AppId, PackageId};
+use crate::poll::{Look, Poll, Wait};
 use crate::status::PackageStatus;
 
 pub use package::Package;
@@ -57,27 +55,44 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 /// timeout (call again to resume waiting); `Rejected` at once for a refusal such as 401 or 403; `Connect`, `Rejected` or
 /// `NoAnswer` after an outage, with the last failure as its source.
 pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId, poll: &Poll) -> Result<Package> {
-    let subject = One { client, app, id: package };
-    let call = subject.call();
-    let ask = || {
-        call.once(|reply| {
-            let status = subject.read(reply).filter(|Report(package)| !package.status.as_str().is_empty())?;
-            Some(Polled { status, retry_after: reply.retry_after })
-        })
+    let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
+    let resume = "call wait_for_package with this package";
+    let wait = Wait { client, app, subject, name: name(app, package), resume, may_appear_late: true };
+    let look = |reply: &Reply| {
+        let found = Package::asked_for(package, &reply.json())?;
+        let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;
+        let end = match found.status {
+            PackageStatus::Succeeded => Some(Ok(found)),
+            PackageStatus::Failed => Some(Err(failed(app, package))),
+            _ => None,
+        };
+        Some(Look { status, end, retry_after: reply.retry_after })
     };
-    let last = poll::until(poll, &mut Instant::now(), &subject, ask).map_err(|error| error.with_package(package))?;
-    let Report(last) = last;
-    if last.status == PackageStatus::Succeeded {
-        return Ok(last);
-    }
-    let message = format!("package {package} failed, so it cannot be deployed; see the Environments page of app {app}");
-    Err(Error::new(ErrorKind::JobFailed, message).with_package(package))
+    wait.until_end(poll, || call.once(look)).map_err(|error| error.with_package(package))
 }
 
 /// One request for one package.
 pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Package> {
-    let one = One { client, app, id };
-    one.call().once(|reply| one.read(reply)).map(|Report(package)| package)
+    one_call(client, app, id).once(|reply| Package::asked_for(id, &reply.json()))
+}
+
+fn one_call<'a>(client: &'a Client, app: &AppId, id: &PackageId) -> Call<'a> {
+    let not_found = format!("no package of this app has that id, or {}", not_found(app));
+    Call::get(
+        client,
+        format!("/api/1/apps/{app}/packages/{id}"),
+        format!("the request for {}", name(app, id)),
+        not_found,
+    )
+}
+
+fn name(app: &AppId, id: &PackageId) -> String {
+    format!("package {id} of app {app}")
+}
+
+fn failed(app: &AppId, package: &PackageId) -> Error {
+    let message = format!("package {package} failed, so it cannot be deployed; see the Environments page of app {app}");
+    Error::new(ErrorKind::JobFailed, message)
 }
 
 pub(crate) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
@@ -99,67 +114,4 @@ pub(crate) fn read_list(reply: &Reply) -> Option<Vec<Package>> {
     packages.sort_by_key(|package| Reverse(package.created));
     packages.dedup_by(|one, other| one.package_id == other.package_id);
     Some(packages)
-}
-
-/// One package that is waited for.
-struct One<'a> {
-    client: &'a Client,
-    app: &'a AppId,
-    id: &'a PackageId,
-}
-
-/// What a poll says of a package. Only a change of its status is news.
-struct Report(Package);
-
-impl PartialEq for Report {
-    fn eq(&self, other: &Report) -> bool {
-        self.0.status == other.0.status
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.status.fmt(f)
-    }
-}
-
-impl<'a> One<'a> {
-    fn call(&self) -> Call<'a> {
-        let path = format!("/api/1/apps/{}/packages/{}", self.app, self.id);
-        let not_found = format!("no package of this app has that id, or {}", not_found(self.app));
-        Call::get(self.client, path, format!("the request for {}", self.name()), not_found)
-    }
-
-    fn read(&self, reply: &Reply) -> Option<Report> {
-        Package::asked_for(self.id, &reply.json()).map(Report)
-    }
-}
-
-impl Subject for One<'_> {
-    type Status = Report;
-
-    const MAY_APPEAR_LATE: bool = true;
-
-    fn name(&self) -> String {
-        format!("package {} of app {}", self.id, self.app)
-    }
-
-    fn resume(&self) -> &'static str {
-        "call wait_for_package with this package"
-    }
-
-    fn has_ended(&self, Report(package): &Report) -> bool {
-        matches!(package.status, PackageStatus::Succeeded | PackageStatus::Failed)
-    }
-
-    fn polled(&self, report: &Report, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
-        let (app, package_id, status) = (self.app.clone(), self.id.clone(), report.0.status.clone());
-        self.client.notify(&Event::PackagePolled { app, package_id, status, elapsed, next_poll, routine });
-    }
-
-    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        let subject = format!("package {}", Short(self.id.as_str()));
-        let (app, reason) = (self.app.clone(), self.call().reason(error));
-        self.client.notify(&Event::PollFailed { app, subject, outage, next_poll, reason, routine });
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result, one_line};
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::random;
 use crate::units::Seconds;
@@ -110,7 +110,7 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
             }
         };
         earlier = Some(error.in_brief());
-        notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: one_line(&error) });
+        notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: error.one_line() });
         std::thread::sleep(wait);
         number = number.saturating_add(1);
     }

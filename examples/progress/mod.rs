@@ -33,12 +33,9 @@ impl Progress {
                 bar.reset();
             }
             Event::Uploading { sent, total, .. } if sent < total => bar.set_position(*sent),
-            Event::Uploading { .. }
-            | Event::Polled { .. }
-            | Event::PackagePolled { .. }
-            | Event::EnvironmentPolled { .. }
-            | Event::Searched { found: None, .. }
-            | Event::PollFailed { routine: true, .. } => spin(bar, event),
+            Event::Uploading { .. } | Event::Polled { .. } | Event::PollFailed { routine: true, .. } => {
+                spin(bar, event);
+            }
             other => bar.println(other.to_string()),
         }
     }

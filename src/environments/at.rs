@@ -11,7 +11,6 @@ use crate::event::{DeployStep, Event};
 use crate::http::Reply;
 use crate::id::{AppId, EnvironmentName};
 use crate::packages::{self, Package};
-use crate::poll::Polled;
 use crate::status::EnvironmentStatus;
 use crate::text;
 
@@ -79,9 +78,8 @@ impl<'a> At<'a> {
     }
 
     /// One look at its status.
-    pub(super) fn status(self) -> Result<Polled<EnvironmentStatus>> {
-        self.environment_call()
-            .once(|reply| Some(Polled { status: self.read(reply)?.status, retry_after: reply.retry_after }))
+    pub(super) fn status(self) -> Result<(EnvironmentStatus, Option<Duration>)> {
+        self.environment_call().once(|reply| Some((self.read(reply)?.status, reply.retry_after)))
     }
 
     pub(super) fn package_call(self) -> Call<'a> {

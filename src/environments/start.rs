@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::at::At;
-use super::step::{Look, Step};
+use super::step::refused;
 use crate::answer::Verdicts;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, JobId};
-use crate::poll::{Poll, Polled};
+use crate::poll::{Look, Poll};
 use crate::status::EnvironmentStatus;
 
 pub(crate) const ALREADY_STARTED: &str = "ALREADY_STARTED";
@@ -88,7 +88,7 @@ pub fn start_environment(
     poll: &Poll,
 ) -> Result<()> {
     let at = At { client, app, environment };
-    self::start(at, start, poll, "call start_environment", false).map_err(|error| {
+    self::start(at, start, poll, false).map_err(|error| {
         let error = at.listing_names(error);
         match error.kind() {
             ErrorKind::JobFailed => error
@@ -101,12 +101,11 @@ pub fn start_environment(
     })
 }
 
-/// `resume`: the call that goes on. `was_stopped`: the app ran before, and we have stopped it.
-pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, was_stopped: bool) -> Result<()> {
-    let step = Step { at, name: format!("the start of {}", at.name()), resume };
+/// `was_stopped`: the app ran before, and we have stopped it.
+pub(crate) fn start(at: At, start: &Start, poll: &Poll, was_stopped: bool) -> Result<()> {
     let (watched, lost, patience) = (Watched::Nothing, None, poll.patience());
-    let mut starting = Starting { step: &step, start, was_stopped, patience, begun: Instant::now(), watched, lost };
-    let done = step.until_done(poll, || starting.look());
+    let mut starting = Starting { at, start, was_stopped, patience, begun: Instant::now(), watched, lost };
+    let done = at.until_done("the start of", poll, || starting.look());
     done.map_err(|error| starting.with_what_is_known(error))?;
     at.notify(DeployStep::Started, starting.begun.elapsed());
     Ok(())
@@ -114,7 +113,7 @@ pub(crate) fn start(at: At, start: &Start, poll: &Poll, resume: &'static str, wa
 
 /// A start that is to be requested, or is watched.
 struct Starting<'a> {
-    step: &'a Step<'a>,
+    at: At<'a>,
     start: &'a Start,
     was_stopped: bool,
     patience: Duration,
@@ -136,35 +135,35 @@ enum Watched {
 }
 
 impl Starting<'_> {
-    fn look(&mut self) -> Result<Polled<Look>> {
-        let at = self.step.at;
+    fn look(&mut self) -> Result<Look<()>> {
+        let at = self.at;
         if let Watched::Nothing = self.watched {
-            if at.status()?.status == EnvironmentStatus::Running {
-                return Ok(Look::done());
+            if at.status()?.0 == EnvironmentStatus::Running {
+                return Ok(Look::ended(Ok(())));
             }
             match self.request() {
                 Ok(watched) => self.watched = watched,
-                Err(error) => return Look::refused(error),
+                Err(error) => return refused(error),
             }
         }
         if let Watched::Job(job) = &self.watched {
             self.watched = match job_status(at, job) {
-                Ok(Polled { status, .. }) if status.eq_ignore_ascii_case("Started") => return Ok(Look::done()),
-                Ok(Polled { status, retry_after }) => return Ok(Look::not_yet(status, retry_after)),
+                Ok((status, _)) if status.eq_ignore_ascii_case("Started") => return Ok(Look::ended(Ok(()))),
+                Ok((status, retry_after)) => return Ok(Look::not_yet(status, retry_after)),
                 Err(error) if error.has_code(ALREADY_STARTED) => Watched::Status,
                 Err(error) if error.status() == Some(404) => Watched::StatusAfter(job.clone(), Instant::now()),
                 Err(error) if error.kind() == ErrorKind::JobFailed => {
                     let is_locked = error.has_code(LOCKED);
-                    return Ok(Look::failed(error.with_transient(is_locked)));
+                    return Ok(Look::ended(Err(error.with_transient(is_locked))));
                 }
                 Err(error) => return Err(error),
             };
         }
-        let Polled { status, retry_after } = at.status()?;
+        let (status, retry_after) = at.status()?;
         Ok(match &self.watched {
-            _ if status == EnvironmentStatus::Running => Look::done(),
+            _ if status == EnvironmentStatus::Running => Look::ended(Ok(())),
             Watched::StatusAfter(job, since) if since.elapsed() >= self.patience => {
-                Look::failed(forgotten(at, job, &status))
+                Look::ended(Err(forgotten(at, job, &status)))
             }
             _ => Look::not_yet(status, retry_after),
         })
@@ -172,21 +171,21 @@ impl Starting<'_> {
 
     /// Requests the start, once.
     fn request(&mut self) -> Result<Watched> {
-        let (step, begun) = (self.step, self.begun);
-        match request(step.at, self.start) {
+        let (at, begun) = (self.at, self.begun);
+        match request(at, self.start) {
             Ok(job) => {
-                step.at.notify(DeployStep::StartRequested { job: job.clone() }, begun.elapsed());
+                at.notify(DeployStep::StartRequested { job: job.clone() }, begun.elapsed());
                 Ok(job.map_or(Watched::Status, Watched::Job))
             }
             Err(error) if error.kind() == ErrorKind::NoAnswer => {
-                step.unanswered(&error, begun.elapsed());
+                at.unanswered(&error, begun.elapsed());
                 self.lost = Some(error.in_brief());
                 Ok(Watched::Status)
             }
             // Then it still runs what it ran before we stopped it.
             Err(error) if error.has_code(ALREADY_STARTED) && self.was_stopped => Err(error),
             Err(error) if error.has_code(ALREADY_STARTED) || error.has_code(STARTS_ALREADY) => {
-                step.at.notify(DeployStep::StartRequested { job: None }, begun.elapsed());
+                at.notify(DeployStep::StartRequested { job: None }, begun.elapsed());
                 Ok(Watched::Status)
             }
             Err(error) => Err(error),
@@ -214,13 +213,13 @@ fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     call.once(|reply| Some(reply.json().id("JobId")))
 }
 
-fn job_status(at: At, job: &JobId) -> Result<Polled<String>> {
+fn job_status(at: At, job: &JobId) -> Result<(String, Option<Duration>)> {
     let call = at.get(&format!("/start/{job}"), &format!("the status of start job {job} of "));
     // A failed start is told as the error of a request for its status.
     let undone = format!("{} did not start (start job {job})", at.name());
     let verdicts = Some(Verdicts { kind: ErrorKind::JobFailed, undone, codes: &CODES });
     let call = Call { verdicts, ..call };
-    call.once(|reply| Some(Polled { status: reply.json().text("Status")?, retry_after: reply.retry_after }))
+    call.once(|reply| Some((reply.json().text("Status")?, reply.retry_after)))
 }
 
 fn forgotten(at: At, job: &JobId, status: &EnvironmentStatus) -> Error {

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::at::At;
-use super::step::{Look, Repeatable, Step};
+use super::step::{Repeatable, refused};
 use crate::answer::Verdicts;
 use crate::client::Client;
 use crate::error::{ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName};
-use crate::poll::{Poll, Polled};
+use crate::poll::{Look, Poll};
 use crate::status::EnvironmentStatus;
 
 const CODES: [(&str, &str); 1] = [(
@@ -33,39 +33,36 @@ const CODES: [(&str, &str); 1] = [(
 pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName, poll: &Poll) -> Result<()> {
     let at = At { client, app, environment };
     let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
-    stop(at, poll, "call stop_environment").map_err(|error| at.listing_names(error).with_note(stands))
+    stop(at, poll).map_err(|error| at.listing_names(error).with_note(stands))
 }
 
-/// `resume`: the call that goes on.
-pub(crate) fn stop(at: At, poll: &Poll, resume: &'static str) -> Result<()> {
-    stop_if(at, poll, resume, |status| !status.is_down())
+pub(crate) fn stop(at: At, poll: &Poll) -> Result<()> {
+    stop_if(at, poll, |status| !status.is_down())
 }
 
 /// Requests the stop even if the status says that the app does not run.
-pub(crate) fn force_stop(at: At, poll: &Poll, resume: &'static str) -> Result<()> {
-    stop_if(at, poll, resume, |_| true)
+pub(crate) fn force_stop(at: At, poll: &Poll) -> Result<()> {
+    stop_if(at, poll, |_| true)
 }
 
-fn stop_if(at: At, poll: &Poll, resume: &'static str, is_needed: impl Fn(&EnvironmentStatus) -> bool) -> Result<()> {
-    let (begun, name) = (Instant::now(), at.name());
-    let undone = format!("{name} was not stopped");
+fn stop_if(at: At, poll: &Poll, is_needed: impl Fn(&EnvironmentStatus) -> bool) -> Result<()> {
+    let begun = Instant::now();
+    let undone = format!("{} was not stopped", at.name());
     let call = at.post("/stop", String::new(), "stop ", Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
-    let step = Step { at, name: format!("the stop of {name}"), resume };
     let mut request = Repeatable::new(poll);
-    step.until_done(poll, || {
-        let mut seen = at.status()?;
-        if is_needed(&seen.status) {
-            match request.make(&step, || call.once(|_| Some(()))) {
+    at.until_done("the stop of", poll, || {
+        let (mut status, mut retry_after) = at.status()?;
+        if is_needed(&status) {
+            match request.make(at, || call.once(|_| Some(()))) {
                 Ok(true) => {
                     at.notify(DeployStep::StopRequested, begun.elapsed());
-                    seen = at.status()?;
+                    (status, retry_after) = at.status()?;
                 }
                 Ok(false) => {}
-                Err(error) => return Look::refused(error),
+                Err(error) => return refused(error),
             }
         }
-        let Polled { status, retry_after } = seen;
-        Ok(if status.is_down() { Look::done() } else { Look::not_yet(status, retry_after) })
+        Ok(if status.is_down() { Look::ended(Ok(())) } else { Look::not_yet(status, retry_after) })
     })?;
     at.notify(DeployStep::Stopped, begun.elapsed());
     Ok(())

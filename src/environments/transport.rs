@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::at::At;
-use super::step::{Look, Repeatable, Step};
+use super::step::{Repeatable, refused};
 use crate::answer::Verdicts;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId, Short};
-use crate::poll::Poll;
+use crate::poll::{Look, Poll};
 
 /// The package is not ready yet.
 const LATER: &str = "SERVICE UNAVAILABLE";
@@ -53,7 +53,7 @@ pub fn transport_package(
     poll: &Poll,
 ) -> Result<()> {
     let (at, mut on_it) = (At { client, app, environment }, None);
-    transport(at, package, poll, "call transport_package", &mut on_it).map_err(|error| {
+    transport(at, package, poll, &mut on_it).map_err(|error| {
         let on_it = on_it.map_or_else(|| "what it has".to_owned(), |on_it| format!("package {on_it}"));
         at.listing_names(error).with_note(&format!(
             "; environment {environment} keeps {on_it} until package {package} is there: transport_package looks first, and \
@@ -62,37 +62,30 @@ pub fn transport_package(
     })
 }
 
-/// `resume`: the call that goes on. `on_it`: the package that was seen on it last.
-pub(crate) fn transport(
-    at: At,
-    package: &PackageId,
-    poll: &Poll,
-    resume: &'static str,
-    on_it: &mut Option<PackageId>,
-) -> Result<()> {
-    let (begun, name) = (Instant::now(), at.name());
-    let undone = format!("package {package} was not transported to {name}");
+/// `on_it`: the package that was seen on it last.
+pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll, on_it: &mut Option<PackageId>) -> Result<()> {
+    let begun = Instant::now();
+    let undone = format!("package {package} was not transported to {}", at.name());
     let body = serde_json::json!({ "PackageId": package }).to_string();
     let to = format!("transport package {package} to ");
     let call = at.post("/transport", body, &to, Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
-    let step = Step { at, name: format!("the transport of package {package} to {name}"), resume };
     let mut is_there = || {
         *on_it = at.package()?.map(|on_it| on_it.package_id);
         Ok(on_it.as_ref().is_some_and(|on_it| package.is_same_as(on_it.as_str())))
     };
     let short = Short(package.as_str());
     let mut request = Repeatable::new(poll);
-    let done = step.until_done(poll, || {
+    let done = at.until_done(&format!("the transport of package {package} to"), poll, || {
         if is_there()? {
-            return Ok(Look::done());
+            return Ok(Look::ended(Ok(())));
         }
-        match request.make(&step, || call.once(|_| Some(()))) {
-            Ok(is_answered) if is_answered && is_there()? => Ok(Look::done()),
+        match request.make(at, || call.once(|_| Some(()))) {
+            Ok(is_answered) if is_answered && is_there()? => Ok(Look::ended(Ok(()))),
             Ok(_) => Ok(Look::not_yet(format_args!("package {short} is not yet on it"), None)),
             Err(error) if is_too_early(&error) => {
                 Ok(Look::not_yet(format_args!("package {short} is still being processed"), error.retry_after()))
             }
-            Err(error) => Look::refused(error),
+            Err(error) => refused(error),
         }
     });
     done.map_err(|error| error.with_package(package))?;

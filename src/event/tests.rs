@@ -15,22 +15,11 @@ fn every_event_is_one_readable_line() {
     let job_id = |id: &str| id.parse::<JobId>().unwrap();
     let package_id: PackageId = "p-1".parse().unwrap();
     let s = Duration::from_secs;
-    let polled = |job_id, status, elapsed, next_poll| Event::Polled {
-        app: app(),
-        job_id,
-        status,
-        elapsed,
-        next_poll,
-        routine: false,
+    let polled = |subject, status: &str, elapsed, next_poll| {
+        let (app, status) = (app(), status.to_owned());
+        Event::Polled { app, subject, status, elapsed, next_poll, routine: false }
     };
-    let searched = |found, next_poll| Event::Searched {
-        app: app(),
-        sought: r#""x.mda""#.into(),
-        found,
-        elapsed: s(14),
-        next_poll,
-        routine: false,
-    };
+    let job = |id: &str| Subject::Job(job_id(id));
     let reason = || "the request failed: the server answered 502".to_owned();
     let file = || "x\ny.mda".into();
     let (outage, next_poll, routine) = (s(14), s(1), true);
@@ -50,47 +39,25 @@ fn every_event_is_one_readable_line() {
             &format!(r#"app calc accepted "x\ny.mda": package p-1, job {ID}"#),
         ),
         (
-            polled(job_id(ID), JobStatus::Running, s(65), Some(s(13) / 2)),
+            polled(job(ID), "Running", s(65), Some(s(13) / 2)),
             "app calc, job 66046953…: Running after 65 s, next poll in 6.5 s",
         ),
-        (polled(job_id("j-1"), JobStatus::Completed, s(125), None), "app calc, job j-1: Completed after 2 min 5 s"),
+        (polled(job("j-1"), "Completed", s(125), None), "app calc, job j-1: Completed after 2 min 5 s"),
         (
-            Event::PackagePolled {
-                app: app(),
-                package_id: ID.parse().unwrap(),
-                status: PackageStatus::Succeeded,
-                elapsed: s(14),
-                next_poll: None,
-                routine: false,
-            },
+            polled(Subject::Package(ID.parse().unwrap()), "Succeeded", s(14), None),
             "app calc, package 66046953…: Succeeded after 14 s",
         ),
-        (searched(None, Some(s(1))), r#"app calc, searching for "x.mda": not listed after 14 s, next poll in 1.0 s"#),
         (
-            searched(Some(ID.parse().unwrap()), None),
-            &format!(r#"app calc, searching for "x.mda": found as package {ID} after 14 s"#),
+            polled(Subject::Upload(r#""x.mda""#.into()), "not listed", s(14), Some(s(1))),
+            r#"app calc, searching for "x.mda": not listed after 14 s, next poll in 1.0 s"#,
         ),
         #[cfg(feature = "environments")]
         (
-            Event::EnvironmentPolled {
-                app: app(),
-                environment: "Acceptance".parse().unwrap(),
-                status: "Running".into(),
-                elapsed: s(14),
-                next_poll: Some(s(1)),
-                routine,
-            },
+            polled(Subject::Environment("Acceptance".parse().unwrap()), "Running", s(14), Some(s(1))),
             "app calc, environment Acceptance: Running after 14 s, next poll in 1.0 s",
         ),
         (
-            Event::PollFailed {
-                app: app(),
-                subject: format!("job {}", Short(ID)),
-                outage,
-                next_poll,
-                reason: reason(),
-                routine,
-            },
+            Event::PollFailed { app: app(), subject: job(ID), outage, next_poll, reason: reason(), routine },
             "app calc, job 66046953…: no status for 14 s, next poll in 1.0 s: the request failed: the server \
              answered 502",
         ),

@@ -1,14 +1,26 @@
 //! Waits on scripted answers, under a clock that takes no time.
 
-use std::cell::RefCell;
 use std::error::Error as _;
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::random::duration;
 
 const S: Duration = Duration::from_secs(1);
-const RUNNING: Result<Polled<&str>> = Ok(Polled { status: "Running", retry_after: None });
-const COMPLETED: Result<Polled<&str>> = Ok(Polled { status: "Completed", retry_after: None });
+
+#[allow(clippy::unnecessary_wraps)] // scripts mix it with errors
+fn said(status: &str, retry_after: Option<Duration>) -> Result<Look<&'static str>> {
+    let end = (status == "Completed").then_some(Ok("Completed"));
+    Ok(Look { status: status.to_owned(), end, retry_after })
+}
+
+fn running() -> Result<Look<&'static str>> {
+    said("Running", None)
+}
+
+fn completed() -> Result<Look<&'static str>> {
+    said("Completed", None)
+}
 
 /// A clock that stands still but for the pauses.
 #[derive(Default)]
@@ -28,10 +40,6 @@ impl Clock for TestClock {
     }
 }
 
-/// Records what it is told.
-#[derive(Default)]
-struct Thing(RefCell<Vec<Told>>);
-
 #[derive(Debug)]
 struct Told {
     line: String,
@@ -40,31 +48,17 @@ struct Told {
     routine: bool,
 }
 
-impl Subject for Thing {
-    type Status = &'static str;
-
-    const MAY_APPEAR_LATE: bool = true;
-
-    fn name(&self) -> String {
-        "thing 1".to_owned()
-    }
-
-    fn resume(&self) -> &'static str {
-        "wait again"
-    }
-
-    fn has_ended(&self, status: &&'static str) -> bool {
-        *status == "Completed"
-    }
-
-    fn polled(&self, status: &&'static str, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
-        let line = format!("{status} after {elapsed:?}, next in {next_poll:?}");
-        self.0.borrow_mut().push(Told { line, elapsed, routine });
-    }
-
-    fn poll_failed(&self, error: &Error, outage: Duration, next_poll: Duration, routine: bool) {
-        let line = format!("no status for {outage:?}, next in {next_poll:?}: {error}");
-        self.0.borrow_mut().push(Told { line, elapsed: outage, routine });
+fn told(event: &Event) -> Told {
+    match event {
+        Event::Polled { status, elapsed, next_poll, routine, .. } => {
+            let line = format!("{status} after {elapsed:?}, next in {next_poll:?}");
+            Told { line, elapsed: *elapsed, routine: *routine }
+        }
+        Event::PollFailed { outage, next_poll, reason, routine, .. } => {
+            let line = format!("no status for {outage:?}, next in {next_poll:?}: {reason}");
+            Told { line, elapsed: *outage, routine: *routine }
+        }
+        other => panic!("{other}"),
     }
 }
 
@@ -85,14 +79,20 @@ impl Outcome {
 }
 
 /// Waits on a script: the answer to poll `n` is `script(n)`, n from 0.
-fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Polled<&'static str>>) -> Outcome {
-    let (mut clock, mut polls, thing) = (TestClock::default(), 0, Thing::default());
-    let result = until(poll, &mut clock, &thing, || {
+fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) -> Outcome {
+    let (mut clock, mut polls) = (TestClock::default(), 0);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let into = log.clone();
+    let client = Client::new("me", "key").unwrap().on_event(move |event| into.lock().unwrap().push(told(event)));
+    let (app, subject) = ("calc".parse().unwrap(), Subject::Job("j-1".parse().unwrap()));
+    let name = "thing 1".to_owned();
+    let wait = Wait { client: &client, app: &app, subject, name, resume: "wait again", may_appear_late: true };
+    let result = wait.by(&mut clock, poll, || {
         polls += 1;
         assert!(polls < 1_000_000, "no end");
         script(polls - 1)
     });
-    let mut log = thing.0.into_inner();
+    let mut log = std::mem::take(&mut *log.lock().unwrap());
     let events = log.iter().map(|told| told.line.clone()).collect();
     log.retain(|told| !told.routine);
     Outcome { result, clock, polls, events, log }
@@ -109,7 +109,7 @@ fn broken() -> Error {
 
 #[test]
 fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
-    let outcome = wait_on(&Poll::default(), |_| RUNNING);
+    let outcome = wait_on(&Poll::default(), |_| running());
     let pauses = &outcome.clock.pauses;
     assert_eq!(pauses[..11], [S; 11], "a tenth of up to 10 s");
     assert_eq!(pauses[11], Duration::from_millis(1100));
@@ -131,8 +131,8 @@ fn times(log: &[Told]) -> Vec<Duration> {
 #[test]
 fn a_log_has_a_line_for_each_change_and_one_a_minute() {
     let outcome = wait_on(&Poll::default(), |n| match n {
-        0 => Ok(Polled { status: "Queued", retry_after: None }),
-        _ => RUNNING,
+        0 => said("Queued", None),
+        _ => running(),
     });
     let times = times(&outcome.log);
     assert_eq!(times[..5], [0, 1, 61, 121, 181].map(|second| second * S), "{:?}", outcome.log);
@@ -143,27 +143,27 @@ fn a_log_has_a_line_for_each_change_and_one_a_minute() {
 #[test]
 fn a_log_has_a_line_a_minute_however_long_the_pauses_may_be_but_the_shortest_pause_counts_more() {
     let rare = Poll::default().with_max_interval(600 * S);
-    let outcome = wait_on(&rare, |_| RUNNING);
+    let outcome = wait_on(&rare, |_| running());
     let times_of_lines = times(&outcome.log);
     let is_a_minute = |pair: &[Duration]| (pair[0] + 60 * S..pair[0] + 61 * S).contains(&pair[1]);
     assert!(times_of_lines.len() == 30 && times_of_lines.windows(2).all(is_a_minute), "{times_of_lines:?}");
-    let rarer = wait_on(&rare.with_interval(200 * S), |_| RUNNING);
+    let rarer = wait_on(&rare.with_interval(200 * S), |_| running());
     assert_eq!(times(&rarer.log), (0..=9).map(|n| n * 200 * S).collect::<Vec<_>>(), "each poll is worth a line");
 }
 
 #[test]
 fn a_log_shows_the_first_failure_and_then_one_a_minute() {
-    let outage = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(broken()) });
+    let outage = wait_on(&Poll::default(), |n| if n == 0 { running() } else { Err(broken()) });
     let lines: Vec<_> = outage.log.iter().map(|told| told.line.split(", next").next().unwrap()).collect();
     assert_eq!(lines[..3], ["Running after 0ns", "no status for 1s", "no status for 61s"]);
     assert_eq!(lines.len(), 6, "five minutes: {lines:?}");
-    let flapping = wait_on(&Poll::default(), |n| if n % 2 == 0 { RUNNING } else { Err(broken()) });
+    let flapping = wait_on(&Poll::default(), |n| if n % 2 == 0 { running() } else { Err(broken()) });
     assert!(flapping.log.len() <= 61, "{:?}", flapping.log);
 }
 
 #[test]
 fn every_status_is_told_and_nothing_follows_the_last_one() {
-    let outcome = wait_on(&Poll::default(), |n| if n < 2 { RUNNING } else { COMPLETED });
+    let outcome = wait_on(&Poll::default(), |n| if n < 2 { running() } else { completed() });
     assert_eq!(outcome.result.unwrap(), "Completed");
     assert_eq!(outcome.clock.pauses, [S; 2]);
     let events = [
@@ -175,18 +175,18 @@ fn every_status_is_told_and_nothing_follows_the_last_one() {
 #[test]
 fn a_zero_timeout_polls_once_and_zero_intervals_do_not_spin() {
     let at_once = Poll::default().with_timeout(Duration::ZERO);
-    let ended = wait_on(&at_once, |_| COMPLETED);
+    let ended = wait_on(&at_once, |_| completed());
     assert!(ended.result.is_ok() && ended.polls == 1);
-    let once = wait_on(&at_once, |_| RUNNING);
+    let once = wait_on(&at_once, |_| running());
     assert_eq!((once.polls, once.error().kind()), (1, ErrorKind::StillRunning));
     let poll = Poll::default().with_interval(Duration::ZERO).with_max_interval(Duration::ZERO);
-    let quick = wait_on(&poll.with_timeout(S), |_| RUNNING);
+    let quick = wait_on(&poll.with_timeout(S), |_| running());
     assert_eq!(quick.clock.pauses, [Duration::from_millis(100); 10]);
 }
 
 #[test]
 fn retry_after_makes_a_pause_longer_but_not_shorter_whatever_it_comes_with() {
-    let asked = |status, wait| Ok(Polled { status, retry_after: Some(wait) });
+    let asked = |status, wait| said(status, Some(wait));
     let outcome = wait_on(&Poll::default(), |n| match n {
         0 => Err(answered(503).with_retry_after(Some(7 * S))),
         1 => Err(answered(429).with_retry_after(Some(Duration::ZERO))),
@@ -206,7 +206,7 @@ fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count
         (broken, ErrorKind::NoAnswer),
     ] as [(fn() -> Error, ErrorKind); 3]
     {
-        let outcome = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(cause()) });
+        let outcome = wait_on(&Poll::default(), |n| if n == 0 { running() } else { Err(cause()) });
         let (error, last) = (outcome.error(), cause());
         assert_eq!((error.kind(), error.status(), error.code()), (kind, last.status(), last.code()));
         assert!(error.is_transient() && (300 * S..315 * S).contains(&outcome.clock.now), "{:?}", outcome.clock.now);
@@ -219,8 +219,8 @@ fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count
 #[test]
 fn a_status_ends_an_outage() {
     let outcome = wait_on(&Poll::default().with_timeout(7200 * S), |n| match n {
-        150 => COMPLETED,
-        n if n % 20 == 19 => RUNNING,
+        150 => completed(),
+        n if n % 20 == 19 => running(),
         _ => Err(answered(500)),
     });
     assert!(outcome.result.is_ok() && outcome.clock.now > 1200 * S, "{:?}", outcome.clock.now);
@@ -232,11 +232,11 @@ fn no_outage_is_over_before_the_second_failure() {
     for poll in [strict.clone(), strict.with_interval(600 * S)] {
         let outcome = wait_on(&poll, |n| match n {
             0 | 2 => Err(broken()),
-            1 => RUNNING,
-            _ => COMPLETED,
+            1 => running(),
+            _ => completed(),
         });
         assert!(outcome.result.is_ok());
-        let outcome = wait_on(&poll, |n| if n == 0 { RUNNING } else { Err(broken()) });
+        let outcome = wait_on(&poll, |n| if n == 0 { running() } else { Err(broken()) });
         assert_eq!((outcome.polls, outcome.error().kind()), (3, ErrorKind::NoAnswer));
     }
     let endless = wait_on(&Poll::default().with_max_outage(Duration::MAX), |_| Err(broken()));
@@ -245,7 +245,7 @@ fn no_outage_is_over_before_the_second_failure() {
 
 #[test]
 fn a_404_is_tolerated_for_thirty_seconds_if_nothing_was_ever_seen() {
-    let shown_late = wait_on(&Poll::default(), |n| if n < 12 { Err(answered(404)) } else { COMPLETED });
+    let shown_late = wait_on(&Poll::default(), |n| if n < 12 { Err(answered(404)) } else { completed() });
     assert!(shown_late.result.is_ok());
     for poll in [Poll::default(), Poll::default().with_max_outage(Duration::ZERO)] {
         let never = wait_on(&poll, |_| Err(answered(404)));
@@ -261,12 +261,12 @@ fn a_404_is_tolerated_for_thirty_seconds_if_nothing_was_ever_seen() {
 #[test]
 fn a_404_for_what_was_seen_before_is_an_outage() {
     let found = wait_on(&Poll::default(), |n| match n {
-        0 => RUNNING,
+        0 => running(),
         1..40 => Err(answered(404)),
-        _ => COMPLETED,
+        _ => completed(),
     });
     assert!(found.result.is_ok() && found.clock.now > 60 * S, "{:?}", found.clock.now);
-    let gone = wait_on(&Poll::default(), |n| if n == 0 { RUNNING } else { Err(answered(404)) });
+    let gone = wait_on(&Poll::default(), |n| if n == 0 { running() } else { Err(answered(404)) });
     assert_eq!((gone.error().kind(), gone.error().status()), (ErrorKind::Rejected, Some(404)));
     assert!((300 * S..315 * S).contains(&gone.clock.now) && gone.error().to_string().contains("5 min"));
 }
@@ -274,7 +274,7 @@ fn a_404_for_what_was_seen_before_is_an_outage() {
 #[test]
 fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let poll = Poll::default().with_timeout(3 * S);
-    let outcome = wait_on(&poll, |n| if n == 0 { RUNNING } else { Err(answered(500)) });
+    let outcome = wait_on(&poll, |n| if n == 0 { running() } else { Err(answered(500)) });
     let error = outcome.error();
     assert_eq!((error.kind(), outcome.polls), (ErrorKind::StillRunning, 4), "the last poll is made at the timeout");
     assert!(error.to_string().contains("last status: Running") && error.source().is_some(), "{error:?}");

@@ -37,9 +37,8 @@ impl Attempt<'_> {
             Ok(reply) if reply.is_success() => self.accepted(reply),
             Err(Failure { stage: Stage::ReadingBody, cause, .. }) => {
                 let what = self.what();
-                let message =
-                    format!("{what} failed{NO_PACKAGE}: the file changed or could not be read while it was sent");
-                Err(Error::new(ErrorKind::File, message).with_source(cause))
+                let message = format!(" failed{NO_PACKAGE}: the file changed or could not be read while it was sent");
+                Err(Error::of_request(ErrorKind::File, what, message).with_source(cause))
             }
             end if handed.is_some_and(Handed::is_whole) => Err(self.error(end, true, |said| {
                 let how = format!("all of it was sent, but {}", said.unwrap_or("no usable answer came"));

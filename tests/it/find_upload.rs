@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
-use mendix_deploy::{Error, ErrorKind, Event, JobId, PackageId, PackageStatus, Upload};
+use mendix_deploy::{Error, ErrorKind, Event, JobId, PackageId, PackageStatus, Subject, Upload};
 
 use crate::support::caller::{Caller, app, often, once, start};
 use crate::support::package::Package;
@@ -24,7 +24,9 @@ fn an_upload_without_an_answer_is_found_again_and_can_be_waited_for() {
     let (emulator, caller) = start();
     let error = unknown(&emulator, &caller);
     let outcome = caller.find_upload(&error, &often());
-    let [Event::Searched { found: Some(_), next_poll: None, .. }] = &outcome.events[..] else { panic!("{outcome:?}") };
+    let [Event::Polled { subject: Subject::Upload(_), next_poll: None, .. }] = &outcome.events[..] else {
+        panic!("{outcome:?}")
+    };
     let line = outcome.events[0].to_string();
     let [received] = &emulator.uploads()[..] else { panic!("one upload") };
     let start = format!("app calc, searching for \"calc.mda\": found as package {} after", received.package_id);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
-use mendix_deploy::{ErrorKind, Event, JobStatus, Poll, Retry, Upload};
+use mendix_deploy::{ErrorKind, Event, JobStatus, Poll, Retry, Subject, Upload};
 
 use crate::support::caller::{app, job, once, start};
 use crate::support::package::Package;
@@ -45,7 +45,7 @@ fn events_can_be_matched_on() {
         Event::Uploading { sent: 0, .. },
         Event::Uploading { sent: 22, total: 22, .. },
         Event::Accepted { package_id, job_id, .. },
-        Event::Polled { next_poll: None, status: JobStatus::Completed, .. },
+        Event::Polled { next_poll: None, subject: Subject::Job(_), .. },
     ] = &outcome.events[..]
     else {
         panic!("{outcome:?}")

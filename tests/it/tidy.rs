@@ -45,7 +45,7 @@ fn files_that_name(word: &str) -> Vec<String> {
 /// Top-level modules, from the top: each imports only from those below it.
 const FLOORS: [&str; 25] = [
     "emulator", "check", "upload", "deploy", "find_upload", "environments", "job", "packages", "call", "answer",
-    "client", "http", "poll", "retry", "base_url", "file", "event", "status", "json", "credentials", "error", "id",
+    "poll", "client", "http", "retry", "base_url", "file", "event", "status", "json", "credentials", "error", "id",
     "text", "units", "random",
 ];
 

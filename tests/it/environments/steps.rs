@@ -100,7 +100,7 @@ fn the_start_job_is_in_the_log_and_in_the_error() {
     caller.stop(&acceptance(), &often()).ok();
     let outcome = caller.start(&acceptance(), &Start::default(), &once());
     let error = outcome.error(ErrorKind::StillRunning).to_string();
-    assert!(error.contains("last status: Starting") && error.contains("call start_environment"), "{error}");
+    assert!(error.contains("last status: Starting") && error.contains("start_environment looks first"), "{error}");
     let job = outcome.events.iter().find_map(|event| match event {
         Event::Deploying { step: DeployStep::StartRequested { job, .. }, .. } => job.clone(),
         _ => None,

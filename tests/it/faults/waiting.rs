@@ -4,7 +4,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use mendix_deploy::{ErrorKind, Event, JobId, JobStatus, PackageId, Poll};
+use mendix_deploy::{ErrorKind, Event, JobId, PackageId, Poll, Subject};
 
 use crate::support::caller::{Caller, Outcome, often, once};
 use crate::support::package::Package;
@@ -39,17 +39,14 @@ fn wait_with(response_timeout: Duration, scripts: Vec<Vec<Step>>, poll: &Poll) -
 fn a_job_is_polled_until_it_has_completed() {
     let (outcome, seen) = wait_on(["Queued", "Running", "Running", "Completed"].map(status).into(), &often());
     let polled = |event: &Event| match event {
-        Event::Polled { job_id, status, next_poll, .. } => (job_id.to_string(), status.clone(), *next_poll),
+        Event::Polled { subject, status, next_poll, .. } => (subject.clone(), status.clone(), *next_poll),
         other => panic!("{other:?}"),
     };
     let events: Vec<_> = outcome.events.iter().map(polled).collect();
-    let expected = [
-        (JobStatus::Queued, Some(SHORTEST)),
-        (JobStatus::Running, Some(SHORTEST)),
-        (JobStatus::Running, Some(SHORTEST)),
-        (JobStatus::Completed, None),
-    ];
-    assert_eq!(events, expected.map(|(status, next)| ("j-1".to_owned(), status, next)));
+    let expected =
+        [("Queued", Some(SHORTEST)), ("Running", Some(SHORTEST)), ("Running", Some(SHORTEST)), ("Completed", None)];
+    let subject = || Subject::Job("j-1".parse().unwrap());
+    assert_eq!(events, expected.map(|(status, next)| (subject(), status.to_owned(), next)));
     assert!(outcome.took >= SHORTEST * 3);
     outcome.ok();
     assert_eq!(seen.requests.len(), 4);

@@ -251,10 +251,7 @@ impl<T: Debug> Outcome<T> {
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         let pause = |event: &Event| match event {
             Event::Retrying { wait, .. } => Some(*wait),
-            Event::Polled { next_poll, .. }
-            | Event::PackagePolled { next_poll, .. }
-            | Event::EnvironmentPolled { next_poll, .. }
-            | Event::Searched { next_poll, .. } => *next_poll,
+            Event::Polled { next_poll, .. } => *next_poll,
             Event::PollFailed { next_poll, .. } => Some(*next_poll),
             _ => None,
         };
