@@ -11,23 +11,18 @@ use said::Said;
 
 pub(crate) use said::has_error_code;
 
-/// What most calls take.
-pub(crate) const API_RIGHTS: &str = "API Rights for this app";
-
 /// A request, as its errors describe it.
-pub(crate) struct Asked<'a> {
+pub(crate) struct Asked {
     /// For example "the upload of calc.mda to app calc".
-    pub(crate) what: &'a str,
+    pub(crate) what: String,
     /// What holds if the server has not carried it out, such as " (no package was made)".
     pub(crate) undone: &'static str,
     /// A hint for a 404 from the API.
-    pub(crate) not_found: &'a str,
+    pub(crate) not_found: String,
     /// The rights that a 403 from the API says the user lacks.
     pub(crate) rights: &'static str,
-    /// Whether the server may have carried it out even if the response says "later".
-    pub(crate) may_be_done: bool,
     /// Codes that settle the matter, whatever the status is.
-    pub(crate) verdicts: Option<&'a Verdicts>,
+    pub(crate) verdicts: Option<Verdicts>,
 }
 
 /// Documented codes by which the API says that it will not, or could not, do what it was asked to.
@@ -46,15 +41,26 @@ impl Verdicts {
     }
 }
 
-impl Asked<'_> {
+impl Asked {
+    /// What most calls are.
+    pub(crate) fn new(what: String, not_found: String) -> Asked {
+        Asked { what, undone: "", not_found, rights: "API Rights for this app", verdicts: None }
+    }
+
     /// The error for a request that ended without a usable success. Unless it is a refusal or a failure to connect,
-    /// `open` makes it from what the server said or which timeout expired, if either is so.
-    pub(crate) fn error(&self, end: Result<Reply, Failure>, open: impl FnOnce(Option<&str>) -> Error) -> Error {
+    /// `open` makes it from what the server said or which timeout expired, if either is so. `may_be_done`: whether the
+    /// server may have carried it out even if the response says "later".
+    pub(crate) fn error(
+        &self,
+        end: Result<Reply, Failure>,
+        may_be_done: bool,
+        open: impl FnOnce(Option<&str>) -> Error,
+    ) -> Error {
         let reply = match end {
             Ok(reply) => reply,
             Err(Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause, .. }) => {
                 let message = format!(" failed{}: cannot connect to {target}: {reason}{hint}", self.undone);
-                return Error::of_request(ErrorKind::Connect, self.what, message)
+                return Error::of_request(ErrorKind::Connect, self.what.as_str(), message)
                     .with_transient(transient)
                     .with_source(cause);
             }
@@ -66,16 +72,16 @@ impl Asked<'_> {
         let status = reply.status;
         let said = Said::of(&reply);
         let words = &said.words;
-        let verdict = self.verdicts.and_then(|verdicts| {
+        let verdict = self.verdicts.as_ref().and_then(|verdicts| {
             let meaning = verdicts.meaning(said.code.as_deref()?).map(|meaning| format!("; {meaning}"));
             Some((verdicts, meaning.or(reply.is_success().then(String::new))?))
         });
         let error = if let Some((Verdicts { kind, undone, .. }, meaning)) = verdict {
             let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
             Error::new(*kind, format!("{undone}: {status}{words}{meaning}")).with_transient(is_retryable_status(status))
-        } else if is_refusal(status) || (is_retryable_status(status) && !self.may_be_done) {
+        } else if is_refusal(status) || (is_retryable_status(status) && !may_be_done) {
             let message = format!(" was refused{}: {status}{words}", self.undone);
-            Error::of_request(ErrorKind::Rejected, self.what, message)
+            Error::of_request(ErrorKind::Rejected, self.what.as_str(), message)
                 .with_note(&self.meaning(&reply, said.is_foreign))
                 .with_transient(is_retryable_status(status))
         } else {
@@ -100,7 +106,7 @@ impl Asked<'_> {
             (401 | 403 | 404, _) if is_foreign => return String::new(),
             (401, _) => "check the user name and the API key".into(),
             (403, _) => format!("the user needs {} (Permissions tab of the Environments page)", self.rights),
-            (404, _) => self.not_found.to_owned(),
+            (404, _) => self.not_found.clone(),
             (413, _) => "the package is larger than the server accepts; Mendix Cloud takes up to 1 GB".into(),
             (status, Some(wait)) if is_retryable_status(status) => {
                 format!("the server asks to try again in {}", Seconds(wait))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::answer::{self, Asked, Verdicts};
+use crate::answer::{self, Asked};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{self, Body, RESPONSE_MAX, Reply, Request};
@@ -24,30 +24,14 @@ pub(crate) struct Call<'a> {
     pub(crate) content_type: Option<&'static str>,
     /// See [`Request`].
     pub(crate) response_max: usize,
-    /// The request, as errors name it: "the request for the status of job 66046953 of app calc".
-    pub(crate) what: String,
-    /// A hint for a 404.
-    pub(crate) not_found: String,
-    /// See [`Asked`].
-    pub(crate) rights: &'static str,
-    /// See [`Asked`].
-    pub(crate) verdicts: Option<Verdicts>,
+    pub(crate) asked: Asked,
 }
 
 impl<'a> Call<'a> {
     /// A GET, as v2 and the Build API want it.
     pub(crate) fn get(client: &'a Client, path: String, what: String, not_found: String) -> Call<'a> {
-        Call {
-            client,
-            path,
-            post: None,
-            content_type: None,
-            response_max: RESPONSE_MAX,
-            what,
-            not_found,
-            rights: answer::API_RIGHTS,
-            verdicts: None,
-        }
+        let asked = Asked::new(what, not_found);
+        Call { client, path, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
     }
 
     /// Makes one request. `read` extracts what was asked for from a success.
@@ -70,18 +54,9 @@ impl<'a> Call<'a> {
         if let Some(found) = end.as_ref().ok().filter(is_success).and_then(read) {
             return Ok(found);
         }
-        let what = &self.what;
-        let asked = Asked {
-            what,
-            undone: "",
-            not_found: &self.not_found,
-            rights: self.rights,
-            may_be_done: is_post,
-            verdicts: self.verdicts.as_ref(),
-        };
-        Err(asked.error(end, |said| {
+        Err(self.asked.error(end, is_post, |said| {
             let message = format!(" failed: {}", said.unwrap_or("no usable answer came"));
-            Error::of_request(ErrorKind::NoAnswer, what, message)
+            Error::of_request(ErrorKind::NoAnswer, self.asked.what.as_str(), message)
         }))
     }
 

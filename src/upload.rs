@@ -17,7 +17,7 @@ use package_file::PackageFile;
 use progress::Progress;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, UnknownUpload};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
@@ -187,8 +187,8 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", text::percent_encoded(name)),
         None => format!("/api/v2/apps/{app}/packages/upload"),
     };
-    let (name, size, began) = (name.as_deref(), package.size(), SystemTime::now());
-    let attempt = Attempt { app, path, name, size, began };
+    let upload = UnknownUpload { app: app.clone(), name, size: package.size(), began: SystemTime::now() };
+    let attempt = Attempt::new(path, upload);
     let mut post = Post { client, attempt, package, url_path, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;
     let (package_id, job_id) = (uploaded.package_id.clone(), uploaded.job_id.clone());
@@ -221,13 +221,13 @@ impl Post<'_> {
     fn send_once(&mut self) -> Result<Reply, Failure> {
         let (size, file_name) = (self.package.size(), self.package.file_name().to_owned());
         let file = self.package.read_from_start().map_err(|cause| Failure { stage: Stage::ReadingBody, cause })?;
-        let (client, Attempt { app, path, .. }) = (self.client, &self.attempt);
+        let (client, Attempt { path, upload, .. }) = (self.client, &self.attempt);
         let boundary = Boundary::random();
         let (mut body, length) = multipart::encode(&boundary, "file", &file_name, file, size);
         let response_timeout = client.response_timeout.unwrap_or(RESPONSE_TIMEOUT);
         let mut progress = Progress {
             client: client.clone(),
-            app: (*app).clone(),
+            app: upload.app.clone(),
             file: path.to_path_buf(),
             total: size,
             envelope: length - size,

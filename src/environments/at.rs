@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::environment::Environment;
-use crate::answer::Verdicts;
+use crate::answer::{Asked, Verdicts};
 use crate::call::{Call, JSON};
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -55,18 +55,20 @@ impl<'a> At<'a> {
         let path = format!("/api/1/apps/{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
         let not_found = "check the name of the environment".to_owned();
         let call = Call::get(client, path, format!("the request for {of}{}", self.name()), not_found);
-        Call { content_type: JSON, rights: "API Rights for this environment", ..call }
+        let asked = Asked { rights: "API Rights for this environment", ..call.asked };
+        Call { content_type: JSON, asked, ..call }
     }
 
     /// A POST about it with this body. `to` says what is asked for, such as "stop ".
     pub(super) fn post(self, rest: &str, body: String, to: &str, verdicts: Verdicts) -> Call<'a> {
-        Call {
-            post: Some(body),
+        let call = self.get(rest, "");
+        let asked = Asked {
             what: format!("the request to {to}{}", self.name()),
             rights: "API Rights and Transport Rights for this environment",
             verdicts: Some(verdicts),
-            ..self.get(rest, "")
-        }
+            ..call.asked
+        };
+        Call { post: Some(body), asked, ..call }
     }
 
     pub(super) fn environment_call(self) -> Call<'a> {

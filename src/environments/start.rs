@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::at::At;
 use super::step::refused;
-use crate::answer::Verdicts;
+use crate::answer::{Asked, Verdicts};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -218,7 +218,8 @@ fn job_status(at: At, job: &JobId) -> Result<(String, Option<Duration>)> {
     // A failed start is told as the error of a request for its status.
     let undone = format!("{} did not start (start job {job})", at.name());
     let verdicts = Some(Verdicts { kind: ErrorKind::JobFailed, undone, codes: &CODES });
-    let call = Call { verdicts, ..call };
+    let asked = Asked { verdicts, ..call.asked };
+    let call = Call { asked, ..call };
     call.once(|reply| Some((reply.json().text("Status")?, reply.retry_after)))
 }
 

@@ -1,13 +1,12 @@
 //! What the end of an upload means: a package was made, may have been made, or cannot have been made.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::uploaded::{self, UploadedPackage};
 use crate::answer::{self, Asked};
 use crate::error::{Error, ErrorKind, Result, UnknownUpload};
 use crate::http::{Failure, Handed, Reply, Stage};
-use crate::id::{AppId, JobId, PackageId};
+use crate::id::{JobId, PackageId};
 use crate::text;
 use crate::units::Bytes;
 
@@ -16,13 +15,17 @@ pub(super) const NO_PACKAGE: &str = " (no package was made)";
 
 /// An upload, as its errors describe it.
 pub(super) struct Attempt<'a> {
-    pub(super) app: &'a AppId,
     pub(super) path: &'a Path,
-    /// The name of the package, unless the server is to choose it.
-    pub(super) name: Option<&'a str>,
-    /// Bytes of the file.
-    pub(super) size: u64,
-    pub(super) began: SystemTime,
+    pub(super) upload: UnknownUpload,
+    asked: Asked,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(path: &'a Path, upload: UnknownUpload) -> Attempt<'a> {
+        let what = format!("the upload of {} to app {}", text::path(path), upload.app);
+        let asked = Asked { undone: NO_PACKAGE, ..Asked::new(what, answer::app_not_found(&upload.app)) };
+        Attempt { path, upload, asked }
+    }
 }
 
 impl Attempt<'_> {
@@ -36,24 +39,18 @@ impl Attempt<'_> {
         match end {
             Ok(reply) if reply.is_success() => self.accepted(reply),
             Err(Failure { stage: Stage::ReadingBody, cause, .. }) => {
-                let what = self.what();
                 let message = format!(" failed{NO_PACKAGE}: the file changed or could not be read while it was sent");
-                Err(Error::of_request(ErrorKind::File, what, message).with_source(cause))
+                Err(Error::of_request(ErrorKind::File, self.asked.what.as_str(), message).with_source(cause))
             }
-            end if handed.is_some_and(Handed::is_whole) => Err(self.error(end, true, |said| {
+            end if handed.is_some_and(Handed::is_whole) => Err(self.asked.error(end, true, |said| {
                 let how = format!("all of it was sent, but {}", said.unwrap_or("no usable answer came"));
                 self.unknown(&how, None, None)
             })),
-            end => Err(self.error(end, false, |said| {
+            end => Err(self.asked.error(end, false, |said| {
                 let Handed { bytes, total } = handed.unwrap_or_default();
-                let message = format!(
-                    "{} failed after {} of {}{NO_PACKAGE}: {}",
-                    self.what(),
-                    Bytes(bytes),
-                    Bytes(total),
-                    said.unwrap_or("the connection broke"),
-                );
-                Error::new(ErrorKind::Interrupted, message)
+                let (bytes, total, why) = (Bytes(bytes), Bytes(total), said.unwrap_or("the connection broke"));
+                let message = format!(" failed after {bytes} of {total}{NO_PACKAGE}: {why}");
+                Error::of_request(ErrorKind::Interrupted, self.asked.what.as_str(), message)
             })),
         }
     }
@@ -66,33 +63,14 @@ impl Attempt<'_> {
             ids => ids,
         };
         let sent = if is_whole { "all of it was sent, but" } else { "only a part of it was sent when" };
-        Err(self.error(Ok(reply), true, |said| {
+        Err(self.asked.error(Ok(reply), true, |said| {
             self.unknown(&format!("{sent} {}", said.unwrap_or_default()), package.as_ref(), job.as_ref())
         }))
     }
 
-    fn what(&self) -> String {
-        format!("the upload of {} to app {}", text::path(self.path), self.app)
-    }
-
-    fn error(&self, end: Result<Reply, Failure>, may_be_done: bool, open: impl FnOnce(Option<&str>) -> Error) -> Error {
-        let not_found = answer::app_not_found(self.app);
-        let asked = Asked {
-            what: &self.what(),
-            undone: NO_PACKAGE,
-            not_found: &not_found,
-            rights: answer::API_RIGHTS,
-            may_be_done,
-            verdicts: None,
-        };
-        asked.error(end, open)
-    }
-
     /// The ids are those that came.
     fn unknown(&self, how: &str, package: Option<&PackageId>, job: Option<&JobId>) -> Error {
-        let (file, app) = (text::path(self.path), self.app);
-        let name = self.name.map(str::to_owned);
-        let upload = UnknownUpload { app: app.clone(), name, size: self.size, began: self.began };
+        let (file, upload, app) = (text::path(self.path), &self.upload, &self.upload.app);
         let wait = job.map_or(String::new(), |id| format!("call wait_for_job with job {id}; if that fails, "));
         let find = if upload.can_be_found(package) { "call find_upload with this error, or " } else { "" };
         let sought = upload.sought(package);
@@ -101,14 +79,14 @@ impl Attempt<'_> {
              yet: {wait}{find}look for {sought} on the app's Environments page, where it may appear late, and upload \
              again only if it does not"
         );
-        Error::new(ErrorKind::OutcomeUnknown, message).with_upload(upload).with_ids(package, job)
+        Error::new(ErrorKind::OutcomeUnknown, message).with_upload(upload.clone()).with_ids(package, job)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use ErrorKind::{Connect, File, Interrupted, OutcomeUnknown, Rejected};
 
@@ -122,8 +100,8 @@ mod tests {
 
     fn outcome(end: Result<Reply, Failure>) -> Result<UploadedPackage> {
         let app = "calc".parse().unwrap();
-        let (path, name, began) = (Path::new("dir/calc.mda"), Some("calc_1.mda"), SystemTime::UNIX_EPOCH);
-        Attempt { app: &app, path, name, size: 800, began }.outcome(end)
+        let (name, began) = (Some("calc_1.mda".to_owned()), SystemTime::UNIX_EPOCH);
+        Attempt::new(Path::new("dir/calc.mda"), UnknownUpload { app, name, size: 800, began }).outcome(end)
     }
 
     fn reply(status: u16, body: &str, handed: Handed) -> Reply {
