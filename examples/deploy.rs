@@ -18,7 +18,7 @@ use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use mendix_deploy::{AppId, Client, Deploy, EnvironmentName, Error, ErrorKind, Event, PackageId, Poll, Upload};
+use mendix_deploy::{AppId, Client, Deploy, EnvironmentName, Error, ErrorKind, Event, PackageId, Upload};
 use mendix_deploy::{deploy_package, environment, find_upload, upload_and_wait};
 use progress::Progress;
 
@@ -88,11 +88,11 @@ impl Task {
     }
 
     fn upload(&self, file: &str) -> anyhow::Result<PackageId> {
-        let (Task { client, app, .. }, poll) = (self, Poll::default());
-        match upload_and_wait(client, app, file, &Upload::default(), &poll) {
+        let Task { client, app, .. } = self;
+        match upload_and_wait(client, app, file, &Upload::default()) {
             Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
                 print(&self.progress, &unknown.to_string());
-                let found = find_upload(client, app, &unknown, &poll).map_err(|error| self.explain(error))?;
+                let found = find_upload(client, app, &unknown).map_err(|error| self.explain(error))?;
                 let package =
                     found.ok_or(unknown).context("the package is not listed, but may still appear")?.package_id;
                 print(&self.progress, &how_to_go_on(&self.command, &package));

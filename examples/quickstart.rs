@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault};
-use mendix_deploy::{Deploy, Poll, Upload, deploy_package, upload_and_wait};
+use mendix_deploy::{Deploy, Upload, deploy_package, upload_and_wait};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
         let _ = writeln!(stdout(), "{event}");
     });
     let app = "calc".parse()?;
-    let uploaded = upload_and_wait(&client, &app, &file, &Upload::default(), &Poll::default())?;
+    let uploaded = upload_and_wait(&client, &app, &file, &Upload::default())?;
     std::fs::remove_file(file)?;
     writeln!(stdout(), "package {} is ready to be deployed (job {})", uploaded.package_id, uploaded.job_id)?;
 

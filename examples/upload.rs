@@ -16,7 +16,7 @@ use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use mendix_deploy::{AppId, Client, Error, ErrorKind, Event, Poll, Upload};
+use mendix_deploy::{AppId, Client, Error, ErrorKind, Event, Upload};
 use mendix_deploy::{check, find_upload, upload_and_wait, wait_for_package};
 use progress::Progress;
 
@@ -47,7 +47,7 @@ fn upload(app: &AppId, file: &str, upload: &Upload) -> anyhow::Result<()> {
     let shown = progress.clone();
     let client = Client::from_env()?.on_event(move |event| shown.show(event));
 
-    let result = match upload_and_wait(&client, app, file, upload, &Poll::default()) {
+    let result = match upload_and_wait(&client, app, file, upload) {
         Ok(uploaded) => Ok(serde_json::json!({
             "PackageId": uploaded.package_id,
             "JobId": uploaded.job_id,
@@ -65,9 +65,9 @@ fn upload(app: &AppId, file: &str, upload: &Upload) -> anyhow::Result<()> {
 
 /// Looks for the package of an upload of unknown outcome, and waits until it can be deployed. Never uploads again.
 fn find(client: &Client, app: &AppId, unknown: Error) -> anyhow::Result<serde_json::Value> {
-    let (poll, explain) = (Poll::default(), |error| progress::explain(app, error));
-    let found = find_upload(client, app, &unknown, &poll).map_err(explain)?;
+    let explain = |error| progress::explain(app, error);
+    let found = find_upload(client, app, &unknown).map_err(explain)?;
     let found = found.ok_or_else(|| explain(unknown)).context("the package is not listed, but may still appear")?;
-    let package = wait_for_package(client, app, &found.package_id, &poll).map_err(explain)?;
+    let package = wait_for_package(client, app, &found.package_id).map_err(explain)?;
     Ok(serde_json::json!({ "PackageId": package.package_id, "Status": package.status }))
 }

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use mendix_deploy::{AppId, Client, JobId, Poll, wait_for_job};
+use mendix_deploy::{AppId, Client, JobId, wait_for_job};
 use progress::Progress;
 
 fn main() -> ExitCode {
@@ -28,7 +28,7 @@ fn run() -> anyhow::Result<()> {
     let shown = progress.clone();
     let client = Client::from_env()?.on_event(move |event| shown.show(event));
 
-    let result = wait_for_job(&client, &app, &job, &Poll::default());
+    let result = wait_for_job(&client, &app, &job);
     progress.end();
     result.map_err(|error| progress::explain(&app, error))?;
     let answer = serde_json::json!({ "JobId": job, "Status": "Completed" });

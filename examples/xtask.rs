@@ -26,10 +26,11 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let build = std::env::var("BUILD_NUMBER").unwrap_or_else(|_| "local".into());
     let client = || {
-        let client = Client::from_env()?.with_retry(Retry::default().with_attempts(5));
+        let poll = Poll::default().with_timeout(Duration::from_secs(60 * 60));
+        let client = Client::from_env()?.with_retry(Retry::default().with_attempts(5)).with_poll(poll);
         Ok(client.on_event(Event::log_to_stderr))
     };
-    match run(&args, &build, client, &Poll::default().with_timeout(Duration::from_secs(60 * 60))) {
+    match run(&args, &build, client) {
         Ok(said) => {
             println!("{said}");
             ExitCode::SUCCESS
@@ -44,15 +45,10 @@ fn main() -> ExitCode {
 }
 
 /// Returns what to print. There is a client only if the arguments are right.
-fn run(
-    args: &[&str],
-    build: &str,
-    client: impl FnOnce() -> mendix_deploy::Result<Client>,
-    poll: &Poll,
-) -> anyhow::Result<String> {
+fn run(args: &[&str], build: &str, client: impl FnOnce() -> mendix_deploy::Result<Client>) -> anyhow::Result<String> {
     match args {
         ["deploy", app, package] => {
-            let package = upload(&client()?, &app.parse()?, Path::new(package), build, poll)?;
+            let package = upload(&client()?, &app.parse()?, Path::new(package), build)?;
             Ok(format!("package {package} is ready to be deployed"))
         }
         ["deploy", app, package, to] => {
@@ -61,27 +57,27 @@ fn run(
             if environment(&client, &app, &name)?.production {
                 bail!("{name} is a production environment");
             }
-            let package = upload(&client, &app, Path::new(package), build, poll)?;
-            deploy(&client, &app, &name, &package, poll)
+            let package = upload(&client, &app, Path::new(package), build)?;
+            deploy(&client, &app, &name, &package)
         }
-        ["resume", app, to, package] => deploy(&client()?, &app.parse()?, &to.parse()?, &package.parse()?, poll),
-        ["wait", app, job] => wait(&client()?, &app.parse()?, &job.parse()?, poll),
+        ["resume", app, to, package] => deploy(&client()?, &app.parse()?, &to.parse()?, &package.parse()?),
+        ["wait", app, job] => wait(&client()?, &app.parse()?, &job.parse()?),
         _ => bail!(USAGE),
     }
 }
 
 /// Uploads the package under a name that is unique to this build, and waits until it can be deployed.
-fn upload(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll) -> anyhow::Result<PackageId> {
+fn upload(client: &Client, app: &AppId, package: &Path, build: &str) -> anyhow::Result<PackageId> {
     let stem = package.file_stem().and_then(|stem| stem.to_str()).context("the package has no readable name")?;
     let upload = Upload::default().with_name(format!("{stem}_{build}.mda"));
-    match upload_and_wait(client, app, package, &upload, poll) {
+    match upload_and_wait(client, app, package, &upload) {
         Ok(uploaded) => Ok(uploaded.package_id),
         // It was sent, but there was no answer. It is not sent again, but looked for.
         Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
             eprintln!("{error}");
-            let found = find_upload(client, app, &error, poll)?;
+            let found = find_upload(client, app, &error)?;
             let found = found.ok_or(error).context("the package is not listed, but may still appear")?;
-            Ok(wait_for_package(client, app, &found.package_id, poll)?.package_id)
+            Ok(wait_for_package(client, app, &found.package_id)?.package_id)
         }
         // Outcomes that a build may want to treat differently; the error's own message covers the rest.
         Err(error) => Err(match (error.kind(), error.job_id().cloned()) {
@@ -95,20 +91,14 @@ fn upload(client: &Client, app: &AppId, package: &Path, build: &str, poll: &Poll
 }
 
 /// Brings the package to the environment.
-fn deploy(
-    client: &Client,
-    app: &AppId,
-    name: &EnvironmentName,
-    package: &PackageId,
-    poll: &Poll,
-) -> anyhow::Result<String> {
-    let deployed = deploy_package(client, app, name, package, &Deploy::default().with_poll(poll.clone()))
+fn deploy(client: &Client, app: &AppId, name: &EnvironmentName, package: &PackageId) -> anyhow::Result<String> {
+    let deployed = deploy_package(client, app, name, package, &Deploy::default())
         .with_context(|| format!("go on with `cargo xtask resume {app} {name} {package}`"))?;
     Ok(format!("package {package} runs at {}", deployed.url.unwrap_or_default()))
 }
 
-fn wait(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> anyhow::Result<String> {
-    wait_for_job(client, app, job, poll)?;
+fn wait(client: &Client, app: &AppId, job: &JobId) -> anyhow::Result<String> {
+    wait_for_job(client, app, job)?;
     Ok(format!("job {job} has completed"))
 }
 
@@ -119,7 +109,8 @@ mod tests {
 
     /// Runs a task against the emulator. A wait makes one poll.
     fn task(emulator: &Emulator, args: &[&str]) -> anyhow::Result<String> {
-        run(args, "45", || Ok(emulator.client()), &Poll::default().with_timeout(Duration::ZERO))
+        let poll = Poll::default().with_timeout(Duration::ZERO);
+        run(args, "45", || Ok(emulator.client().with_poll(poll)))
     }
 
     fn deploy_to(emulator: &Emulator) -> anyhow::Result<String> {

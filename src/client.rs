@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::file;
 use crate::http::{Endpoint, RootCertificates};
+use crate::poll::Poll;
 use crate::retry::Retry;
 use crate::text;
 
@@ -46,6 +47,7 @@ pub struct Client {
     /// `None` is the default, which differs between uploads and polls.
     pub(crate) response_timeout: Option<Duration>,
     pub(crate) retry: Retry,
+    pub(crate) poll: Poll,
     observer: Option<Observer>,
 }
 
@@ -75,6 +77,7 @@ impl Client {
             },
             response_timeout: None,
             retry: Retry::default(),
+            poll: Poll::default(),
             observer: None,
         })
     }
@@ -166,6 +169,13 @@ impl Client {
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Client {
         self.retry = retry;
+        self
+    }
+
+    /// Sets how often to poll, and for how long, in every call that waits. Default: [`Poll::default`].
+    #[must_use]
+    pub fn with_poll(mut self, poll: Poll) -> Client {
+        self.poll = poll;
         self
     }
 

@@ -10,7 +10,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId};
 use crate::packages;
-use crate::poll::Poll;
 use crate::status::EnvironmentStatus;
 
 /// How [`deploy_package`] deploys.
@@ -23,7 +22,6 @@ use crate::status::EnvironmentStatus;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deploy {
     start: Start,
-    poll: Poll,
     production: bool,
     restart: bool,
 }
@@ -33,13 +31,6 @@ impl Deploy {
     #[must_use]
     pub fn with_start(mut self, start: Start) -> Self {
         self.start = start;
-        self
-    }
-
-    /// How often to poll, and for how long, in each of the steps. Default 30 min for each, also without a timeout.
-    #[must_use]
-    pub fn with_poll(mut self, poll: Poll) -> Self {
-        self.poll = poll;
         self
     }
 
@@ -81,7 +72,7 @@ pub struct Deployed {
 /// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which errors
 /// name, too; a database that was adapted to the package stays so ([`Start::with_database_sync`]).
 ///
-/// Blocks for at most four times the timeout of [`Deploy::with_poll`] (30 min by default) and a few requests. The user needs
+/// Blocks for at most four times the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
 /// API Rights and Transport Rights for the environment. What this rests on is in the
 /// [guide](crate::guide#from-a-package-to-a-running-app).
 ///
@@ -92,10 +83,10 @@ pub struct Deployed {
 /// outage.
 ///
 /// ```no_run
-/// use mendix_deploy::{Client, Deploy, Poll, Upload, deploy_package, upload_and_wait};
+/// use mendix_deploy::{Client, Deploy, Upload, deploy_package, upload_and_wait};
 ///
 /// # let (client, app) = (Client::from_env()?, "calc".parse()?);
-/// let uploaded = upload_and_wait(&client, &app, "calc.mda", &Upload::default(), &Poll::default())?;
+/// let uploaded = upload_and_wait(&client, &app, "calc.mda", &Upload::default())?;
 /// deploy_package(&client, &app, &"Acceptance".parse()?, &uploaded.package_id, &Deploy::default())?;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
@@ -119,7 +110,7 @@ struct Chain<'a> {
 
 impl Chain<'_> {
     fn run(&self) -> Result<Deployed> {
-        let (At { client, app, environment }, package, poll) = (self.at, self.package, &self.deploy.poll);
+        let (At { client, app, environment }, package) = (self.at, self.package);
         let begun = Instant::now();
         let untouched = |error: Error| error.with_note("; nothing was changed");
         let found = environments::environment(client, app, environment).map_err(untouched)?;
@@ -138,21 +129,21 @@ impl Chain<'_> {
         let on_it = previous.as_ref().map_or_else(|| "no package".to_owned(), |previous| format!("package {previous}"));
         let stands = format!("is {} with {on_it} on it", found.status);
         if !is_on_it {
-            packages::wait_for_package(client, app, package, &poll.with_an_end())
+            packages::wait_for_package(&client.clone().with_poll(client.poll.with_an_end()), app, package)
                 .map_err(|error| error.with_note(&format!("; nothing was changed: {} {stands}", self.at.name())))?;
         }
 
         // With the package on it, an app that is down may be starting.
         let must_stop = !found.status.is_down() && (!is_on_it || self.deploy.restart);
         if must_stop {
-            stop(self.at, poll).map_err(|error| {
+            stop(self.at).map_err(|error| {
                 error.with_note(&format!("; the environment {stands}, unless it has stopped since; {}", self.goes_on()))
             })?;
         }
         if !is_on_it {
             self.transport().map_err(|error| self.down(error, &format!("{on_it} on it")))?;
         }
-        start(self.at, &self.deploy.start, poll, must_stop).map_err(|error| {
+        start(self.at, &self.deploy.start, must_stop).map_err(|error| {
             let before = if is_on_it { String::new() } else { format!(" (before: {on_it})") };
             self.down(error, &format!("package {package} on it{before}"))
         })?;
@@ -173,11 +164,10 @@ impl Chain<'_> {
 
     /// If the app turns out to be running, it is stopped once more: the status may lag behind.
     fn transport(&self) -> Result<()> {
-        let poll = &self.deploy.poll;
-        let transport = || transport(self.at, self.package, poll, &mut None);
+        let transport = || transport(self.at, self.package, &mut None);
         match transport() {
             Err(error) if error.has_code(APP_IS_RUNNING) => {
-                force_stop(self.at, poll)?;
+                force_stop(self.at)?;
                 transport()
             }
             result => result,

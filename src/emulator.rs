@@ -48,13 +48,13 @@
 //!
 //! ```
 //! use mendix_deploy::emulator::Emulator;
-//! use mendix_deploy::{Poll, Upload, upload_and_wait};
+//! use mendix_deploy::{Upload, upload_and_wait};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let emulator = Emulator::start()?;
 //! let path = std::env::temp_dir().join(format!("calc-{}.mda", std::process::id()));
 //! std::fs::write(&path, Emulator::SMALLEST_PACKAGE)?;
-//! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &path, &Upload::default(), &Poll::default())?;
+//! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &path, &Upload::default())?;
 //! std::fs::remove_file(&path)?;
 //!
 //! let received = emulator.uploads();

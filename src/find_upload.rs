@@ -8,9 +8,9 @@ use crate::event::Subject;
 use crate::id::{AppId, JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
-use crate::poll::{Look, Poll, Wait};
 use crate::text;
 use crate::units::{Grouped, Seconds};
+use crate::wait::{Look, Wait};
 
 /// How far the server's clock may be behind ours.
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(10 * 60);
@@ -23,7 +23,7 @@ const NOT_LISTED: &str = "not listed";
 /// `unknown` is the error of the upload, of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); it remembers what was
 /// uploaded and when. The package is the only one of the app that has the same name. It must have the same size, and must
 /// not be older than the upload (by more than 10 min, because clocks differ). If the error has the id of the package or of
-/// the job, the API is asked for that first. Since a package may be listed late, this looks again until the time of `poll`
+/// the job, the API is asked for that first. Since a package may be listed late, this looks again until the time of [`Poll`](crate::Poll)
 /// is over (30 min if it has no timeout).
 ///
 /// - `Some`: the package is there, in whatever status. Pass its id to [`wait_for_package`](crate::wait_for_package).
@@ -33,7 +33,7 @@ const NOT_LISTED: &str = "not listed";
 /// ([`Upload::with_name`](crate::Upload::with_name)). If there are several packages of that name, or one that is older or
 /// has another size, this refuses to guess, and its error names them.
 ///
-/// Blocks for at most the timeout of `poll` plus two requests. The user needs API Rights for the app. What this rests on, and
+/// Blocks for at most the timeout of `Poll` plus two requests. The user needs API Rights for the app. What this rests on, and
 /// what happens if it is wrong, is in the [guide](crate::guide#after-an-unknown-outcome).
 ///
 /// # Errors
@@ -44,28 +44,28 @@ const NOT_LISTED: &str = "not listed";
 /// unknown outcome to this app.
 ///
 /// ```no_run
-/// use mendix_deploy::{Client, Error, ErrorKind, Poll, Upload, find_upload, upload_package, wait_for_package};
+/// use mendix_deploy::{Client, Error, ErrorKind, Upload, find_upload, upload_package, wait_for_package};
 ///
 /// # fn main() -> Result<(), Error> {
-/// let (client, app, poll) = (Client::from_env()?, "calc".parse()?, Poll::default());
+/// let (client, app) = (Client::from_env()?, "calc".parse()?);
 /// let upload = Upload::default().with_name("calc_1.0.0.45.mda");
 ///
 /// match upload_package(&client, &app, "calc.mda", &upload) {
 ///     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-///         let found = find_upload(&client, &app, &error, &poll)?;
+///         let found = find_upload(&client, &app, &error)?;
 ///         let package = found.ok_or(error)?; // perhaps it was not accepted
-///         wait_for_package(&client, &app, &package.package_id, &poll)?;
+///         wait_for_package(&client, &app, &package.package_id)?;
 ///     }
 ///     result => drop(result?),
 /// }
 /// # Ok(())
 /// # }
 /// ```
-pub fn find_upload(client: &Client, app: &AppId, unknown: &Error, poll: &Poll) -> Result<Option<Package>> {
+pub fn find_upload(client: &Client, app: &AppId, unknown: &Error) -> Result<Option<Package>> {
     let found = match unknown.upload() {
         Some(upload) if upload.app == *app => {
             let (package_id, job_id) = (unknown.package_id(), unknown.job_id());
-            Search { client, upload, package_id, job_id }.run(poll)
+            Search { client, upload, package_id, job_id }.run()
         }
         Some(UnknownUpload { app: other, .. }) => {
             Err(Error::config(format!("the upload of unknown outcome was to app {other}, not to app {app}")))
@@ -89,7 +89,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn run(&self, poll: &Poll) -> Result<Option<Package>> {
+    fn run(&self) -> Result<Option<Package>> {
         if !self.upload.can_be_found(self.package_id) {
             let app = &self.upload.app;
             let message = format!(
@@ -103,9 +103,10 @@ impl Search<'_> {
         let (name, subject) =
             (format!("the search for {sought} among the packages of app {app}"), Subject::Upload(sought));
         let resume = "call find_upload with this error";
-        let wait = Wait { client, app, subject, name, resume, may_appear_late: false };
+        let poll = client.poll.with_an_end();
+        let wait = Wait { client, app, subject, name, resume, may_appear_late: false, poll };
         let mut has_looked = false;
-        let end = wait.until_end(&poll.with_an_end(), || {
+        let end = wait.until_end(|| {
             let look = self.look()?;
             has_looked = true;
             Ok(look)

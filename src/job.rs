@@ -7,8 +7,8 @@ use crate::event::Subject;
 use crate::http::Reply;
 use crate::id::{AppId, JobId};
 use crate::json::Object;
-use crate::poll::{Look, Poll, Wait};
 use crate::status::JobStatus;
+use crate::wait::{Look, Wait};
 
 /// Parts of the names of fields that may say why a job failed.
 const REASONS: [&str; 7] = ["message", "reason", "error", "detail", "description", "cause", "info"];
@@ -35,8 +35,8 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 /// Waits until the job has completed. `Ok` means that it has, and nothing else.
 ///
 /// Temporary failures of the API do not end the wait: after a transport failure, 408, 425, 429, 5xx or a 4xx that is
-/// not registered with IANA it polls again, unless there has been no status for 5 min ([`Poll::with_max_outage`]). In
-/// the first 30 s, a 404 is taken to mean that the job is not visible yet. Blocks for at most the timeout of `poll`
+/// not registered with IANA it polls again, unless there has been no status for 5 min ([`Poll::with_max_outage`](crate::Poll::with_max_outage)). In
+/// the first 30 s, a 404 is taken to mean that the job is not visible yet. Blocks for at most the timeout of [`Poll`](crate::Poll)
 /// plus one request.
 ///
 /// # Errors
@@ -45,19 +45,20 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 /// outage, with the last failure as its source.
 ///
 /// ```no_run
-/// use mendix_deploy::{ErrorKind, Poll, wait_for_job};
+/// use mendix_deploy::{ErrorKind, wait_for_job};
 ///
 /// # let client = mendix_deploy::Client::from_env()?;
-/// match wait_for_job(&client, &"calc".parse()?, &"66046953-ecf7-4550".parse()?, &Poll::default()) {
+/// match wait_for_job(&client, &"calc".parse()?, &"66046953-ecf7-4550".parse()?) {
 ///     Err(error) if error.kind() == ErrorKind::StillRunning => eprintln!("later: {error}"),
 ///     result => result?,
 /// }
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
-pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> Result<()> {
+pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
     let (call, subject) = (call(client, app, job), Subject::Job(job.clone()));
     let resume = "call wait_for_job with this job";
-    let wait = Wait { client, app, subject, name: name(app, job), resume, may_appear_late: true };
+    let (name, poll) = (name(app, job), client.poll.clone());
+    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, poll };
     let look = |reply: &Reply| {
         let status = read(reply)?;
         let end = match status {
@@ -67,7 +68,7 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId, poll: &Poll) -> R
         };
         Some(Look { status: status.to_string(), end, retry_after: reply.retry_after })
     };
-    wait.until_end(poll, || call.once(look)).map_err(|error| error.with_job(job))
+    wait.until_end(|| call.once(look)).map_err(|error| error.with_job(job))
 }
 
 /// One request. An error if the job has failed, or if its status cannot be had.

@@ -36,6 +36,7 @@ mod status;
 mod text;
 mod units;
 mod upload;
+mod wait;
 
 pub use check::check;
 pub use client::Client;

@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Subject;
 use crate::http::Reply;
 use crate::id::{AppId, PackageId};
-use crate::poll::{Look, Poll, Wait};
 use crate::status::PackageStatus;
+use crate::wait::{Look, Wait};
 
 pub use package::Package;
 
@@ -47,17 +47,18 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 /// else.
 ///
 /// Waits as [`wait_for_job`](crate::wait_for_job) does: temporary failures of the API do not end the wait, and in the
-/// first 30 s, a 404 is taken to mean that the package is not visible yet. Blocks for at most the timeout of `poll` plus
+/// first 30 s, a 404 is taken to mean that the package is not visible yet. Blocks for at most the timeout of [`Poll`](crate::Poll) plus
 /// one request. The user needs API Rights for the app.
 ///
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind), each with the package's id: `JobFailed` if its status is `Failed`; `StillRunning` on
 /// timeout (call again to resume waiting); `Rejected` at once for a refusal such as 401 or 403; `Connect`, `Rejected` or
 /// `NoAnswer` after an outage, with the last failure as its source.
-pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId, poll: &Poll) -> Result<Package> {
+pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
     let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
     let resume = "call wait_for_package with this package";
-    let wait = Wait { client, app, subject, name: name(app, package), resume, may_appear_late: true };
+    let (name, poll) = (name(app, package), client.poll.clone());
+    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, poll };
     let look = |reply: &Reply| {
         let found = Package::asked_for(package, &reply.json())?;
         let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;
@@ -68,7 +69,7 @@ pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId, poll:
         };
         Some(Look { status, end, retry_after: reply.retry_after })
     };
-    wait.until_end(poll, || call.once(look)).map_err(|error| error.with_package(package))
+    wait.until_end(|| call.once(look)).map_err(|error| error.with_package(package))
 }
 
 /// One request for one package.

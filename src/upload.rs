@@ -22,7 +22,6 @@ use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
 use crate::job::wait_for_job;
-use crate::poll::Poll;
 use crate::retry::repeat;
 use crate::text;
 
@@ -139,11 +138,10 @@ pub fn upload_and_wait(
     app: &AppId,
     file: impl AsRef<Path>,
     upload: &Upload,
-    poll: &Poll,
 ) -> Result<UploadedPackage> {
     let path = file.as_ref();
     let uploaded = upload_path(client, app, path, upload)?;
-    wait_for_job(client, app, &uploaded.job_id, poll).map_err(|error| {
+    wait_for_job(client, app, &uploaded.job_id).map_err(|error| {
         let package = &uploaded.package_id;
         let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(path));

@@ -5,7 +5,7 @@
 //! one does nothing unless `DEPLOY_APP` names an app. If the upload or the job fails, so does the build, and the next
 //! build uploads again: first check whether the error says that a package may exist.
 
-use mendix_deploy::{Client, Poll, Upload, upload_and_wait};
+use mendix_deploy::{Client, Upload, upload_and_wait};
 
 const PACKAGE: &str = "app.mda";
 
@@ -19,8 +19,8 @@ fn main() -> Result<(), mendix_deploy::Error> {
         println!("cargo::warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set");
         return Ok(());
     }
-    let (upload, poll) = (Upload::default(), Poll::default());
-    let uploaded = upload_and_wait(&Client::from_env()?, &app.parse()?, PACKAGE, &upload, &poll)?;
+    let upload = Upload::default();
+    let uploaded = upload_and_wait(&Client::from_env()?, &app.parse()?, PACKAGE, &upload)?;
     println!("cargo::warning=package {} is ready to be deployed", uploaded.package_id);
     println!("cargo::rustc-env=PACKAGE_ID={}", uploaded.package_id);
     Ok(())

@@ -10,8 +10,8 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, JobId};
-use crate::poll::{Look, Poll};
 use crate::status::EnvironmentStatus;
+use crate::wait::Look;
 
 pub(crate) const ALREADY_STARTED: &str = "ALREADY_STARTED";
 const STARTS_ALREADY: &str = "APP_ALREADY_HAS_A_STARTING_JOB";
@@ -80,15 +80,9 @@ impl Start {
 /// `MISSING_CONSTANT`), what that means and what helps: the app is down then. `StillRunning` on timeout: call again to go on
 /// watching. `Rejected`, such as 403; `Connect` or `NoAnswer` after an outage. If there is no environment of that name, the
 /// error lists those that there are.
-pub fn start_environment(
-    client: &Client,
-    app: &AppId,
-    environment: &EnvironmentName,
-    start: &Start,
-    poll: &Poll,
-) -> Result<()> {
+pub fn start_environment(client: &Client, app: &AppId, environment: &EnvironmentName, start: &Start) -> Result<()> {
     let at = At { client, app, environment };
-    self::start(at, start, poll, false).map_err(|error| {
+    self::start(at, start, false).map_err(|error| {
         let error = at.listing_names(error);
         match error.kind() {
             ErrorKind::JobFailed => error
@@ -102,10 +96,10 @@ pub fn start_environment(
 }
 
 /// `was_stopped`: the app ran before, and we have stopped it.
-pub(crate) fn start(at: At, start: &Start, poll: &Poll, was_stopped: bool) -> Result<()> {
-    let (watched, lost, patience) = (Watched::Nothing, None, poll.patience());
+pub(crate) fn start(at: At, start: &Start, was_stopped: bool) -> Result<()> {
+    let (watched, lost, patience) = (Watched::Nothing, None, at.client.poll.patience());
     let mut starting = Starting { at, start, was_stopped, patience, begun: Instant::now(), watched, lost };
-    let done = at.until_done("the start of", poll, || starting.look());
+    let done = at.until_done("the start of", || starting.look());
     done.map_err(|error| starting.with_what_is_known(error))?;
     at.notify(DeployStep::Started, starting.begun.elapsed());
     Ok(())

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 use super::at::At;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{DeployStep, Subject};
-use crate::poll::{Look, Poll, Wait};
+use crate::poll::Poll;
+use crate::wait::{Look, Wait};
 
 impl At<'_> {
     /// Looks until a step, such as "the stop of", has ended. It always has an end, because the service is known to have left
     /// apps in "starting" (release notes of October 2025).
-    pub(super) fn until_done(self, step: &str, poll: &Poll, look: impl FnMut() -> Result<Look<()>>) -> Result<()> {
+    pub(super) fn until_done(self, step: &str, look: impl FnMut() -> Result<Look<()>>) -> Result<()> {
         let At { client, app, environment } = self;
         let (name, subject) = (format!("{step} {}", self.name()), Subject::Environment(environment.clone()));
-        let wait = Wait { client, app, subject, name, resume: "", may_appear_late: false };
-        wait.until_end(&poll.with_an_end(), look)
+        let poll = client.poll.with_an_end();
+        Wait { client, app, subject, name, resume: "", may_appear_late: false, poll }.until_end(look)
     }
 
     /// The answer to a request was lost, so only a look can tell whether it has been carried out.

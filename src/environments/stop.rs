@@ -9,8 +9,8 @@ use crate::client::Client;
 use crate::error::{ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName};
-use crate::poll::{Look, Poll};
 use crate::status::EnvironmentStatus;
+use crate::wait::Look;
 
 const CODES: [(&str, &str); 1] = [(
     "STOP_FAILED",
@@ -23,34 +23,34 @@ const CODES: [(&str, &str); 1] = [(
 /// The status is asked for first. If no answer to the request comes, the status tells whether it was carried out; it is
 /// repeated if the app still runs after ten polling intervals.
 ///
-/// Blocks for at most the timeout of `poll` (30 min if it has none) plus three requests, of which that to stop may take 5 min
+/// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min if it has none) plus three requests, of which that to stop may take 5 min
 /// ([`Client::with_response_timeout`]). Temporary failures do not end it, as in [`wait_for_job`](crate::wait_for_job). The
 /// user needs API Rights and Transport Rights for the environment.
 ///
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind): `StillRunning` on timeout; `Rejected`, such as 403, or `STOP_FAILED`; `Connect` or
 /// `NoAnswer` after an outage. If there is no environment of that name, the error lists those that there are.
-pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName, poll: &Poll) -> Result<()> {
+pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<()> {
     let at = At { client, app, environment };
     let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
-    stop(at, poll).map_err(|error| at.listing_names(error).with_note(stands))
+    stop(at).map_err(|error| at.listing_names(error).with_note(stands))
 }
 
-pub(crate) fn stop(at: At, poll: &Poll) -> Result<()> {
-    stop_if(at, poll, |status| !status.is_down())
+pub(crate) fn stop(at: At) -> Result<()> {
+    stop_if(at, |status| !status.is_down())
 }
 
 /// Requests the stop even if the status says that the app does not run.
-pub(crate) fn force_stop(at: At, poll: &Poll) -> Result<()> {
-    stop_if(at, poll, |_| true)
+pub(crate) fn force_stop(at: At) -> Result<()> {
+    stop_if(at, |_| true)
 }
 
-fn stop_if(at: At, poll: &Poll, is_needed: impl Fn(&EnvironmentStatus) -> bool) -> Result<()> {
+fn stop_if(at: At, is_needed: impl Fn(&EnvironmentStatus) -> bool) -> Result<()> {
     let begun = Instant::now();
     let undone = format!("{} was not stopped", at.name());
     let call = at.post("/stop", String::new(), "stop ", Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
-    let mut request = Repeatable::new(poll);
-    at.until_done("the stop of", poll, || {
+    let mut request = Repeatable::new(&at.client.poll);
+    at.until_done("the stop of", || {
         let (mut status, mut retry_after) = at.status()?;
         if is_needed(&status) {
             match request.make(at, || call.once(|_| Some(()))) {

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId, Short};
-use crate::poll::{Look, Poll};
+use crate::wait::Look;
 
 /// The package is not ready yet.
 const LATER: &str = "SERVICE UNAVAILABLE";
@@ -50,10 +50,9 @@ pub fn transport_package(
     app: &AppId,
     environment: &EnvironmentName,
     package: &PackageId,
-    poll: &Poll,
 ) -> Result<()> {
     let (at, mut on_it) = (At { client, app, environment }, None);
-    transport(at, package, poll, &mut on_it).map_err(|error| {
+    transport(at, package, &mut on_it).map_err(|error| {
         let on_it = on_it.map_or_else(|| "what it has".to_owned(), |on_it| format!("package {on_it}"));
         at.listing_names(error).with_note(&format!(
             "; environment {environment} keeps {on_it} until package {package} is there: transport_package looks first, and \
@@ -63,7 +62,7 @@ pub fn transport_package(
 }
 
 /// `on_it`: the package that was seen on it last.
-pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll, on_it: &mut Option<PackageId>) -> Result<()> {
+pub(crate) fn transport(at: At, package: &PackageId, on_it: &mut Option<PackageId>) -> Result<()> {
     let begun = Instant::now();
     let undone = format!("package {package} was not transported to {}", at.name());
     let body = serde_json::json!({ "PackageId": package }).to_string();
@@ -74,8 +73,8 @@ pub(crate) fn transport(at: At, package: &PackageId, poll: &Poll, on_it: &mut Op
         Ok(on_it.as_ref().is_some_and(|on_it| package.is_same_as(on_it.as_str())))
     };
     let short = Short(package.as_str());
-    let mut request = Repeatable::new(poll);
-    let done = at.until_done(&format!("the transport of package {package} to"), poll, || {
+    let mut request = Repeatable::new(&at.client.poll);
+    let done = at.until_done(&format!("the transport of package {package} to"), || {
         if is_there()? {
             return Ok(Look::ended(Ok(())));
         }

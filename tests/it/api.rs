@@ -30,24 +30,24 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Event) -> bool = Event::is_routine;
 
     let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<UploadedPackage> = upload_package;
-    let _: fn(&Client, &AppId, &'static str, &Upload, &Poll) -> Result<UploadedPackage> = upload_and_wait;
+    let _: fn(&Client, &AppId, &'static str, &Upload) -> Result<UploadedPackage> = upload_and_wait;
     let _: fn(&Client, &AppId, &JobId) -> Result<JobStatus> = job_status;
     let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<()> = check;
-    let _: fn(&Client, &AppId, &JobId, &Poll) -> Result<()> = wait_for_job;
+    let _: fn(&Client, &AppId, &JobId) -> Result<()> = wait_for_job;
     let _: fn(&Client, &AppId) -> Result<Vec<Package>> = list_packages;
-    let _: fn(&Client, &AppId, &Error, &Poll) -> Result<Option<Package>> = find_upload;
-    let _: fn(&Client, &AppId, &PackageId, &Poll) -> Result<Package> = wait_for_package;
+    let _: fn(&Client, &AppId, &Error) -> Result<Option<Package>> = find_upload;
+    let _: fn(&Client, &AppId, &PackageId) -> Result<Package> = wait_for_package;
 
     let _: fn(&Client, &AppId) -> Result<Vec<Environment>> = list_environments;
     let _: fn(&Client, &AppId, &EnvironmentName) -> Result<Environment> = environment;
     let _: fn(&Client, &AppId, &EnvironmentName) -> Result<Option<Package>> = environment_package;
-    let _: fn(&Client, &AppId, &EnvironmentName, &Poll) -> Result<()> = stop_environment;
-    let _: fn(&Client, &AppId, &EnvironmentName, &PackageId, &Poll) -> Result<()> = transport_package;
-    let _: fn(&Client, &AppId, &EnvironmentName, &Start, &Poll) -> Result<()> = start_environment;
+    let _: fn(&Client, &AppId, &EnvironmentName) -> Result<()> = stop_environment;
+    let _: fn(&Client, &AppId, &EnvironmentName, &PackageId) -> Result<()> = transport_package;
+    let _: fn(&Client, &AppId, &EnvironmentName, &Start) -> Result<()> = start_environment;
     let _: fn(Start, bool) -> Start = Start::with_database_sync;
     let _: fn(&Client, &AppId, &EnvironmentName, &PackageId, &Deploy) -> Result<Deployed> = deploy_package;
     let _: fn(Deploy, Start) -> Deploy = Deploy::with_start;
-    let _: fn(Deploy, Poll) -> Deploy = Deploy::with_poll;
+    let _: fn(Client, Poll) -> Client = Client::with_poll;
     let _: fn(Deploy, bool) -> Deploy = Deploy::with_restart;
     let _: fn(Deploy) -> Deploy = Deploy::allow_production;
 

@@ -105,7 +105,7 @@ impl Caller {
     pub(crate) fn upload_and_wait(&self, file: impl AsRef<Path>, poll: &Poll) -> Outcome<UploadedPackage> {
         let path = file.as_ref();
         let outcome =
-            self.call(|client| mendix_deploy::upload_and_wait(client, &app(), path, &Upload::default(), poll));
+            self.waiting(poll, |client| mendix_deploy::upload_and_wait(client, &app(), path, &Upload::default()));
         if let Some(error) = outcome.result.as_ref().err().filter(|error| error.package_id().is_some()) {
             assert_names(error, path, "accepted as package");
         }
@@ -129,7 +129,7 @@ impl Caller {
     }
 
     pub(crate) fn wait_for(&self, job: &JobId, poll: &Poll) -> Outcome<()> {
-        self.call(|client| mendix_deploy::wait_for_job(client, &app(), job, poll))
+        self.waiting(poll, |client| mendix_deploy::wait_for_job(client, &app(), job))
     }
 
     pub(crate) fn packages(&self) -> Outcome<Vec<Package>> {
@@ -137,7 +137,7 @@ impl Caller {
     }
 
     pub(crate) fn wait_for_package(&self, package: &PackageId, poll: &Poll) -> Outcome<Package> {
-        let outcome = self.call(|client| mendix_deploy::wait_for_package(client, &app(), package, poll));
+        let outcome = self.waiting(poll, |client| mendix_deploy::wait_for_package(client, &app(), package));
         if let Err(error) = &outcome.result {
             assert_eq!(error.package_id(), Some(package), "{error:?}");
         }
@@ -157,11 +157,11 @@ impl Caller {
     }
 
     pub(crate) fn stop(&self, name: &EnvironmentName, poll: &Poll) -> Outcome<()> {
-        self.call(|client| mendix_deploy::stop_environment(client, &app(), name, poll))
+        self.waiting(poll, |client| mendix_deploy::stop_environment(client, &app(), name))
     }
 
     pub(crate) fn transport(&self, name: &EnvironmentName, package: &PackageId, poll: &Poll) -> Outcome<()> {
-        let outcome = self.call(|client| mendix_deploy::transport_package(client, &app(), name, package, poll));
+        let outcome = self.waiting(poll, |client| mendix_deploy::transport_package(client, &app(), name, package));
         if let Err(error) = &outcome.result {
             assert_eq!(error.package_id(), Some(package), "{error:?}");
         }
@@ -169,12 +169,18 @@ impl Caller {
     }
 
     pub(crate) fn start(&self, name: &EnvironmentName, start: &Start, poll: &Poll) -> Outcome<()> {
-        self.call(|client| mendix_deploy::start_environment(client, &app(), name, start, poll))
+        self.waiting(poll, |client| mendix_deploy::start_environment(client, &app(), name, start))
     }
 
     /// An error names both packages, and says where the environment stands.
-    pub(crate) fn deploy(&self, name: &EnvironmentName, package: &PackageId, deploy: &Deploy) -> Outcome<Deployed> {
-        let outcome = self.call(|client| mendix_deploy::deploy_package(client, &app(), name, package, deploy));
+    pub(crate) fn deploy(
+        &self,
+        name: &EnvironmentName,
+        package: &PackageId,
+        deploy: &Deploy,
+        poll: &Poll,
+    ) -> Outcome<Deployed> {
+        let outcome = self.waiting(poll, |client| mendix_deploy::deploy_package(client, &app(), name, package, deploy));
         if let Err(error) = &outcome.result {
             assert_eq!(error.package_id(), Some(package), "{error:?}");
             let says = ["nothing was changed", "deploy_package with package"];
@@ -185,7 +191,7 @@ impl Caller {
 
     /// An error keeps what is known of the upload, and a loop on `is_transient` repeats nothing.
     pub(crate) fn find_upload(&self, unknown: &Error, poll: &Poll) -> Outcome<Option<Package>> {
-        let outcome = self.call(|client| mendix_deploy::find_upload(client, &app(), unknown, poll));
+        let outcome = self.waiting(poll, |client| mendix_deploy::find_upload(client, &app(), unknown));
         if let Err(error) = &outcome.result {
             assert_eq!((error.package_id(), error.job_id()), (unknown.package_id(), unknown.job_id()), "{error:?}");
             let may_exist = unknown.may_have_been_accepted();
@@ -193,6 +199,10 @@ impl Caller {
             assert!(!may_exist || !error.to_string().contains("no package was made"), "{error}");
         }
         outcome
+    }
+
+    fn waiting<T: Debug>(&self, poll: &Poll, call: impl FnOnce(&Client) -> Result<T>) -> Outcome<T> {
+        self.call(|client| call(&client.clone().with_poll(poll.clone())))
     }
 
     fn call<T: Debug>(&self, call: impl FnOnce(&Client) -> Result<T>) -> Outcome<T> {

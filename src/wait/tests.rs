@@ -86,8 +86,9 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) ->
     let client = Client::new("me", "key").unwrap().on_event(move |event| into.lock().unwrap().push(told(event)));
     let (app, subject) = ("calc".parse().unwrap(), Subject::Job("j-1".parse().unwrap()));
     let name = "thing 1".to_owned();
-    let wait = Wait { client: &client, app: &app, subject, name, resume: "wait again", may_appear_late: true };
-    let result = wait.by(&mut clock, poll, || {
+    let (resume, poll) = ("wait again", poll.clone());
+    let wait = Wait { client: &client, app: &app, subject, name, resume, may_appear_late: true, poll };
+    let result = wait.by(&mut clock, || {
         polls += 1;
         assert!(polls < 1_000_000, "no end");
         script(polls - 1)

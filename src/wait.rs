@@ -1,0 +1,170 @@
+//! The loop that waits: it looks, tells what it saw, and pauses as [`Poll`] has it. The twin of `retry`.
+
+mod log;
+
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+
+use log::Log;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Subject};
+use crate::id::AppId;
+use crate::poll::Poll;
+use crate::units::Seconds;
+
+/// How long a 404 is taken to mean "not visible yet".
+const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
+
+/// What a poll says.
+pub(crate) struct Look<T> {
+    /// In a few words. If there are none, an event of its own or an error says more.
+    pub(crate) status: String,
+    /// How the wait has ended, if it has.
+    pub(crate) end: Option<Result<T>>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl<T> Look<T> {
+    pub(crate) fn not_yet(status: impl Display, retry_after: Option<Duration>) -> Look<T> {
+        Look { status: status.to_string(), end: None, retry_after }
+    }
+
+    pub(crate) fn ended(end: Result<T>) -> Look<T> {
+        Look { status: String::new(), end: Some(end), retry_after: None }
+    }
+}
+
+/// The clock of a wait. Tests have their own, so that they take no time.
+pub(crate) trait Clock {
+    /// The time since the wait began.
+    fn elapsed(&self) -> Duration;
+    fn sleep(&mut self, pause: Duration);
+}
+
+impl Clock for Instant {
+    fn elapsed(&self) -> Duration {
+        Instant::elapsed(self)
+    }
+
+    fn sleep(&mut self, pause: Duration) {
+        std::thread::sleep(pause);
+    }
+}
+
+/// What is waited for, and how it is told.
+pub(crate) struct Wait<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) app: &'a AppId,
+    pub(crate) subject: Subject,
+    /// In messages, such as "job 66046953 of app calc".
+    pub(crate) name: String,
+    /// How to resume a wait that ended early, for messages; empty if whoever waits says it.
+    pub(crate) resume: &'static str,
+    /// Whether a 404 at first means "not visible yet".
+    pub(crate) may_appear_late: bool,
+    pub(crate) poll: Poll,
+}
+
+impl Wait<'_> {
+    /// Looks until there is an end.
+    pub(crate) fn until_end<T>(&self, look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+        self.by(&mut Instant::now(), look)
+    }
+
+    fn by<T>(&self, clock: &mut dyn Clock, mut look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+        let mut last_status: Option<String> = None;
+        // The time of the last status, and the number of failures in a row.
+        let (mut last_seen, mut failures) = (Duration::ZERO, 0_u32);
+        let (poll, mut log) = (&self.poll, Log::default());
+        loop {
+            let looked = look();
+            let elapsed = clock.elapsed();
+            let (pause, failure) = match looked {
+                Ok(Look { status, end: Some(end), .. }) => {
+                    if !status.is_empty() {
+                        self.notify_polled(status, elapsed, None, false);
+                    }
+                    return end;
+                }
+                Ok(Look { status, retry_after, .. }) => {
+                    let routine = log.status(last_status.as_ref() != Some(&status), elapsed);
+                    let pause = poll.pause(retry_after, elapsed, log.quiet(elapsed));
+                    self.notify_polled(status.clone(), elapsed, pause, routine);
+                    last_status = Some(status);
+                    (last_seen, failures) = (elapsed, 0);
+                    (pause, None)
+                }
+                Err(error) => {
+                    let not_found = error.status() == Some(404);
+                    if not_found && self.may_appear_late && last_status.is_none() && elapsed < NOT_FOUND_GRACE {
+                        failures = 0;
+                    } else if error.is_transient() || (not_found && last_status.is_some()) {
+                        failures = failures.saturating_add(1);
+                    } else {
+                        return Err(error);
+                    }
+                    let outage = elapsed.saturating_sub(last_seen);
+                    if failures >= 2 && outage >= poll.max_outage {
+                        return Err(self.gave_up(outage, error));
+                    }
+                    let routine = log.failure(elapsed);
+                    let pause = poll.pause(error.retry_after(), elapsed, log.quiet(elapsed));
+                    if let Some(next_poll) = pause {
+                        let (app, subject, reason) = (self.app.clone(), self.subject.clone(), error.reason());
+                        let failed = Event::PollFailed { app, subject, outage, next_poll, reason, routine };
+                        self.client.notify(&failed);
+                    }
+                    (pause, Some(error))
+                }
+            };
+            match pause {
+                Some(pause) => clock.sleep(pause),
+                None => return Err(self.still_running(elapsed, last_status.as_deref(), failure)),
+            }
+        }
+    }
+
+    fn notify_polled(&self, status: String, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
+        let (app, subject) = (self.app.clone(), self.subject.clone());
+        self.client.notify(&Event::Polled { app, subject, status, elapsed, next_poll, routine });
+    }
+
+    /// Has the kind of the last error, which is its source. Waiting again is harmless, whatever ended this wait.
+    fn gave_up(&self, outage: Duration, last: Error) -> Error {
+        let (name, outage) = (&self.name, Seconds(outage));
+        let message = format!(
+            "gave up waiting for {name}: no poll has brought a status for {outage} (Poll::with_max_outage){}",
+            self.how_to_resume("; ")
+        );
+        Error::new(last.kind(), message)
+            .with_transient(true)
+            .with_status(last.status())
+            .with_code(last.code().map(str::to_owned))
+            .with_retry_after(last.retry_after())
+            .with_source(last)
+    }
+
+    fn still_running(&self, elapsed: Duration, last_status: Option<&str>, failure: Option<Error>) -> Error {
+        let (name, elapsed) = (&self.name, Seconds(elapsed));
+        let so_far = match last_status {
+            Some(status) => {
+                format!("{name} had not ended after {elapsed} (Poll::with_timeout; last status: {status}) and goes on")
+            }
+            None => format!("{name} has shown no status for {elapsed} (Poll::with_timeout) and may go on"),
+        };
+        let error = Error::new(ErrorKind::StillRunning, so_far + &self.how_to_resume(": "));
+        match failure {
+            Some(failure) => error.with_source(failure),
+            None => error,
+        }
+    }
+
+    fn how_to_resume(&self, before: &str) -> String {
+        if self.resume.is_empty() { String::new() } else { format!("{before}{} to go on waiting", self.resume) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
