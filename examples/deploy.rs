@@ -89,7 +89,7 @@ impl Task {
 
     fn upload(&self, file: &str) -> anyhow::Result<PackageId> {
         let Task { client, app, .. } = self;
-        match upload_and_wait(client, app, file, &Upload::default()) {
+        match upload_and_wait(client, app, &Upload::new(file)) {
             Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
                 print(&self.progress, &unknown.to_string());
                 let found = find_upload(client, app, &unknown).map_err(|error| self.explain(error))?;

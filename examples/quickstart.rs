@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
         let _ = writeln!(stdout(), "{event}");
     });
     let app = "calc".parse()?;
-    let uploaded = upload_and_wait(&client, &app, &file, &Upload::default())?;
+    let uploaded = upload_and_wait(&client, &app, &Upload::new(&file))?;
     std::fs::remove_file(file)?;
     writeln!(stdout(), "package {} is ready to be deployed (job {})", uploaded.package_id, uploaded.job_id)?;
 

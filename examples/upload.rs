@@ -29,25 +29,25 @@ fn run() -> anyhow::Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["--check", app, file] => only_check(&app.parse()?, file),
-        [app, file] => upload(&app.parse()?, file, &Upload::default()),
-        [app, file, name] => upload(&app.parse()?, file, &Upload::default().with_name(name)),
+        [app, file] => upload(&app.parse()?, &Upload::new(file)),
+        [app, file, name] => upload(&app.parse()?, &Upload::new(file).with_name(name)),
         _ => bail!("usage: upload [--check] APP_ID FILE [NAME]"),
     }
 }
 
 fn only_check(app: &AppId, file: &str) -> anyhow::Result<()> {
     let client = Client::from_env()?.on_event(Event::log_to_stderr);
-    check(&client, app, file, &Upload::default())?;
+    check(&client, app, &Upload::new(file))?;
     let answer = serde_json::json!({ "Check": "passed" });
     Ok(writeln!(stdout(), "{answer}")?)
 }
 
-fn upload(app: &AppId, file: &str, upload: &Upload) -> anyhow::Result<()> {
+fn upload(app: &AppId, upload: &Upload) -> anyhow::Result<()> {
     let progress = Progress::new();
     let shown = progress.clone();
     let client = Client::from_env()?.on_event(move |event| shown.show(event));
 
-    let result = match upload_and_wait(&client, app, file, upload) {
+    let result = match upload_and_wait(&client, app, upload) {
         Ok(uploaded) => Ok(serde_json::json!({
             "PackageId": uploaded.package_id,
             "JobId": uploaded.job_id,

@@ -69,8 +69,8 @@ fn run(args: &[&str], build: &str, client: impl FnOnce() -> mendix_deploy::Resul
 /// Uploads the package under a name that is unique to this build, and waits until it can be deployed.
 fn upload(client: &Client, app: &AppId, package: &Path, build: &str) -> anyhow::Result<PackageId> {
     let stem = package.file_stem().and_then(|stem| stem.to_str()).context("the package has no readable name")?;
-    let upload = Upload::default().with_name(format!("{stem}_{build}.mda"));
-    match upload_and_wait(client, app, package, &upload) {
+    let upload = Upload::new(package).with_name(format!("{stem}_{build}.mda"));
+    match upload_and_wait(client, app, &upload) {
         Ok(uploaded) => Ok(uploaded.package_id),
         // It was sent, but there was no answer. It is not sent again, but looked for.
         Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {

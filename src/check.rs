@@ -1,7 +1,5 @@
 //! A dry run: what can be told of an upload without uploading anything.
 
-use std::path::Path;
-
 use crate::answer;
 use crate::call::{Call, JSON};
 use crate::client::Client;
@@ -31,15 +29,11 @@ use crate::upload::{self, Upload};
 /// use mendix_deploy::{Client, Upload, check};
 ///
 /// let client = Client::from_env()?;
-/// check(&client, &"calc".parse()?, "calc.mda", &Upload::default())?;
+/// check(&client, &"calc".parse()?, &Upload::new("calc.mda"))?;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
-pub fn check(client: &Client, app: &AppId, file: impl AsRef<Path>, upload: &Upload) -> Result<()> {
-    check_path(client, app, file.as_ref(), upload)
-}
-
-fn check_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<()> {
-    upload::check_file(app, path, upload)?;
+pub fn check(client: &Client, app: &AppId, upload: &Upload) -> Result<()> {
+    upload::check_file(app, upload)?;
     let what = format!("the request for app {app}");
     let call = Call::get(client, format!("/api/1/apps/{app}"), what, answer::app_not_found(app));
     let call = Call { content_type: JSON, ..call };

@@ -86,7 +86,7 @@ pub struct Deployed {
 /// use mendix_deploy::{Client, Deploy, Upload, deploy_package, upload_and_wait};
 ///
 /// # let (client, app) = (Client::from_env()?, "calc".parse()?);
-/// let uploaded = upload_and_wait(&client, &app, "calc.mda", &Upload::default())?;
+/// let uploaded = upload_and_wait(&client, &app, &Upload::new("calc.mda"))?;
 /// deploy_package(&client, &app, &"Acceptance".parse()?, &uploaded.package_id, &Deploy::default())?;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```

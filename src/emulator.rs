@@ -54,7 +54,7 @@
 //! let emulator = Emulator::start()?;
 //! let path = std::env::temp_dir().join(format!("calc-{}.mda", std::process::id()));
 //! std::fs::write(&path, Emulator::SMALLEST_PACKAGE)?;
-//! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &path, &Upload::default())?;
+//! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &Upload::new(&path))?;
 //! std::fs::remove_file(&path)?;
 //!
 //! let received = emulator.uploads();
@@ -172,7 +172,7 @@ impl Emulator {
     ///
     /// # let path = std::env::temp_dir().join(format!("fault-{}.mda", std::process::id()));
     /// # std::fs::write(&path, Emulator::SMALLEST_PACKAGE)?;
-    /// let error = upload_package(&emulator.client(), &"calc".parse()?, &path, &Upload::default()).unwrap_err();
+    /// let error = upload_package(&emulator.client(), &"calc".parse()?, &Upload::new(&path)).unwrap_err();
     /// # std::fs::remove_file(&path)?;
     /// assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
     /// assert_eq!(emulator.uploads().len(), 1, "it was accepted, but who could know?");

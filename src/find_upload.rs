@@ -48,9 +48,9 @@ const NOT_LISTED: &str = "not listed";
 ///
 /// # fn main() -> Result<(), Error> {
 /// let (client, app) = (Client::from_env()?, "calc".parse()?);
-/// let upload = Upload::default().with_name("calc_1.0.0.45.mda");
+/// let upload = Upload::new("calc.mda").with_name("calc_1.0.0.45.mda");
 ///
-/// match upload_package(&client, &app, "calc.mda", &upload) {
+/// match upload_package(&client, &app, &upload) {
 ///     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
 ///         let found = find_upload(&client, &app, &error)?;
 ///         let package = found.ok_or(error)?; // perhaps it was not accepted

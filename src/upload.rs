@@ -8,7 +8,7 @@ mod package_file;
 mod progress;
 mod uploaded;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use multipart::Boundary;
@@ -33,16 +33,17 @@ const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 const NAME_MAX: usize = 2048;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// Settings of an upload. By default, the package is named after its file, and files over 1 GiB or that are
-/// no zip archives are refused.
+/// An upload: a file, and how to send it. By default, the package is named after the file, and files over 1 GiB or that
+/// are no zip archives are refused.
 ///
 /// ```
 /// use mendix_deploy::Upload;
 ///
-/// let upload = Upload::default().with_name("calc_1.0.0.45.mda");
+/// let upload = Upload::new("target/calc.mda").with_name("calc_1.0.0.45.mda");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
+    file: PathBuf,
     name: Name,
     size_limit: u64,
     checks_content: bool,
@@ -55,13 +56,12 @@ enum Name {
     ByTheServer,
 }
 
-impl Default for Upload {
-    fn default() -> Self {
-        Upload { name: Name::OfTheFile, size_limit: SIZE_LIMIT, checks_content: true }
-    }
-}
-
 impl Upload {
+    /// An upload of the package at this path. The file is opened when it is sent, not before.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Upload { file: file.into(), name: Name::OfTheFile, size_limit: SIZE_LIMIT, checks_content: true }
+    }
+
     /// Sets the name of the package, 1 to 2048 bytes. Make it unique, for example with the number of the build: if the
     /// outcome of an upload is unknown, [`find_upload`](crate::find_upload) looks for the name.
     #[must_use]
@@ -113,69 +113,12 @@ impl Upload {
 /// use mendix_deploy::{Client, Upload, upload_package};
 ///
 /// let client = Client::from_env()?;
-/// let uploaded = upload_package(&client, &"calc".parse()?, "calc.mda", &Upload::default())?;
+/// let uploaded = upload_package(&client, &"calc".parse()?, &Upload::new("calc.mda"))?;
 /// println!("{}", uploaded.job_id);
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
-pub fn upload_package(
-    client: &Client,
-    app: &AppId,
-    file: impl AsRef<Path>,
-    upload: &Upload,
-) -> Result<UploadedPackage> {
-    upload_path(client, app, file.as_ref(), upload)
-}
-
-/// Uploads a package and waits for its job: [`upload_package`], then [`wait_for_job`](crate::wait_for_job).
-///
-/// Blocks for as long as the two together. Once the server has named the package and its job, every error has their
-/// ids: pass [`Error::job_id`] to `wait_for_job` to resume waiting.
-///
-/// # Errors
-/// Those of the two functions.
-pub fn upload_and_wait(
-    client: &Client,
-    app: &AppId,
-    file: impl AsRef<Path>,
-    upload: &Upload,
-) -> Result<UploadedPackage> {
-    let path = file.as_ref();
-    let uploaded = upload_path(client, app, path, upload)?;
-    wait_for_job(client, app, &uploaded.job_id).map_err(|error| {
-        let package = &uploaded.package_id;
-        let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
-        let note = format!("; {} was accepted as package {package}{advice}", text::path(path));
-        // The same call would upload again.
-        error.with_package(package).with_transient(false).with_note(&note)
-    })?;
-    Ok(uploaded)
-}
-
-/// Checks what can be told without asking the API.
-fn open(app: &AppId, path: &Path, upload: &Upload) -> Result<PackageFile> {
-    let refuse = |kind, problem: &str| {
-        let file = text::path(path);
-        Error::new(kind, format!("cannot upload {file} to app {app}{NO_PACKAGE}: {problem}"))
-    };
-    if matches!(&upload.name, Name::Given(name) if name.is_empty() || name.len() > NAME_MAX) {
-        return Err(refuse(ErrorKind::Config, &format!("the package's name must have 1 to {NAME_MAX} bytes")));
-    }
-    let refuse = |problem: &str| refuse(ErrorKind::File, problem);
-    PackageFile::open(path, upload.size_limit, upload.checks_content, &refuse)
-}
-
-/// Checks the file as an upload does, and in addition that the package can be deployed.
-pub(crate) fn check_file(app: &AppId, path: &Path, upload: &Upload) -> Result<()> {
-    let mut package = open(app, path, upload)?;
-    let refuse = |problem: &str| {
-        let file = text::path(path);
-        Error::new(ErrorKind::File, format!("{file} can be uploaded to app {app}, but not be deployed: {problem}"))
-    };
-    package.check_unpacked(&refuse)
-}
-
-fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Result<UploadedPackage> {
-    let package = open(app, path, upload)?;
+pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<UploadedPackage> {
+    let package = open(app, upload)?;
     let name = match &upload.name {
         Name::OfTheFile => Some(package.file_name().to_owned()),
         Name::Given(name) => Some(name.clone()),
@@ -185,13 +128,55 @@ fn upload_path(client: &Client, app: &AppId, path: &Path, upload: &Upload) -> Re
         Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", text::percent_encoded(name)),
         None => format!("/api/v2/apps/{app}/packages/upload"),
     };
-    let upload = UnknownUpload { app: app.clone(), name, size: package.size(), began: SystemTime::now() };
-    let attempt = Attempt::new(path, upload);
+    let unknown = UnknownUpload { app: app.clone(), name, size: package.size(), began: SystemTime::now() };
+    let attempt = Attempt::new(&upload.file, unknown);
     let mut post = Post { client, attempt, package, url_path, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;
     let (package_id, job_id) = (uploaded.package_id.clone(), uploaded.job_id.clone());
-    client.notify(&Event::Accepted { app: app.clone(), file: path.to_owned(), package_id, job_id });
+    client.notify(&Event::Accepted { app: app.clone(), file: upload.file.clone(), package_id, job_id });
     Ok(uploaded)
+}
+
+/// Uploads a package and waits for its job: [`upload_package`], then [`wait_for_job`](crate::wait_for_job).
+///
+/// Blocks for as long as the two together. Once the server has named the package and its job, every error has their
+/// ids: pass [`Error::job_id`] to `wait_for_job` to resume waiting.
+///
+/// # Errors
+/// Those of the two functions.
+pub fn upload_and_wait(client: &Client, app: &AppId, upload: &Upload) -> Result<UploadedPackage> {
+    let uploaded = upload_package(client, app, upload)?;
+    wait_for_job(client, app, &uploaded.job_id).map_err(|error| {
+        let package = &uploaded.package_id;
+        let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
+        let note = format!("; {} was accepted as package {package}{advice}", text::path(&upload.file));
+        // The same call would upload again.
+        error.with_package(package).with_transient(false).with_note(&note)
+    })?;
+    Ok(uploaded)
+}
+
+/// Checks what can be told without asking the API.
+fn open(app: &AppId, upload: &Upload) -> Result<PackageFile> {
+    let refuse = |kind, problem: &str| {
+        let file = text::path(&upload.file);
+        Error::new(kind, format!("cannot upload {file} to app {app}{NO_PACKAGE}: {problem}"))
+    };
+    if matches!(&upload.name, Name::Given(name) if name.is_empty() || name.len() > NAME_MAX) {
+        return Err(refuse(ErrorKind::Config, &format!("the package's name must have 1 to {NAME_MAX} bytes")));
+    }
+    let refuse = |problem: &str| refuse(ErrorKind::File, problem);
+    PackageFile::open(&upload.file, upload.size_limit, upload.checks_content, &refuse)
+}
+
+/// Checks the file as an upload does, and in addition that the package can be deployed.
+pub(crate) fn check_file(app: &AppId, upload: &Upload) -> Result<()> {
+    let mut package = open(app, upload)?;
+    let refuse = |problem: &str| {
+        let file = text::path(&upload.file);
+        Error::new(ErrorKind::File, format!("{file} can be uploaded to app {app}, but not be deployed: {problem}"))
+    };
+    package.check_unpacked(&refuse)
 }
 
 /// One upload and all its attempts.

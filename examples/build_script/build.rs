@@ -19,8 +19,7 @@ fn main() -> Result<(), mendix_deploy::Error> {
         println!("cargo::warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set");
         return Ok(());
     }
-    let upload = Upload::default();
-    let uploaded = upload_and_wait(&Client::from_env()?, &app.parse()?, PACKAGE, &upload)?;
+    let uploaded = upload_and_wait(&Client::from_env()?, &app.parse()?, &Upload::new(PACKAGE))?;
     println!("cargo::warning=package {} is ready to be deployed", uploaded.package_id);
     println!("cargo::rustc-env=PACKAGE_ID={}", uploaded.package_id);
     Ok(())

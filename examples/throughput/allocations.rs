@@ -47,7 +47,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for mib in [2, 2, 64] {
         let file = Sparse::new(mib)?;
         let before = COUNT.load(Ordering::Relaxed);
-        upload_package(&client, &app, file.path(), &Upload::default())?;
+        upload_package(&client, &app, &Upload::new(file.path()))?;
         counts.push(COUNT.load(Ordering::Relaxed) - before);
         sink.received()?;
     }

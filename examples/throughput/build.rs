@@ -121,7 +121,7 @@ const SDK_PROGRAM: &str = r#"
 use mendix_deploy::{Client, Upload, upload_package};
 
 fn main() -> Result<(), mendix_deploy::Error> {
-    let uploaded = upload_package(&Client::from_env()?, &"calc".parse()?, "calc.mda", &Upload::default())?;
+    let uploaded = upload_package(&Client::from_env()?, &"calc".parse()?, &Upload::new("calc.mda"))?;
     println!("{} {}", uploaded.package_id, uploaded.job_id);
     Ok(())
 }

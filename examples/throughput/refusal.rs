@@ -33,7 +33,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
                     curl(&upload_url(&sink.url, app), &file)?
                 } else {
                     let client = client(&sink.url)?;
-                    let error = upload_package(&client, &app.parse()?, file.path(), &Upload::default()).err();
+                    let error = upload_package(&client, &app.parse()?, &Upload::new(file.path())).err();
                     error.and_then(|error| error.status()).unwrap_or(0)
                 };
                 times.push(begun.elapsed().as_secs_f64() * 1e3);

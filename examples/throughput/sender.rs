@@ -56,7 +56,7 @@ pub(crate) fn upload_url(base: &str, app: &str) -> String {
 pub(crate) fn run(what: &str, url: &str, file: &Path) -> anyhow::Result<()> {
     match what {
         "sdk" => {
-            upload_package(&client(url)?, &"calc".parse()?, file, &Upload::default())?;
+            upload_package(&client(url)?, &"calc".parse()?, &Upload::new(file))?;
         }
         "ureq" => ureq_alone(url, file)?,
         _ => anyhow::bail!("no sender is called {what}"),

@@ -99,7 +99,7 @@ impl Cell {
             .with_retry(Retry::default().with_first_wait(Duration::from_millis(1)))
             .with_stall_timeout(Duration::from_secs(40))
             .with_response_timeout(Duration::from_secs(40));
-        let ours = upload_package(&client, &"calc".parse().unwrap(), package, &Upload::default());
+        let ours = upload_package(&client, &"calc".parse().unwrap(), &Upload::new(package));
         Cell {
             curl_status: String::from_utf8_lossy(&output.stdout).parse().unwrap_or(0),
             curl_exit: output.status.code().unwrap_or(-1),

@@ -29,10 +29,11 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Event) = Event::log_to_stderr;
     let _: fn(&Event) -> bool = Event::is_routine;
 
-    let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<UploadedPackage> = upload_package;
-    let _: fn(&Client, &AppId, &'static str, &Upload) -> Result<UploadedPackage> = upload_and_wait;
+    let _: fn(&Client, &AppId, &Upload) -> Result<UploadedPackage> = upload_package;
+    let _: fn(&Client, &AppId, &Upload) -> Result<UploadedPackage> = upload_and_wait;
     let _: fn(&Client, &AppId, &JobId) -> Result<JobStatus> = job_status;
-    let _: fn(&Client, &AppId, PathBuf, &Upload) -> Result<()> = check;
+    let _: fn(&Client, &AppId, &Upload) -> Result<()> = check;
+    let _: fn(PathBuf) -> Upload = Upload::new;
     let _: fn(&Client, &AppId, &JobId) -> Result<()> = wait_for_job;
     let _: fn(&Client, &AppId) -> Result<Vec<Package>> = list_packages;
     let _: fn(&Client, &AppId, &Error) -> Result<Option<Package>> = find_upload;
@@ -89,7 +90,7 @@ fn types_have_the_promised_traits() {
     shared::<Package>();
     setting::<Poll>();
     setting::<Retry>();
-    setting::<Upload>();
+    shared::<Upload>();
     setting::<Start>();
     setting::<Deploy>();
     shared::<Deployed>();

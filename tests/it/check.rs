@@ -74,6 +74,7 @@ fn what_cannot_be_uploaded_or_deployed_is_told_without_a_request() {
     caller.check(Package::missing("calc.mda")).error(ErrorKind::File);
     assert_eq!(emulator.requests(), asked);
 
-    let anything = Upload::default().without_content_check();
-    mendix_deploy::check(&emulator.client(), &app(), Package::named("calc.mda", b"x"), &anything).unwrap();
+    let package = Package::named("calc.mda", b"x");
+    let anything = Upload::new(package.as_ref()).without_content_check();
+    mendix_deploy::check(&emulator.client(), &app(), &anything).unwrap();
 }

@@ -71,7 +71,7 @@ fn a_package_that_is_never_listed_is_none_and_not_an_error() {
     assert_eq!(outcome.ok(), None);
     // Nor is one that was not made.
     emulator.fail_uploads(1, Fault::Status(500));
-    let outcome = caller.upload_as(Package::small(), &Upload::default().with_name("calc_2.mda"));
+    let outcome = caller.upload_as(Package::small(), |upload| upload.with_name("calc_2.mda"));
     assert_eq!(caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once()).ok(), None);
     assert_eq!(emulator.uploads().len(), 1);
 }
@@ -125,7 +125,7 @@ fn a_name_that_is_not_unique_is_refused_and_all_packages_of_that_name_are_named(
 fn an_upload_that_was_given_no_name_is_not_looked_for() {
     let (emulator, caller) = start();
     emulator.fail_uploads(1, Fault::NoAnswer);
-    let outcome = caller.upload_as(Package::small(), &Upload::default().without_name());
+    let outcome = caller.upload_as(Package::small(), Upload::without_name);
     let error = outcome.error(ErrorKind::OutcomeUnknown);
     assert!(!error.to_string().contains("find_upload") && error.to_string().contains("\"default.mda\""), "{error}");
     assert!(refusal(&caller, error).contains("default.mda"));
@@ -298,8 +298,7 @@ fn only_the_error_of_an_upload_of_unknown_outcome_to_the_same_app_will_do() {
     let elsewhere = mendix_deploy::upload_package(
         &emulator.client(),
         &"other".parse().unwrap(),
-        Package::small(),
-        &Upload::default(),
+        &Upload::new(Package::small().as_ref()),
     );
     let outcome = caller.find_upload(&elsewhere.unwrap_err(), &often());
     assert!(outcome.error(ErrorKind::Config).to_string().contains("was to app other, not to app calc"));
@@ -311,7 +310,7 @@ fn names_are_found_as_they_were_given() {
     side_by_side(["a\"b", "a;b\\c", "100%25", "a  b", " é漢🦀 ", "##vso[x]", &"n".repeat(2048)], |name| {
         let (emulator, caller) = start();
         emulator.fail_uploads(1, Fault::NoAnswer);
-        let outcome = caller.upload_as(Package::small(), &Upload::default().with_name(name));
+        let outcome = caller.upload_as(Package::small(), |upload| upload.with_name(name));
         let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
         assert!(found.ok().is_some(), "{name}");
         assert_eq!(emulator.uploads()[0].app_id, app());

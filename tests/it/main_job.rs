@@ -60,19 +60,18 @@ fn the_package_name_can_be_set_or_left_to_the_server() {
     let file = Package::called("x.mda");
     let long = "n".repeat(300);
     for name in ["a\"b", "a\r\nb", "a;b\\c", "100%25", "a+b&c=d#e?f", "a b", "é漢🦀", "../../x", &long] {
-        caller.upload_as(&file, &Upload::default().with_name(name)).ok();
+        caller.upload_as(&file, |upload| upload.with_name(name)).ok();
         let received = emulator.uploads().pop().unwrap();
         assert_eq!((received.name.as_str(), received.file_name.as_str()), (name, "x.mda"));
     }
-    caller.upload_as(&file, &Upload::default().without_name()).ok();
+    caller.upload_as(&file, Upload::without_name).ok();
     assert_eq!(emulator.uploads().pop().unwrap().name, "default.mda");
 }
 
 #[test]
 fn a_package_name_that_no_url_holds_is_refused() {
     let (emulator, caller) = start();
-    let upload =
-        |length: usize| caller.upload_as(Package::small(), &Upload::default().with_name("é".repeat(length / 2)));
+    let upload = |length: usize| caller.upload_as(Package::small(), |upload| upload.with_name("é".repeat(length / 2)));
     upload(2050).error(ErrorKind::Config);
     assert_eq!(emulator.requests(), 0);
     upload(2048).ok();
@@ -106,7 +105,7 @@ fn every_size_around_a_buffer_arrives_whole() {
     let buffer = 128 * 1024;
     for size in [1, 2, buffer - 200, buffer - 1, buffer, buffer + 1, 2 * buffer, 3 << 20] {
         let content: Vec<u8> = (0..=250).cycle().take(size).collect();
-        caller.upload_as(Package::named("x.mda", &content), &Upload::default().without_content_check()).ok();
+        caller.upload_as(Package::named("x.mda", &content), Upload::without_content_check).ok();
         assert!(emulator.uploads().pop().unwrap().content.unwrap() == content, "{size} bytes");
     }
 }

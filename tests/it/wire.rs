@@ -30,7 +30,7 @@ fn head_of(request: &str) -> (String, Vec<String>) {
 fn an_upload_is_one_part_named_file_with_an_exact_length() {
     let file = Package::named("calc 1.mda", b"PK\x03\x04");
     let request = request_seen_by_a_server(IDS, |caller| {
-        caller.upload_as(&file, &Upload::default().without_content_check()).ok();
+        caller.upload_as(&file, Upload::without_content_check).ok();
     });
     let (first, headers) = head_of(&request);
     assert_eq!(first, "POST /api/v2/apps/calc/packages/upload?name=calc%201.mda HTTP/1.1");

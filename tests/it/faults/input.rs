@@ -186,7 +186,7 @@ fn any_package_name_arrives_as_it_was_given() {
     let long = "n".repeat(300);
     for name in ODD_NAMES.into_iter().chain([long.as_str()]) {
         let server = Server::answering("200 OK", IDS);
-        Caller::of(&server).upload_as(Package::small(), &Upload::default().with_name(name)).ok();
+        Caller::of(&server).upload_as(Package::small(), |upload| upload.with_name(name)).ok();
         let seen = server.stop();
         assert_eq!(name_in_query(&seen.requests[0]).as_deref(), Some(name));
         assert_eq!(only_part(&seen.requests[0]).1, "calc.mda", "the part is named after the file");
@@ -197,8 +197,8 @@ fn any_package_name_arrives_as_it_was_given() {
 fn a_package_without_a_name_has_no_query_and_an_empty_name_is_refused() {
     let server = Server::answering("200 OK", IDS);
     let caller = Caller::of(&server);
-    caller.upload_as(Package::small(), &Upload::default().without_name()).ok();
-    let empty = caller.upload_as(Package::small(), &Upload::default().with_name(""));
+    caller.upload_as(Package::small(), Upload::without_name).ok();
+    let empty = caller.upload_as(Package::small(), |upload| upload.with_name(""));
     assert_well_formed(empty.error(ErrorKind::Config));
     let seen = server.stop();
     assert_eq!((seen.connections, name_in_query(&seen.requests[0])), (1, None));
@@ -209,8 +209,8 @@ fn a_package_without_a_name_has_no_query_and_an_empty_name_is_refused() {
 fn any_file_name_is_escaped_in_the_one_part_and_in_the_query() {
     for name in ODD_NAMES.into_iter().filter(|name| !name.contains('/')) {
         let server = Server::answering("200 OK", IDS);
-        let any_content = Upload::default().without_content_check();
-        Caller::of(&server).upload_as(Package::named(name, b"PK\r\n--content"), &any_content).ok();
+        let package = Package::named(name, b"PK\r\n--content");
+        Caller::of(&server).upload_as(&package, Upload::without_content_check).ok();
         let seen = server.stop();
         let request = &seen.requests[0];
         assert_eq!(name_in_query(request).as_deref(), Some(name));

@@ -17,9 +17,14 @@ const GIB: u64 = 1 << 30;
 
 /// The upload is refused before any connection, and the message names the file.
 #[track_caller]
-fn refused(path: &Path, upload: &Upload, why: &str) {
+fn refused(path: &Path, why: &str) {
+    refused_as(path, |upload| upload, why);
+}
+
+#[track_caller]
+fn refused_as(path: &Path, set: impl FnOnce(Upload) -> Upload, why: &str) {
     let server = Server::answering("200 OK", IDS);
-    let outcome = Caller::of(&server).upload_as(path, upload);
+    let outcome = Caller::of(&server).upload_as(path, set);
     let error = outcome.error(ErrorKind::File);
     let text = error.to_string();
     assert!(text.contains(&path.display().to_string()) && text.contains(why), "{text}");
@@ -30,15 +35,13 @@ fn refused(path: &Path, upload: &Upload, why: &str) {
 
 #[test]
 fn an_implausible_package_is_refused_without_a_connection() {
-    let upload = Upload::default();
-    refused(Package::missing("calc.mda").as_ref(), &upload, "found");
-    refused(Package::small().as_ref().parent().unwrap(), &upload, "directory");
-    refused(&Package::small().as_ref().join("below-a-file"), &upload, "found");
-    refused(Package::named("calc.mda", b"").as_ref(), &upload, "empty");
-    refused(Package::sparse(31).as_ref(), &upload.clone().with_size_limit(30), "31");
+    refused(Package::missing("calc.mda").as_ref(), "found");
+    refused(Package::small().as_ref().parent().unwrap(), "directory");
+    refused(&Package::small().as_ref().join("below-a-file"), "found");
+    refused(Package::named("calc.mda", b"").as_ref(), "empty");
+    refused_as(Package::sparse(31).as_ref(), |upload| upload.with_size_limit(30), "31");
     refused(
         Package::sparse(GIB + 1).as_ref(),
-        &upload,
         "it has 1.0 GiB (1,073,741,825 bytes), more than the limit of 1.0 GiB (1,073,741,824 bytes)",
     );
 }
@@ -57,9 +60,9 @@ fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
         (&[0; 10_000], "zip archive"),
     ] {
         let package = Package::named("calc.mda", content);
-        refused(package.as_ref(), &Upload::default(), says);
+        refused(package.as_ref(), says);
         let server = Server::answering("200 OK", IDS);
-        Caller::of(&server).upload_as(&package, &Upload::default().without_content_check()).ok();
+        Caller::of(&server).upload_as(&package, Upload::without_content_check).ok();
         assert_eq!(server.stop().connections, 1);
     }
     let server = Server::answering("200 OK", IDS);
@@ -69,14 +72,14 @@ fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
 #[cfg(unix)]
 #[test]
 fn what_is_no_regular_file_is_refused_without_being_opened() {
-    refused(Path::new("/dev/zero"), &Upload::default(), "regular");
+    refused(Path::new("/dev/zero"), "regular");
     let socket = Package::missing("calc.mda");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    refused(socket.as_ref(), &Upload::default(), "regular");
+    refused(socket.as_ref(), "regular");
     // std cannot create a FIFO.
     let fifo = Package::missing("calc.mda");
     if std::process::Command::new("mkfifo").arg(fifo.as_ref()).status().is_ok_and(|status| status.success()) {
-        refused(fifo.as_ref(), &Upload::default(), "regular");
+        refused(fifo.as_ref(), "regular");
     }
 }
 
@@ -88,7 +91,7 @@ fn a_file_that_may_not_be_read_is_refused() {
     std::fs::set_permissions(&package, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Skipped for root, who may read everything.
     if File::open(&package).is_err() {
-        refused(package.as_ref(), &Upload::default(), "opened");
+        refused(package.as_ref(), "opened");
     }
 }
 
@@ -97,7 +100,7 @@ fn a_file_that_may_not_be_read_is_refused() {
 fn a_name_that_is_not_utf_8_is_refused() {
     use std::os::unix::ffi::OsStrExt as _;
     let package = Package::called(std::ffi::OsStr::from_bytes(b"calc\xff.mda"));
-    refused(package.as_ref(), &Upload::default(), "UTF-8");
+    refused(package.as_ref(), "UTF-8");
 }
 
 #[cfg(unix)]

@@ -87,12 +87,17 @@ impl Caller {
     }
 
     pub(crate) fn upload(&self, file: impl AsRef<Path>) -> Outcome<UploadedPackage> {
-        self.upload_as(file, &Upload::default())
+        self.upload_as(file, |upload| upload)
     }
 
-    pub(crate) fn upload_as(&self, file: impl AsRef<Path>, upload: &Upload) -> Outcome<UploadedPackage> {
+    pub(crate) fn upload_as(
+        &self,
+        file: impl AsRef<Path>,
+        set: impl FnOnce(Upload) -> Upload,
+    ) -> Outcome<UploadedPackage> {
         let path = file.as_ref();
-        let outcome = self.call(|client| mendix_deploy::upload_package(client, &app(), path, upload));
+        let upload = set(Upload::new(path));
+        let outcome = self.call(|client| mendix_deploy::upload_package(client, &app(), &upload));
         if let Err(error) = &outcome.result {
             let repeatable = error.is_transient() && error.may_have_been_accepted();
             assert!(!repeatable, "this could make the package twice: {error:?}");
@@ -104,8 +109,7 @@ impl Caller {
 
     pub(crate) fn upload_and_wait(&self, file: impl AsRef<Path>, poll: &Poll) -> Outcome<UploadedPackage> {
         let path = file.as_ref();
-        let outcome =
-            self.waiting(poll, |client| mendix_deploy::upload_and_wait(client, &app(), path, &Upload::default()));
+        let outcome = self.waiting(poll, |client| mendix_deploy::upload_and_wait(client, &app(), &Upload::new(path)));
         if let Some(error) = outcome.result.as_ref().err().filter(|error| error.package_id().is_some()) {
             assert_names(error, path, "accepted as package");
         }
@@ -113,7 +117,7 @@ impl Caller {
     }
 
     pub(crate) fn check(&self, file: impl AsRef<Path>) -> Outcome<()> {
-        self.call(|client| mendix_deploy::check(client, &app(), file, &Upload::default()))
+        self.call(|client| mendix_deploy::check(client, &app(), &Upload::new(file.as_ref())))
     }
 
     pub(crate) fn status(&self) -> Outcome<JobStatus> {
