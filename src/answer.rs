@@ -58,8 +58,8 @@ impl Asked {
     ) -> Error {
         let reply = match end {
             Ok(reply) => reply,
-            Err(Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause, .. }) => {
-                let message = format!(" failed{}: cannot connect to {target}: {reason}{hint}", self.undone);
+            Err(Failure { stage: Stage::Connecting { why, transient }, cause }) => {
+                let message = format!(" failed{}: {why}", self.undone);
                 return Error::of_request(ErrorKind::Connect, self.what.as_str(), message)
                     .with_transient(transient)
                     .with_source(cause);

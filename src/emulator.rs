@@ -238,7 +238,7 @@ impl Emulator {
     /// Sets up to which size the content of files is kept, in bytes; of larger files only the size is. Default 1 MiB.
     /// Applies to uploads that start afterwards.
     pub fn keep_up_to(&self, bytes: u64) {
-        lock(&self.state).keep = bytes;
+        lock(&self.state).keep = Some(bytes);
     }
 
     /// The uploads accepted so far, in order.

@@ -212,13 +212,13 @@ fn call(
 }
 
 fn unusable_proxy(endpoint: &Endpoint, problem: &str) -> Failure {
-    let stage = Stage::Connecting {
-        target: endpoint.base_url.authority().to_owned(),
-        reason: "the proxy of the environment cannot be used".to_owned(),
-        hint: format!("; {problem}; expected http://[user:password@]host:port"),
-        transient: false,
-    };
-    Failure { stage, cause: io::Error::new(io::ErrorKind::InvalidInput, "refused before any socket was opened") }
+    let why = format!(
+        "cannot connect to {}: the proxy of the environment cannot be used; {problem}; expected \
+         http://[user:password@]host:port",
+        endpoint.base_url.authority()
+    );
+    let cause = io::Error::new(io::ErrorKind::InvalidInput, "refused before any socket was opened");
+    Failure { stage: Stage::Connecting { why, transient: false }, cause }
 }
 
 /// Classifies the failure of a call.
@@ -250,7 +250,8 @@ fn failure(
         Some(reason) => (reason, io::ErrorKind::TimedOut.into()),
         None => (reason.to_owned(), error.into_io()),
     };
-    Failure { stage: Stage::Connecting { target, reason, hint, transient }, cause }
+    let why = format!("cannot connect to {target}: {reason}{hint}");
+    Failure { stage: Stage::Connecting { why, transient }, cause }
 }
 
 /// The standard reason phrase of a status.

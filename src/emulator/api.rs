@@ -23,6 +23,8 @@ pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
 const MAX_BODY: u64 = (1 << 30) + (1 << 20);
 /// The documentation's example of one.
 const PROJECT_ID: &str = "fae5de74-69c2-4488-a4de-abf89daac63e";
+/// The content of files of up to this many bytes is kept, unless it is set.
+const KEPT: u64 = 1 << 20;
 /// The buffers of both systems hold no more than this.
 const BUFFERED: u64 = 64 << 20;
 /// A recorded response of the real service, byte for byte.
@@ -142,7 +144,7 @@ fn upload(
     let boundary = form::boundary(head.only("Content-Type"));
     let boundary = boundary.ok_or_else(|| refused(400, "Content-Type must be multipart/form-data with a boundary"))?;
     invite(head, &mut client)?;
-    let keep = lock(state).keep;
+    let keep = lock(state).keep.unwrap_or(KEPT);
     let mut body = body.take(length);
     let part = form::receive(&mut body, boundary, keep)?;
     check_end(&body)?;

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 /// How jobs end; see [`Emulator::jobs_end`](super::Emulator::jobs_end).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum JobEnd {
     /// The package has been made.
+    #[default]
     Completed,
     /// The package could not be made.
     Failed,
@@ -19,6 +20,12 @@ pub enum JobEnd {
 pub(super) enum Pace {
     Polls(u32),
     Time(Duration),
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace::Polls(1)
+    }
 }
 
 pub(super) struct Job {

@@ -16,6 +16,7 @@ use crate::id::{AppId, JobId, PackageId};
 use crate::random;
 
 /// Everything that outlives a connection.
+#[derive(Default)]
 pub(super) struct State {
     pub(super) pace: Pace,
     pub(super) end: JobEnd,
@@ -28,8 +29,8 @@ pub(super) struct State {
     pub(super) start_faults: Faults,
     /// Bytes per second; 0 is no limit.
     pub(super) bandwidth: u64,
-    /// The content of files of up to this many bytes is kept.
-    pub(super) keep: u64,
+    /// The content of files of up to this many bytes is kept, if it was set.
+    pub(super) keep: Option<u64>,
     pub(super) requests: usize,
     /// Packages appear after so many polls of the list.
     pub(super) hidden_for: u32,
@@ -49,31 +50,6 @@ pub(super) struct Upload {
     pub(super) received: Received,
     job: Job,
     listing: Listing,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        State {
-            pace: Pace::Polls(1),
-            end: JobEnd::Completed,
-            refuses_credentials: false,
-            refuses_v1: false,
-            upload_faults: Faults::default(),
-            poll_faults: Faults::default(),
-            stop_faults: Faults::default(),
-            transport_faults: Faults::default(),
-            start_faults: Faults::default(),
-            bandwidth: 0,
-            keep: 1 << 20,
-            requests: 0,
-            hidden_for: 0,
-            clock_behind: Duration::ZERO,
-            omitted: Vec::new(),
-            uploads: Vec::new(),
-            environments: Vec::new(),
-            steps: Vec::new(),
-        }
-    }
 }
 
 impl State {

@@ -41,8 +41,8 @@ pub(crate) struct Failure {
 /// When it failed.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// No byte of the request was sent. What could not be reached, why in a few words, and what may help.
-    Connecting { target: String, reason: String, hint: String, transient: bool },
+    /// No byte of the request was sent: "cannot connect to", what, why in a few words, and what may help.
+    Connecting { why: String, transient: bool },
     /// The source of the request's body failed.
     ReadingBody,
     /// While sending the request or awaiting the response.

@@ -158,12 +158,7 @@ mod tests {
 
     #[test]
     fn a_failure_means_this_before_and_after_the_whole_body() {
-        let connecting = |transient| Stage::Connecting {
-            target: "h:1".into(),
-            reason: "why".into(),
-            hint: "; how".into(),
-            transient,
-        };
+        let connecting = |transient| Stage::Connecting { why: "why".into(), transient };
         let exchanging = |handed| Stage::Exchanging { handed, timed_out: false };
         for (stage, expected) in [
             (connecting(true), (Connect, true)),
