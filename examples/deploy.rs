@@ -120,7 +120,7 @@ impl Task {
 
     /// The error with its causes, and the command that goes on if the package can be deployed.
     fn explain(&self, error: Error) -> anyhow::Error {
-        let is_failed_upload = error.kind() == ErrorKind::JobFailed && error.code().is_none();
+        let is_failed_upload = error.kind() == ErrorKind::JobFailed;
         let Some(package) = error.package_id().filter(|_| !is_failed_upload) else {
             return progress::explain(&self.app, error);
         };

@@ -209,7 +209,7 @@ mod tests {
         let emulator = Emulator::start().unwrap();
         emulator.fail_starts(1, Fault::Code("STARTUP_ACTION_FAILED"));
         let error = deploy_with(&emulator, &["Acceptance"]).unwrap_err();
-        assert_eq!(kind(&error), ErrorKind::JobFailed);
+        assert_eq!(kind(&error), ErrorKind::StartFailed);
         let said = task(&emulator, &command(&error.to_string())).unwrap();
         assert!(said.ends_with("runs at https://calc-accp.mendixcloud.com"), "{said}");
         let refused = deploy_with(&emulator, &["Production"]).unwrap_err();

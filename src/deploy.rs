@@ -78,8 +78,8 @@ pub struct Deployed {
 ///
 /// # Errors
 /// Each says where the environment stands and which package was on it. By [`ErrorKind`]: `Config` for a production
-/// environment that is not allowed, before anything is stopped; `JobFailed` if the package or the start failed: after a
-/// failed start **the app is down**; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer` after an
+/// environment that is not allowed, before anything is stopped; `JobFailed` if the package is not deployable, before anything
+/// is stopped; `StartFailed` if the app did not start: **it is down**; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer` after an
 /// outage.
 ///
 /// ```no_run
@@ -189,7 +189,7 @@ impl Chain<'_> {
             ))
         } else if error.has_code(APP_IS_RUNNING) {
             error.with_note(&format!("; the app was stopped twice, but may still run; {stands}; {goes_on}"))
-        } else if error.kind() == ErrorKind::JobFailed {
+        } else if error.kind() == ErrorKind::StartFailed {
             let note = format!("; {stands}; when that is mended, {goes_on}");
             error.prefixed_with("the app is DOWN").with_note(&note)
         } else {

@@ -32,8 +32,10 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,
-    /// The job, or the package, ended with status `Failed`; or the app did not start, and is down.
+    /// The job, or the package, ended with status `Failed`: there is nothing to deploy, and nothing was changed.
     JobFailed,
+    /// **The app is down**: it was to be started, and did not start.
+    StartFailed,
     /// The wait timed out; what it waited for goes on.
     StillRunning,
 }
@@ -326,9 +328,10 @@ mod tests {
     #[test]
     fn a_kind_says_whether_a_package_may_exist_and_whether_to_repeat_the_call() {
         use ErrorKind::{
-            Config, Connect, File, Interrupted, JobFailed, NoAnswer, OutcomeUnknown, Rejected, StillRunning,
+            Config, Connect, File, Interrupted, JobFailed, NoAnswer, OutcomeUnknown, Rejected, StartFailed,
+            StillRunning,
         };
-        let neither = [Config, File, Connect, Rejected, JobFailed].map(|kind| (kind, false, false));
+        let neither = [Config, File, Connect, Rejected, JobFailed, StartFailed].map(|kind| (kind, false, false));
         let transient = [Interrupted, NoAnswer, StillRunning].map(|kind| (kind, false, true));
         for (kind, may_exist, transient) in neither.into_iter().chain(transient).chain([(OutcomeUnknown, true, false)])
         {

@@ -76,7 +76,7 @@ impl Start {
 /// environment.
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind): `JobFailed` if the app did not start, with the API's code (such as
+/// By [`ErrorKind`](crate::ErrorKind): `StartFailed` if the app did not start, with the API's code (such as
 /// `MISSING_CONSTANT`), what that means and what helps: the app is down then. `StillRunning` on timeout: call again to go on
 /// watching. `Rejected`, such as 403; `Connect` or `NoAnswer` after an outage. If there is no environment of that name, the
 /// error lists those that there are.
@@ -85,7 +85,7 @@ pub fn start_environment(client: &Client, app: &AppId, environment: &Environment
     self::start(at, start, false).map_err(|error| {
         let error = at.listing_names(error);
         match error.kind() {
-            ErrorKind::JobFailed => error
+            ErrorKind::StartFailed => error
                 .prefixed_with("the app is DOWN")
                 .with_note("; when that is mended, start_environment goes on from there"),
             _ => error.with_note(
@@ -146,7 +146,7 @@ impl Starting<'_> {
                 Ok((status, retry_after)) => return Ok(Look::not_yet(status, retry_after)),
                 Err(error) if error.has_code(ALREADY_STARTED) => Watched::Status,
                 Err(error) if error.status() == Some(404) => Watched::StatusAfter(job.clone(), Instant::now()),
-                Err(error) if error.kind() == ErrorKind::JobFailed => {
+                Err(error) if error.kind() == ErrorKind::StartFailed => {
                     let is_locked = error.has_code(LOCKED);
                     return Ok(Look::ended(Err(error.with_transient(is_locked))));
                 }
@@ -211,7 +211,7 @@ fn job_status(at: At, job: &JobId) -> Result<(String, Option<Duration>)> {
     let call = at.get(&format!("/start/{job}"), &format!("the status of start job {job} of "));
     // A failed start is told as the error of a request for its status.
     let undone = format!("{} did not start (start job {job})", at.name());
-    let verdicts = Some(Verdicts { kind: ErrorKind::JobFailed, undone, codes: &CODES });
+    let verdicts = Some(Verdicts { kind: ErrorKind::StartFailed, undone, codes: &CODES });
     let asked = Asked { verdicts, ..call.asked };
     let call = Call { asked, ..call };
     call.once(|reply| Some((reply.json().text("Status")?, reply.retry_after)))
@@ -222,5 +222,5 @@ fn forgotten(at: At, job: &JobId, status: &EnvironmentStatus) -> Error {
         "{} did not start: its start job {job} is not known any more, and it is {status}; see the log of the app",
         at.name()
     );
-    Error::new(ErrorKind::JobFailed, message).with_code(Some(NO_SUCH_JOB.to_owned()))
+    Error::new(ErrorKind::StartFailed, message).with_code(Some(NO_SUCH_JOB.to_owned()))
 }

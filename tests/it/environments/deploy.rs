@@ -134,7 +134,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         (
             Emulator::fail_starts,
             Fault::Code("MISSING_CONSTANT"),
-            ErrorKind::JobFailed,
+            ErrorKind::StartFailed,
             "the app is DOWN: ",
             "has package NEW on it (before: package OLD); when that is mended",
         ),

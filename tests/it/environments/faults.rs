@@ -204,7 +204,7 @@ fn each_way_in_which_a_start_fails_says_that_the_app_is_down_and_what_helps() {
         caller.start(&acceptance(), &Start::default(), &often()).ok();
         caller.stop(&acceptance(), &often()).ok();
         let outcome = caller.start(&acceptance(), &Start::default(), &often());
-        let error = outcome.error(ErrorKind::JobFailed);
+        let error = outcome.error(ErrorKind::StartFailed);
         let text = error.to_string();
         assert!(
             text.starts_with("the app is DOWN: environment Acceptance of app calc did not start (start job "),
@@ -268,7 +268,7 @@ fn a_start_job_that_is_forgotten_is_told_from_the_status() {
     let started = answered("200 OK", r#"{"JobId":"j-1"}"#);
     let server = Server::start([environment("Stopped"), started, gone, environment("Stopped")]);
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
-    let error = outcome.error(ErrorKind::JobFailed);
+    let error = outcome.error(ErrorKind::StartFailed);
     let text = error.to_string();
     assert!(text.starts_with("the app is DOWN") && text.contains("start job j-1 is not known any more"), "{text}");
     assert_eq!(error.code(), Some("NO_SUCH_STARTJOB"));
