@@ -5,38 +5,53 @@
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the default) or `native-tls`");
 
-mod answer;
-mod base_url;
-mod call;
-mod check;
-mod client;
-mod credentials;
-#[cfg(feature = "environments")]
-mod deploy;
+// The house, from the top. A module imports only from its own floor and from those below; a test reads this.
+
+// A server to test against, and what is promised.
 #[cfg(feature = "emulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "emulator")))]
 pub mod emulator;
-#[cfg(feature = "environments")]
-mod environments;
-mod error;
-mod event;
-mod file;
-mod find_upload;
 #[doc = include_str!("guide.md")]
 pub mod guide {}
-mod http;
-mod id;
+
+// What users call: a file for each page of the API, or for each task.
+mod check;
+#[cfg(feature = "environments")]
+mod deploy;
+#[cfg(feature = "environments")]
+mod environments;
+mod find_upload;
 mod job;
-mod json;
 mod packages;
+mod upload;
+
+// What the calls share: one request, what its answer means, and the wait for an end. A new call begins at `call`.
+mod answer;
+mod call;
+mod wait;
+
+// Where requests go, and how; all of ureq.
+mod client;
+mod http;
+
+// Settings, and input that is checked where it is made.
+mod base_url;
+mod file;
 mod poll;
-mod random;
 mod retry;
+
+// The vocabulary, and what is read and shown of foreign text.
+mod credentials;
+mod error;
+mod event;
+mod id;
+mod json;
 mod status;
+
+// Leaves.
+mod random;
 mod text;
 mod units;
-mod upload;
-mod wait;
 
 pub use check::check;
 pub use client::Client;
