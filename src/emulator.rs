@@ -36,12 +36,16 @@
 //! | a start job that is forgotten | `fail_starts(1, Fault::Forgotten)` | `Ok`, by the status |
 //! | a step without an answer | `fail_stops(1, Fault::NoAnswer)`, and the others | `Ok`, not repeated |
 //! | a step that never arrived | `fail_stops(1, Fault::Status(502))`, `fail_transports` | `Ok`, repeated |
+//! | a status that lags | `fail_transports(1, Fault::StaleStatus(2))`, and the others | `Ok`, and it is true |
+//! | somebody else deploys, too | [`meanwhile`](Emulator::meanwhile)`(3, Meanwhile::Transport(id))` | `Ok` only if your package runs |
 //! | an answer that says nothing | `fail_stops(1, Fault::Body("<html>"))`, and the others | `Ok` |
 //! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(2_000)`, in bytes per second | `Ok`, late |
 //!
 //! Every app has the environments `Test` (empty), `Acceptance` and `Production` (both running
 //! [`DEPLOYED_PACKAGE`](Emulator::DEPLOYED_PACKAGE)). As the documentation has it, a package is transported only to an app that
-//! is stopped, and started only once. What was done to them is in [`steps`](Emulator::steps).
+//! is stopped ([`transport_while_running`](Emulator::transport_while_running) lets you do so), and started only once. What was done
+//! to them is in [`steps`](Emulator::steps), and what runs in [`running`](Emulator::running): the package that was on the
+//! environment when the start was requested.
 //!
 //! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content (it does not check for a
 //! zip archive), and speaks plain HTTP. Nothing is kept after it is dropped.
@@ -85,12 +89,13 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use crate::client::Client;
+use crate::id::{AppId, PackageId};
 use crate::retry::Retry;
 use jobs::Pace;
 use server::Server;
 use state::{State, lock};
 
-pub use fault::Fault;
+pub use fault::{Fault, Meanwhile};
 pub use jobs::JobEnd;
 pub use packages::Received;
 
@@ -201,6 +206,23 @@ impl Emulator {
     /// The same for requests to start an environment.
     pub fn fail_starts(&self, times: u32, fault: Fault) {
         lock(&self.state).start_faults.push(times, fault);
+    }
+
+    /// Before the next request about an environment that comes after `requests` others, somebody else does this to that
+    /// environment.
+    pub fn meanwhile(&self, requests: usize, deed: Meanwhile) {
+        lock(&self.state).meanwhile.push((requests, deed));
+    }
+
+    /// Accepts transports while the app runs, which goes on running what it runs: the documentation says in one place that
+    /// this can be done, and in another that it cannot. Default: refused with `APP_IS_RUNNING`.
+    pub fn transport_while_running(&self) {
+        lock(&self.state).transports_while_running = true;
+    }
+
+    /// The package that runs on an environment, which need not be the one that is on it.
+    pub fn running(&self, app: &AppId, environment: &str) -> Option<PackageId> {
+        lock(&self.state).environment(app, environment)?.running()
     }
 
     /// Responds with 401 from now on, whatever the credentials.

@@ -45,6 +45,7 @@ pub(super) fn answer(
     let fault = route.take_fault(&mut lock(state));
     match fault {
         Some(Fault::StatusAtOnce(status)) => return Err(told_to_answer(status)),
+        Some(Fault::Hang) => return Err(Stop::Hung),
         Some(Fault::Status(status)) => {
             receive(head, body, &mut client)?;
             return Err(told_to_answer(status));

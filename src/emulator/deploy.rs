@@ -46,6 +46,17 @@ pub(super) fn answer(
     let state = &mut *state;
     let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
     let mode = found.mode;
+    let job: JobId = uuid().parse().map_err(|error: Error| refused(500, error.to_string()))?;
+    for (requests, deed) in std::mem::take(&mut state.meanwhile) {
+        if let Some(left) = requests.checked_sub(1) {
+            state.meanwhile.push((left, deed));
+        } else if let Some(found) = state.environment(app, mode) {
+            let said = found.meanwhile(uuid().parse().map_err(|error: Error| refused(500, error.to_string()))?, deed);
+            state.steps.push(said);
+        }
+    }
+    let allows_running = state.transports_while_running;
+    let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
     if let Some(Fault::Code(code)) = fault {
         // Otherwise, it is how the start will end.
         if !matches!(about, About::Start) || !codes::is_of_a_start_job(code) {
@@ -71,13 +82,12 @@ pub(super) fn answer(
             let package = package.ok_or(codes::INVALID_PARAMETERS)?;
             state.check_ready(app, &package)?;
             let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
-            found.transport(package.clone(), fault)?;
+            found.transport(package.clone(), !allows_running, fault)?;
             state.steps.push(format!("transport {package} to {mode}"));
             Ok(json!({}))
         }
         About::Start => {
             only_field(&sent, "AutoSyncDb").and_then(Value::as_bool).ok_or(codes::INVALID_PARAMETERS)?;
-            let job: JobId = uuid().parse().map_err(|error: Error| refused(500, error.to_string()))?;
             found.start(job.clone(), fault)?;
             state.steps.push(format!("start {mode}"));
             Ok(json!({ "JobId": job }))

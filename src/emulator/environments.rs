@@ -1,9 +1,9 @@
-//! The environments of an app: their state, and what stops, transports and starts do to it.
+//! The environments of an app: what is on them and what runs, and what stops, transports and starts do to that.
 
 use serde_json::{Value, json};
 
 use super::codes::{self, Documented};
-use super::fault::Fault;
+use super::fault::{Fault, Meanwhile};
 use super::packages::DEPLOYED_PACKAGE;
 use crate::id::{AppId, JobId, PackageId};
 
@@ -14,19 +14,23 @@ const ENVIRONMENT_ID: &str = "cd5fc610-edb0-43c5-a374-0439a6411ace";
 pub(super) struct Environment {
     pub(super) app: AppId,
     pub(super) mode: &'static str,
-    status: &'static str,
-    package: Option<PackageId>,
+    on_it: Option<PackageId>,
+    /// What was on it when the start was requested that brought the app up.
+    runs: Option<PackageId>,
     /// What is going on, and how many looks will not see it done.
-    change: Option<(u32, Change)>,
+    changes: Vec<(u32, Change)>,
     /// The start job that ended last, and the code that it ended with, if it failed.
     ended: Option<(JobId, Option<Documented>)>,
+    /// So many looks are shown the status before the last one.
+    stale: u32,
+    last_status: &'static str,
 }
 
 #[derive(Debug)]
 enum Change {
     Stop,
     Transport(PackageId),
-    Start { job: JobId, end: End },
+    Start { job: JobId, package: PackageId, end: End },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,16 +45,21 @@ impl Environment {
     /// Those that every app has to begin with.
     pub(super) fn all_of(app: &AppId) -> [Environment; 3] {
         let package = || DEPLOYED_PACKAGE.parse().ok();
-        [("Test", "Empty", None), ("Acceptance", "Running", package()), ("Production", "Running", package())].map(
-            |(mode, status, package)| Environment {
-                app: app.clone(),
-                mode,
-                status,
-                package,
-                change: None,
-                ended: None,
-            },
-        )
+        [("Test", None), ("Acceptance", package()), ("Production", package())].map(|(mode, package)| {
+            let (app, on_it, runs) = (app.clone(), package.clone(), package);
+            let mut found =
+                Environment { app, mode, on_it, runs, changes: Vec::new(), ended: None, stale: 0, last_status: "" };
+            found.last_status = found.status();
+            found
+        })
+    }
+
+    fn status(&self) -> &'static str {
+        match (&self.runs, &self.on_it) {
+            (Some(_), _) => "Running",
+            (None, Some(_)) => "Stopped",
+            (None, None) => "Empty",
+        }
     }
 
     /// As in Deploy API v1, "Retrieve Environment".
@@ -61,8 +70,10 @@ impl Environment {
             "Test" => "-test",
             _ => "",
         };
+        let status = if self.stale > 0 { self.last_status } else { self.status() };
+        self.stale = self.stale.saturating_sub(1);
         json!({
-            "Status": self.status,
+            "Status": status,
             "EnvironmentId": ENVIRONMENT_ID,
             "Mode": self.mode,
             "Url": format!("https://{}{suffix}.mendixcloud.com", self.app),
@@ -76,84 +87,132 @@ impl Environment {
     /// The package on it.
     pub(super) fn package(&mut self) -> Option<PackageId> {
         self.look();
-        self.package.clone()
+        self.on_it.clone()
+    }
+
+    /// The package that runs.
+    pub(super) fn running(&mut self) -> Option<PackageId> {
+        self.settle();
+        self.runs.clone()
     }
 
     pub(super) fn stop(&mut self, fault: Option<Fault>) {
         self.settle();
-        if self.status == "Running" {
-            self.change = Some((looks(fault), Change::Stop));
+        if self.runs.is_some() {
+            self.begin(fault, Change::Stop);
         }
     }
 
-    pub(super) fn transport(&mut self, package: PackageId, fault: Option<Fault>) -> Result<(), Documented> {
+    /// What runs goes on running, and a start in progress goes on.
+    pub(super) fn transport(
+        &mut self,
+        package: PackageId,
+        is_strict: bool,
+        fault: Option<Fault>,
+    ) -> Result<(), Documented> {
         self.settle();
-        if self.status == "Running" {
+        if is_strict && self.runs.is_some() {
             return Err(codes::APP_IS_RUNNING);
         }
-        self.change = Some((looks(fault), Change::Transport(package)));
+        self.begin(fault, Change::Transport(package));
         Ok(())
     }
 
     pub(super) fn start(&mut self, job: JobId, fault: Option<Fault>) -> Result<(), Documented> {
         // Whatever is still being transported is there by now.
-        if let Some((left, Change::Transport(_))) = &mut self.change {
-            *left = 0;
+        for (left, change) in &mut self.changes {
+            if matches!(change, Change::Transport(_)) {
+                *left = 0;
+            }
         }
         self.settle();
-        if matches!(self.change, Some((_, Change::Start { .. }))) {
+        if self.changes.iter().any(|(_, change)| matches!(change, Change::Start { .. })) {
             return Err(codes::STARTS_ALREADY);
         }
-        if self.status == "Running" {
+        if self.runs.is_some() {
             return Err(codes::ALREADY_STARTED);
         }
-        if self.package.is_none() {
-            return Err(codes::NO_MDA);
-        }
+        let package = self.on_it.clone().ok_or(codes::NO_MDA)?;
         let end = match fault {
             Some(Fault::Code(code)) => End::Failed(codes::documented(code)),
             Some(Fault::Forgotten) => End::Forgotten,
             _ => End::Running,
         };
-        self.change = Some((looks(fault), Change::Start { job, end }));
+        self.begin(fault, Change::Start { job, package, end });
         Ok(())
+    }
+
+    /// Somebody else does this.
+    pub(super) fn meanwhile(&mut self, job: JobId, deed: Meanwhile) -> String {
+        let mode = self.mode;
+        let (said, done) = match deed {
+            Meanwhile::Stop => {
+                self.stop(None);
+                (format!("stop {mode}"), Ok(()))
+            }
+            Meanwhile::Transport(package) => {
+                (format!("transport {package} to {mode}"), self.transport(package, false, None))
+            }
+            Meanwhile::Start(looks) => (format!("start {mode}"), self.start(job, Some(Fault::Slow(looks)))),
+        };
+        done.map_or_else(|(code, ..)| format!("somebody else: {said}: {code}"), |()| format!("somebody else: {said}"))
     }
 
     /// As in Deploy API v1, "Get Start Environment Status".
     pub(super) fn start_status(&mut self, job: &JobId) -> Result<&'static str, Documented> {
         self.look();
-        match (&self.change, &self.ended) {
-            (Some((_, Change::Start { job: going_on, .. })), _) if going_on == job => Ok("Starting"),
-            (_, Some((ended, None))) if ended == job => Ok("Started"),
-            (_, Some((ended, Some(failed)))) if ended == job => Err(*failed),
+        let goes_on =
+            |(_, change): &(u32, Change)| matches!(change, Change::Start { job: going_on, .. } if going_on == job);
+        match &self.ended {
+            _ if self.changes.iter().any(goes_on) => Ok("Starting"),
+            Some((ended, None)) if ended == job => Ok("Started"),
+            Some((ended, Some(failed))) if ended == job => Err(*failed),
             _ => Err(codes::NO_SUCH_JOB),
+        }
+    }
+
+    /// The same change is going on only once.
+    fn begin(&mut self, fault: Option<Fault>, change: Change) {
+        let kind = std::mem::discriminant(&change);
+        self.changes.retain(|(_, other)| std::mem::discriminant(other) != kind);
+        self.changes.push((looks(fault), change));
+        if let Some(Fault::StaleStatus(looks)) = fault {
+            self.stale = looks;
         }
     }
 
     /// A look brings what goes on nearer to its end.
     fn look(&mut self) {
         self.settle();
-        if let Some((left, _)) = &mut self.change {
+        for (left, _) in &mut self.changes {
             *left = if *left == u32::MAX { u32::MAX } else { left.saturating_sub(1) };
         }
     }
 
     /// What has been going on for long enough is done.
     fn settle(&mut self) {
-        let Some((_, change)) = self.change.take_if(|(left, _)| *left == 0) else { return };
-        match change {
-            Change::Stop => self.status = "Stopped",
-            Change::Transport(package) => (self.status, self.package) = ("Stopped", Some(package)),
-            Change::Start { job, end } => {
-                self.ended = match end {
-                    End::Running => Some((job, None)),
-                    End::Failed(code) => Some((job, Some(code))),
-                    End::Forgotten => None,
-                };
-                if !matches!(end, End::Failed(_)) {
-                    self.status = "Running";
+        let before = self.status();
+        let all = std::mem::take(&mut self.changes).into_iter();
+        let (done, going_on): (Vec<_>, Vec<_>) = all.partition(|(left, _)| *left == 0);
+        self.changes = going_on;
+        for (_, change) in done {
+            match change {
+                Change::Stop => self.runs = None,
+                Change::Transport(package) => self.on_it = Some(package),
+                Change::Start { job, package, end } => {
+                    self.ended = match end {
+                        End::Running => Some((job, None)),
+                        End::Failed(code) => Some((job, Some(code))),
+                        End::Forgotten => None,
+                    };
+                    if !matches!(end, End::Failed(_)) {
+                        self.runs = Some(package);
+                    }
                 }
             }
+        }
+        if self.status() != before {
+            self.last_status = before;
         }
     }
 }

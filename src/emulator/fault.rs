@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::id::PackageId;
+
 /// How a call fails; see [`Emulator::fail_uploads`](super::Emulator::fail_uploads) and
 /// [`Emulator::fail_polls`](super::Emulator::fail_polls), and for the calls about environments
 /// [`Emulator::fail_stops`](super::Emulator::fail_stops), [`Emulator::fail_transports`](super::Emulator::fail_transports) and
@@ -35,6 +37,23 @@ pub enum Fault {
     NeverEnds,
     /// Carries a start out, but does not know its job any more.
     Forgotten,
+    /// Carries a stop, transport or start out, but so many looks at the environment are shown the status that it had before it
+    /// last changed, as by a cache. Has no effect on other calls.
+    StaleStatus(u32),
+    /// Reads nothing after the head of the request, and says nothing.
+    Hang,
+}
+
+/// What somebody else does to an environment; see [`Emulator::meanwhile`](super::Emulator::meanwhile).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Meanwhile {
+    /// Stops the app.
+    Stop,
+    /// Transports a package, also while the app runs.
+    Transport(PackageId),
+    /// Starts the app, which so many polls do not see done.
+    Start(u32),
 }
 
 /// The faults still to come, in order.

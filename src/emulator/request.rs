@@ -27,6 +27,8 @@ pub(super) enum Stop {
     },
     /// There is nobody to respond to.
     Broken(io::Error),
+    /// Nothing is to be said, and the connection stays open.
+    Hung,
 }
 
 impl From<io::Error> for Stop {

@@ -90,14 +90,16 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
             }
             match stream {
                 // Without a thread nobody can respond, so the connection is closed.
-                Ok(stream) => drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, state))),
+                Ok(stream) => {
+                    drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, connections, state)));
+                }
                 Err(_) => thread::sleep(ACCEPT_PAUSE),
             }
         }
     });
 }
 
-fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
+fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>) -> io::Result<()> {
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let mut input = BufReader::with_capacity(256 << 10, Link { stream, state });
@@ -110,6 +112,12 @@ fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
         Ok(body) => (200, body),
         Err(Stop::Refused { status, code, message }) => (status, api::error_body(status, code, &message)),
         Err(Stop::Broken(error)) => return Err(error),
+        Err(Stop::Hung) => {
+            while !connections.stopped.load(Ordering::SeqCst) {
+                thread::sleep(ACCEPT_PAUSE);
+            }
+            return Ok(());
+        }
     };
     stream.write_all(api::render(status, &body).as_bytes())?;
     stream.shutdown(Shutdown::Write)?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::codes::{self, Documented};
 use super::environments::Environment;
-use super::fault::Faults;
+use super::fault::{Faults, Meanwhile};
 use super::form::Part;
 use super::jobs::{Job, JobEnd, Pace};
 use super::packages::{self, DEPLOYED_PACKAGE, Listing, Received};
@@ -41,6 +41,10 @@ pub(super) struct State {
     pub(super) uploads: Vec<Upload>,
     /// Of all apps that were asked about.
     environments: Vec<Environment>,
+    /// What somebody else does, each before the request about environments after so many others.
+    pub(super) meanwhile: Vec<(usize, Meanwhile)>,
+    /// Whether a package can be transported while the app runs.
+    pub(super) transports_while_running: bool,
     /// What was done to them.
     pub(super) steps: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! What the emulator demands of calls about environments, and the order in which it allows them.
 
-use mendix_deploy::emulator::Emulator;
+use mendix_deploy::emulator::{Emulator, Fault, Meanwhile};
 use serde_json::json;
 
 use super::raw::{Answer, ask, form, of_environment, upload};
@@ -79,4 +79,67 @@ fn a_deployment_goes_as_documented() {
     let path = format!("/Acceptance/start/{}", started.json["JobId"].as_str().unwrap());
     assert_eq!(call(&emulator, "GET", &path, "").json, json!({ "Status": "Started" }));
     assert_eq!(call(&emulator, "GET", "/Acceptance", "").json["Status"], "Running");
+}
+
+/// The status, the package on it, and the one that runs.
+fn state(emulator: &Emulator) -> (String, String, Option<String>) {
+    let text = |path: &str, field: &str| call(emulator, "GET", path, "").json[field].as_str().unwrap().to_owned();
+    let running = emulator.running(&"calc".parse().unwrap(), "Acceptance").map(|package| package.to_string());
+    (text("/Acceptance", "Status"), text("/Acceptance/package", "PackageId"), running)
+}
+
+#[test]
+fn what_runs_is_what_was_on_it_when_its_start_was_requested() {
+    const START: &str = r#"{"AutoSyncDb":true}"#;
+    let emulator = Emulator::start().unwrap();
+    let package = ask(&emulator, &upload("", &form("x"))).json["PackageId"].as_str().unwrap().to_owned();
+    let transport = format!(r#"{{"PackageId":"{package}"}}"#);
+    assert_eq!(call(&emulator, "POST", "/Acceptance/transport", &transport).json["errorCode"], "APP_IS_RUNNING");
+    emulator.transport_while_running();
+    assert_eq!(call(&emulator, "POST", "/Acceptance/transport", &transport).status, 200);
+    assert_eq!(state(&emulator), ("Running".into(), package.clone(), Some(DEPLOYED.into())));
+    // A start in progress goes on whatever is transported.
+    call(&emulator, "POST", "/Acceptance/stop", "");
+    emulator.fail_starts(1, Fault::Slow(3));
+    let started = call(&emulator, "POST", "/Acceptance/start", START).json["JobId"].as_str().unwrap().to_owned();
+    emulator.meanwhile(0, Meanwhile::Transport(DEPLOYED.parse().unwrap()));
+    assert_eq!(state(&emulator), ("Stopped".into(), DEPLOYED.into(), None));
+    let again = call(&emulator, "POST", "/Acceptance/start", START);
+    assert_eq!(again.json["errorCode"], "APP_ALREADY_HAS_A_STARTING_JOB");
+    assert_eq!(call(&emulator, "GET", &format!("/Acceptance/start/{started}"), "").json["Status"], "Starting");
+    assert_eq!(state(&emulator), ("Running".into(), DEPLOYED.into(), Some(package)));
+}
+
+#[test]
+fn somebody_else_acts_before_the_request_that_was_named() {
+    let emulator = Emulator::start().unwrap();
+    emulator.meanwhile(1, Meanwhile::Stop);
+    emulator.meanwhile(2, Meanwhile::Start(0));
+    let status = || call(&emulator, "GET", "/Acceptance", "").json["Status"].as_str().unwrap().to_owned();
+    assert_eq!([status(), status(), status()], ["Running", "Stopped", "Running"]);
+    assert_eq!(emulator.steps(), ["somebody else: stop Acceptance", "somebody else: start Acceptance"]);
+}
+
+#[test]
+fn a_status_may_lag_behind() {
+    let emulator = Emulator::start().unwrap();
+    emulator.fail_stops(1, Fault::StaleStatus(2));
+    call(&emulator, "POST", "/Acceptance/stop", "");
+    let shown = [(); 3].map(|()| state(&emulator));
+    assert_eq!(shown.map(|(status, ..)| status), ["Running", "Running", "Stopped"]);
+    let shown = emulator.running(&"calc".parse().unwrap(), "Acceptance");
+    assert_eq!(shown, None);
+}
+
+#[test]
+fn a_server_that_hangs_lets_go_when_it_is_dropped() {
+    let emulator = Emulator::start().unwrap();
+    emulator.fail_polls(1, Fault::Hang);
+    let (client, app) = (emulator.client(), "calc".parse().unwrap());
+    let waiting = std::thread::spawn(move || mendix_deploy::list_environments(&client, &app).is_ok());
+    while emulator.requests() == 0 {
+        std::thread::yield_now();
+    }
+    drop(emulator);
+    assert!(!waiting.join().unwrap());
 }
