@@ -2,7 +2,7 @@
 
 mod said;
 
-use crate::error::{Error, ErrorKind, is_code};
+use crate::error::{Error, ErrorKind, SaidBy, is_code};
 use crate::http::{Failure, Reply, Stage};
 use crate::id::AppId;
 use crate::units::Seconds;
@@ -76,6 +76,11 @@ impl Asked {
             let meaning = verdicts.meaning(said.code.as_deref()?).map(|meaning| format!("; {meaning}"));
             Some((verdicts, meaning.or(reply.is_success().then(String::new))?))
         });
+        let said_by = match verdict {
+            Some(_) => SaidBy::Verdict,
+            None if said.is_of_the_api => SaidBy::Api,
+            None => SaidBy::Others,
+        };
         let error = if let Some((Verdicts { kind, undone, .. }, meaning)) = verdict {
             let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
             Error::new(*kind, format!("{undone}: {status}{words}{meaning}")).with_transient(is_retryable_status(status))
@@ -87,7 +92,8 @@ impl Asked {
         } else {
             open(Some(&format!("the server answered {status}{words}")))
         };
-        let error = error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after);
+        let error =
+            error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after).with_said_by(said_by);
         match reply.cut_short {
             Some(cause) => error.with_source(anyhow::Error::new(cause).context("the response is incomplete")),
             None => error,

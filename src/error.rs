@@ -65,9 +65,21 @@ struct Inner {
     package_id: Option<PackageId>,
     job_id: Option<JobId>,
     transient: bool,
+    said_by: SaidBy,
     retry_after: Option<Duration>,
     upload: Option<UnknownUpload>,
     cause: Option<anyhow::Error>,
+}
+
+/// Whose word an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SaidBy {
+    /// Nobody's, or that of a gateway or the like.
+    Others,
+    /// The API's, by its format.
+    Api,
+    /// The same with a code that is documented for the call and settles the matter.
+    Verdict,
 }
 
 /// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
@@ -161,6 +173,7 @@ impl Error {
             package_id: None,
             job_id: None,
             transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
+            said_by: SaidBy::Others,
             retry_after: None,
             upload: None,
             cause: None,
@@ -226,6 +239,15 @@ impl Error {
     pub(crate) fn about_the_upload_of(self, other: &Error) -> Self {
         let error = other.upload().cloned().into_iter().fold(self, Error::with_upload);
         error.with_ids(other.package_id(), other.job_id())
+    }
+
+    pub(crate) fn with_said_by(mut self, said_by: SaidBy) -> Self {
+        self.0.said_by = said_by;
+        self
+    }
+
+    pub(crate) fn said_by(&self) -> SaidBy {
+        self.0.said_by
     }
 
     #[cfg(feature = "environments")]

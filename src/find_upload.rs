@@ -1,5 +1,6 @@
 //! Clears up an upload of unknown outcome by the package list of v1.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use crate::client::Client;
@@ -104,7 +105,7 @@ impl Search<'_> {
             (format!("the search for {sought} among the packages of app {app}"), Subject::Upload(sought));
         let resume = "call find_upload with this error";
         let poll = client.poll.with_an_end();
-        let wait = Wait { client, app, subject, name, resume, may_appear_late: false, poll };
+        let wait = Wait { client, app, subject, name, resume, may_appear_late: false, is_amid: Cell::new(false), poll };
         let mut has_looked = false;
         let end = wait.until_end(|| {
             let look = self.look()?;

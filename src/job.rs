@@ -1,5 +1,7 @@
 //! Deploy API v2, "Job Status": polls a job, once or until it has ended.
 
+use std::cell::Cell;
+
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -58,7 +60,7 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
     let (call, subject) = (call(client, app, job), Subject::Job(job.clone()));
     let resume = "call wait_for_job with this job";
     let (name, poll) = (name(app, job), client.poll.clone());
-    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, poll };
+    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, is_amid: Cell::new(false), poll };
     let look = |reply: &Reply| {
         let status = read(reply)?;
         let end = match status {

@@ -3,6 +3,7 @@
 
 mod package;
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 
 use crate::answer;
@@ -58,7 +59,7 @@ pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Re
     let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
     let resume = "call wait_for_package with this package";
     let (name, poll) = (name(app, package), client.poll.clone());
-    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, poll };
+    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, is_amid: Cell::new(false), poll };
     let look = |reply: &Reply| {
         let found = Package::asked_for(package, &reply.json())?;
         let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;

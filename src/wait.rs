@@ -2,13 +2,14 @@
 
 mod log;
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use log::Log;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SaidBy};
 use crate::event::{Event, Subject};
 use crate::id::AppId;
 use crate::poll::Poll;
@@ -64,6 +65,8 @@ pub(crate) struct Wait<'a> {
     pub(crate) resume: &'static str,
     /// Whether a 404 at first means "not visible yet".
     pub(crate) may_appear_late: bool,
+    /// Whether the API has answered well, in this wait or in an earlier step of the same call.
+    pub(crate) is_amid: Cell<bool>,
     pub(crate) poll: Poll,
 }
 
@@ -77,6 +80,7 @@ impl Wait<'_> {
         let mut last_status: Option<String> = None;
         // The time of the last status, and the number of failures in a row.
         let (mut last_seen, mut failures) = (Duration::ZERO, 0_u32);
+        let mut was_refused = false;
         let (poll, mut log) = (&self.poll, Log::default());
         loop {
             let looked = look();
@@ -93,15 +97,17 @@ impl Wait<'_> {
                     let pause = poll.pause(retry_after, elapsed, log.quiet(elapsed));
                     self.notify_polled(status.clone(), elapsed, pause, routine);
                     last_status = Some(status);
-                    (last_seen, failures) = (elapsed, 0);
+                    (last_seen, failures, was_refused) = (elapsed, 0, false);
+                    self.is_amid.set(true);
                     (pause, None)
                 }
                 Err(error) => {
                     let not_found = error.status() == Some(404);
                     if not_found && self.may_appear_late && last_status.is_none() && elapsed < NOT_FOUND_GRACE {
                         failures = 0;
-                    } else if error.is_transient() || (not_found && last_status.is_some()) {
+                    } else if (not_found && last_status.is_some()) || self.may_pass(&error, was_refused) {
                         failures = failures.saturating_add(1);
+                        was_refused |= is_refusal_of_the_user(&error);
                     } else {
                         return Err(error);
                     }
@@ -124,6 +130,17 @@ impl Wait<'_> {
                 None => return Err(self.still_running(elapsed, last_status.as_deref(), failure)),
             }
         }
+    }
+
+    /// Whether the next poll may say otherwise. At first, a refusal is a verdict; later, it may be that of a gateway, or of a
+    /// node that is being replaced, and the API's own takes two.
+    fn may_pass(&self, error: &Error, was_refused: bool) -> bool {
+        let passes = match error.said_by() {
+            SaidBy::Others => matches!(error.kind(), ErrorKind::Connect | ErrorKind::Rejected),
+            SaidBy::Api => is_refusal_of_the_user(error) && !was_refused,
+            SaidBy::Verdict => false,
+        };
+        error.is_transient() || (self.is_amid.get() && passes)
     }
 
     fn notify_polled(&self, status: String, elapsed: Duration, next_poll: Option<Duration>, routine: bool) {
@@ -164,6 +181,10 @@ impl Wait<'_> {
     fn how_to_resume(&self, before: &str) -> String {
         if self.resume.is_empty() { String::new() } else { format!("{before}{} to go on waiting", self.resume) }
     }
+}
+
+fn is_refusal_of_the_user(error: &Error) -> bool {
+    error.said_by() == SaidBy::Api && matches!(error.status(), Some(401 | 403))
 }
 
 #[cfg(test)]

@@ -20,13 +20,15 @@ pub(super) struct Said {
     pub(super) words: String,
     /// Whether there is a body that is not in the API's format.
     pub(super) is_foreign: bool,
+    /// Whether it is an error in the API's format.
+    pub(super) is_of_the_api: bool,
 }
 
 impl Said {
     pub(super) fn of(reply: &Reply) -> Said {
         let secrets = &reply.secrets;
-        let not_foreign = |code, words| Said { code, words, is_foreign: false };
-        let foreign = |words: String| Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true };
+        let not_foreign = |code, words| Said { code, words, is_foreign: false, is_of_the_api: false };
+        let foreign = |words: String| Said { is_foreign: true, ..not_foreign(None, format!("{words}{FOREIGN}")) };
         if let Some(encoding) = encoding(reply) {
             return foreign(format!(", (a body in {encoding})"));
         }
@@ -55,7 +57,7 @@ impl Said {
             return not_foreign(None, format!(" and said \"{}\"", without_urls(text)));
         }
         if let Some((code, words)) = api_error(&reply.json()) {
-            return not_foreign(code, words);
+            return Said { is_of_the_api: true, ..not_foreign(code, words) };
         }
         // Without unnecessary escapes, if it is JSON.
         let plain = text.parse::<Value>().map_or_else(|_| text.to_owned(), |value| value.to_string());
@@ -153,11 +155,12 @@ mod tests {
             (r#"{"errorCode":"X"}"#, "X", ", X"),
             (r#"{"errorMessage":"NO:Please log in","errorCode":"NO"}"#, "NO", ", NO:Please log in"),
         ] {
-            let expected = Said { code: Some(code.into()), words: words.into(), is_foreign: false };
+            let expected =
+                Said { code: Some(code.into()), words: words.into(), is_foreign: false, is_of_the_api: true };
             assert_eq!(said(400, body), expected);
         }
         // Empty, it may well be the API's.
-        assert_eq!(said(401, ""), Said { code: None, words: String::new(), is_foreign: false });
+        assert_eq!(said(401, ""), Said { code: None, words: String::new(), is_foreign: false, is_of_the_api: false });
     }
 
     #[test]
@@ -174,7 +177,8 @@ mod tests {
             (b"null", ", null"),
             (b"\xff\xfe!", ", \u{fffd}\u{fffd}!"),
         ] {
-            let expected = Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true };
+            let expected =
+                Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true, is_of_the_api: false };
             assert_eq!(said(403, body), expected);
         }
     }
@@ -195,7 +199,8 @@ mod tests {
             (&long, &cut),
         ] {
             for status in [200, 403, 502] {
-                let expected = Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true };
+                let expected =
+                    Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true, is_of_the_api: false };
                 assert_eq!(said(status, body), expected, "{body}");
             }
         }

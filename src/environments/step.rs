@@ -1,5 +1,6 @@
 //! A step, such as a stop: a request is made, and what it brings about is waited for by looking.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::at::At;
@@ -15,7 +16,8 @@ impl At<'_> {
         let At { client, app, environment } = self;
         let (name, subject) = (format!("{step} {}", self.name()), Subject::Environment(environment.clone()));
         let poll = client.poll.with_an_end();
-        Wait { client, app, subject, name, resume: "", may_appear_late: false, poll }.until_end(look)
+        Wait { client, app, subject, name, resume: "", may_appear_late: false, is_amid: Cell::new(false), poll }
+            .until_end(look)
     }
 
     /// The answer to a request was lost, so only a look can tell whether it has been carried out.

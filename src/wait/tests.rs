@@ -87,7 +87,16 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) ->
     let (app, subject) = ("calc".parse().unwrap(), Subject::Job("j-1".parse().unwrap()));
     let name = "thing 1".to_owned();
     let (resume, poll) = ("wait again", poll.clone());
-    let wait = Wait { client: &client, app: &app, subject, name, resume, may_appear_late: true, poll };
+    let wait = Wait {
+        client: &client,
+        app: &app,
+        subject,
+        name,
+        resume,
+        may_appear_late: true,
+        is_amid: Cell::new(false),
+        poll,
+    };
     let result = wait.by(&mut clock, || {
         polls += 1;
         assert!(polls < 1_000_000, "no end");
@@ -270,6 +279,51 @@ fn a_404_for_what_was_seen_before_is_an_outage() {
     let gone = wait_on(&Poll::default(), |n| if n == 0 { running() } else { Err(answered(404)) });
     assert_eq!((gone.error().kind(), gone.error().status()), (ErrorKind::Rejected, Some(404)));
     assert!((300 * S..315 * S).contains(&gone.clock.now) && gone.error().to_string().contains("5 min"));
+}
+
+fn refused(status: u16, said_by: SaidBy) -> Error {
+    Error::new(ErrorKind::Rejected, "no").with_status(status).with_said_by(said_by)
+}
+
+#[test]
+fn at_first_a_refusal_ends_a_wait_and_later_it_takes_two_of_the_api_or_five_minutes_of_a_gateway() {
+    let of_api = [(401, SaidBy::Api), (403, SaidBy::Api)];
+    let of_others = [(401, SaidBy::Others), (403, SaidBy::Others), (302, SaidBy::Others), (400, SaidBy::Others)];
+    for (status, said_by) in of_api.into_iter().chain(of_others) {
+        let answer = || Err(refused(status, said_by));
+        let at_first = wait_on(&Poll::default(), |_| answer());
+        assert_eq!((at_first.polls, at_first.error().status()), (1, Some(status)));
+        let once = wait_on(&Poll::default(), |n| match n {
+            1 | 3 => answer(),
+            4 => completed(),
+            _ => running(),
+        });
+        assert!(once.result.is_ok(), "{status}, {said_by:?}: {:?}", once.result);
+        let for_good = wait_on(&Poll::default(), |n| if n == 0 { running() } else { answer() });
+        let time = if said_by == SaidBy::Api { 2 * S..3 * S } else { 300 * S..315 * S };
+        assert!(time.contains(&for_good.clock.now), "{status}, {said_by:?}: {:?}", for_good.clock.now);
+        assert_eq!((for_good.error().kind(), for_good.error().status()), (ErrorKind::Rejected, Some(status)));
+    }
+    // An outage in between makes no difference; any other word of the API does not pass.
+    let between = wait_on(&Poll::default(), |n| match n {
+        0 => running(),
+        2 => Err(broken()),
+        _ => Err(refused(401, SaidBy::Api)),
+    });
+    assert_eq!((between.polls, between.error().status()), (4, Some(401)));
+    for (status, said_by) in [(400, SaidBy::Api), (409, SaidBy::Api), (403, SaidBy::Verdict), (500, SaidBy::Verdict)] {
+        let outcome = wait_on(&Poll::default(), |n| if n == 0 { running() } else { Err(refused(status, said_by)) });
+        assert_eq!((outcome.polls, outcome.error().status()), (2, Some(status)), "{said_by:?}");
+    }
+    // A certificate that is not trusted, for example.
+    let connect = || Err(Error::new(ErrorKind::Connect, "no"));
+    assert_eq!(wait_on(&Poll::default(), |_| connect()).polls, 1);
+    let outcome = wait_on(&Poll::default(), |n| match n {
+        0 => running(),
+        1 => connect(),
+        _ => completed(),
+    });
+    assert!(outcome.result.is_ok());
 }
 
 #[test]
