@@ -3,9 +3,7 @@
 use std::time::Instant;
 
 use crate::client::Client;
-use crate::environments::{
-    self, ALREADY_STARTED, APP_IS_RUNNING, At, Environment, Start, force_stop, start, stop, transport,
-};
+use crate::environments::{self, At, Environment, Goal, Run, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId};
@@ -72,15 +70,15 @@ pub struct Deployed {
 /// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which errors
 /// name, too; a database that was adapted to the package stays so ([`Start::with_database_sync`]).
 ///
-/// Blocks for at most four times the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
+/// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
 /// API Rights and Transport Rights for the environment. What this rests on is in the
 /// [guide](crate::guide#from-a-package-to-a-running-app).
 ///
 /// # Errors
 /// Each says where the environment stands and which package was on it. By [`ErrorKind`]: `Config` for a production
 /// environment that is not allowed, before anything is stopped; `JobFailed` if the package is not deployable, before anything
-/// is stopped; `StartFailed` if the app did not start: **it is down**; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer` after an
-/// outage.
+/// is stopped; `StartFailed` if the app did not start: **it is down**; `StillRunning` on timeout; `Rejected`, such as 403;
+/// `Connect` or `NoAnswer` after an outage.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Deploy, Upload, deploy_package, upload_and_wait};
@@ -117,37 +115,30 @@ impl Chain<'_> {
         self.check_allowed(&found).map_err(untouched)?;
         let previous = environments::environment_package(client, app, environment).map_err(untouched)?;
         let previous = previous.map(|previous| previous.package_id);
-        let deployed = Deployed { previous: previous.clone(), url: found.url };
-
         let is_on_it = previous.as_ref().is_some_and(|on_it| package.is_same_as(on_it.as_str()));
-        if is_on_it && found.status == EnvironmentStatus::Running && !self.deploy.restart {
+        let restart = self.deploy.restart;
+        if is_on_it && found.status == EnvironmentStatus::Running && !restart {
             self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, begun.elapsed());
-            return Ok(deployed);
+            return Ok(Deployed { previous, url: found.url });
         }
-        let (from, to) = (previous.clone(), package.clone());
-        self.at.notify(DeployStep::Begun { package: to, previous: from }, begun.elapsed());
-        let on_it = previous.as_ref().map_or_else(|| "no package".to_owned(), |previous| format!("package {previous}"));
-        let stands = format!("is {} with {on_it} on it", found.status);
+        self.at.notify(DeployStep::Begun { package: package.clone(), previous: previous.clone() }, begun.elapsed());
+        let poll = client.poll.with_an_end();
         if !is_on_it {
-            packages::wait_for_package(&client.clone().with_poll(client.poll.with_an_end()), app, package)
-                .map_err(|error| error.with_note(&format!("; nothing was changed: {} {stands}", self.at.name())))?;
-        }
-
-        // With the package on it, an app that is down may be starting.
-        let must_stop = !found.status.is_down() && (!is_on_it || self.deploy.restart);
-        if must_stop {
-            stop(self.at).map_err(|error| {
-                error.with_note(&format!("; the environment {stands}, unless it has stopped since; {}", self.goes_on()))
+            let client = client.clone().with_poll(poll.less(begun.elapsed()));
+            packages::wait_for(&client, app, package, "", true).map_err(|error| {
+                let (name, on_it) = (self.at.name(), name_of(previous.as_ref()));
+                error.with_note(&format!(
+                    "; nothing was changed: {name} is {} with {on_it} on it; {}",
+                    found.status,
+                    self.goes_on(false)
+                ))
             })?;
         }
-        if !is_on_it {
-            self.transport().map_err(|error| self.down(error, &format!("{on_it} on it")))?;
-        }
-        start(self.at, &self.deploy.start, must_stop).map_err(|error| {
-            let before = if is_on_it { String::new() } else { format!(" (before: {on_it})") };
-            self.down(error, &format!("package {package} on it{before}"))
-        })?;
-        Ok(deployed)
+        let mut run = Run::new(self.at, Goal::Deployed { package, restart }, &self.deploy.start);
+        let what = format!("the deployment of package {package} to");
+        run.until_done(&what, poll.less(begun.elapsed()), true).map_err(|error| self.stands(error, &run))?;
+        run.tell_started();
+        Ok(Deployed { previous, url: found.url })
     }
 
     fn check_allowed(&self, found: &Environment) -> Result<()> {
@@ -162,40 +153,44 @@ impl Chain<'_> {
         )))
     }
 
-    /// If the app turns out to be running, it is stopped once more: the status may lag behind.
-    fn transport(&self) -> Result<()> {
-        let transport = || transport(self.at, self.package, &mut None);
-        match transport() {
-            Err(error) if error.has_code(APP_IS_RUNNING) => {
-                force_stop(self.at)?;
-                transport()
-            }
-            result => result,
-        }
-    }
-
-    fn goes_on(&self) -> String {
-        format!("deploy_package with package {} goes on from there", self.package)
-    }
-
-    /// The error of a step after the stop; `with` is what is on the environment.
-    fn down(&self, error: Error, with: &str) -> Error {
-        let (stands, goes_on) = (format!("the environment has {with}"), self.goes_on());
-        if error.has_code(ALREADY_STARTED) {
-            error.with_note(&format!(
-                "; the app that ran before still runs, and {stands}; deploy_package with package {} and \
-                 Deploy::with_restart(true) stops it again",
-                self.package
-            ))
-        } else if error.has_code(APP_IS_RUNNING) {
-            error.with_note(&format!("; the app was stopped twice, but may still run; {stands}; {goes_on}"))
-        } else if error.kind() == ErrorKind::StartFailed {
-            let note = format!("; {stands}; when that is mended, {goes_on}");
+    /// Adds where the environment stood when it was seen last, and which call goes on from there.
+    fn stands(&self, error: Error, run: &Run) -> Error {
+        let (seen, course) = (&run.seen, &run.course);
+        let on_it = name_of(seen.on_it.as_ref());
+        let before = course.before.as_ref().filter(|before| seen.on_it.as_ref() != Some(before));
+        let before = before.map_or_else(String::new, |before| format!(" (before: package {before})"));
+        let is_down = seen.status.as_ref().is_none_or(EnvironmentStatus::is_down);
+        let status = seen.status.as_ref().map_or_else(String::new, ToString::to_string);
+        if error.kind() == ErrorKind::StartFailed {
+            let note =
+                format!("; the environment has {on_it} on it{before}; when that is mended, {}", self.goes_on(false));
             error.prefixed_with("the app is DOWN").with_note(&note)
+        } else if is_down && (course.has_changed || course.has_requested_start()) {
+            let note = format!("; the environment has {on_it} on it{before}; {}", self.goes_on(false));
+            error.prefixed_with("the app is down, unless it has started since").with_note(&note)
+        } else if course.is_stopped || course.has_requested_start() {
+            error.with_note(&format!(
+                "; the environment is {status} with {on_it} on it{before}, but may run another one; {}",
+                self.goes_on(true)
+            ))
+        } else if course.has_changed {
+            let note = format!("; the environment is {status} with {on_it} on it, unless it has stopped since; ");
+            error.with_note(&(note + &self.goes_on(self.deploy.restart)))
         } else {
-            error
-                .prefixed_with("the app is down, unless it has started since")
-                .with_note(&format!("; {stands}; {goes_on}"))
+            error.with_note(&format!(
+                "; nothing was changed: {} is {status} with {on_it} on it; {}",
+                self.at.name(),
+                self.goes_on(self.deploy.restart)
+            ))
         }
     }
+
+    fn goes_on(&self, restart: bool) -> String {
+        let with = if restart { " and Deploy::with_restart(true)" } else { "" };
+        format!("deploy_package with package {}{with} goes on from there", self.package)
+    }
+}
+
+fn name_of(package: Option<&PackageId>) -> String {
+    package.map_or_else(|| "no package".to_owned(), |package| format!("package {package}"))
 }

@@ -1,9 +1,11 @@
 //! Deploy API v1: the environments of an app. What is read of them is here, the steps of a deployment are in the folder.
 
 mod at;
+mod course;
 mod environment;
+mod run;
 mod start;
-mod step;
+mod steps;
 mod stop;
 mod transport;
 
@@ -15,13 +17,11 @@ use crate::id::{AppId, EnvironmentName};
 use crate::packages::Package;
 
 pub(crate) use at::At;
+pub(crate) use course::Goal;
 pub use environment::Environment;
-pub(crate) use start::{ALREADY_STARTED, start};
-pub use start::{Start, start_environment};
-pub use stop::stop_environment;
-pub(crate) use stop::{force_stop, stop};
-pub use transport::transport_package;
-pub(crate) use transport::{APP_IS_RUNNING, transport};
+pub(crate) use run::Run;
+pub use start::Start;
+pub use steps::{start_environment, stop_environment, transport_package};
 
 /// Lists the environments of an app, as the API orders them (Deploy API v1, "Retrieve Environments"). An entry without a
 /// usable name is left out.

@@ -155,7 +155,12 @@ impl Search<'_> {
 }
 
 fn found(package: Package) -> Look<Package> {
-    Look { status: format!("found as package {}", package.package_id), end: Some(Ok(package)), retry_after: None }
+    Look {
+        status: format!("found as package {}", package.package_id),
+        end: Some(Ok(package)),
+        retry_after: None,
+        is_new: false,
+    }
 }
 
 /// What was asked for by its id; `None` if nothing has that id.

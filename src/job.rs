@@ -68,7 +68,7 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
             JobStatus::Failed => Some(Err(failed(app, job, reply))),
             _ => None,
         };
-        Some(Look { status: status.to_string(), end, retry_after: reply.retry_after })
+        Some(Look { status: status.to_string(), end, retry_after: reply.retry_after, is_new: false })
     };
     wait.until_end(|| call.once(look)).map_err(|error| error.with_job(job))
 }

@@ -56,10 +56,20 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 /// timeout (call again to resume waiting); `Rejected` at once for a refusal such as 401 or 403; `Connect`, `Rejected` or
 /// `NoAnswer` after an outage, with the last failure as its source.
 pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
+    wait_for(client, app, package, "call wait_for_package with this package", false)
+}
+
+/// `resume`: how to go on waiting, for messages. `is_amid`: an earlier step of the same call was answered well.
+pub(crate) fn wait_for(
+    client: &Client,
+    app: &AppId,
+    package: &PackageId,
+    resume: &'static str,
+    is_amid: bool,
+) -> Result<Package> {
     let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
-    let resume = "call wait_for_package with this package";
-    let (name, poll) = (name(app, package), client.poll.clone());
-    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, is_amid: Cell::new(false), poll };
+    let (name, is_amid, poll) = (name(app, package), Cell::new(is_amid), client.poll.clone());
+    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, is_amid, poll };
     let look = |reply: &Reply| {
         let found = Package::asked_for(package, &reply.json())?;
         let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;
@@ -68,7 +78,7 @@ pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Re
             PackageStatus::Failed => Some(Err(failed(app, package))),
             _ => None,
         };
-        Some(Look { status, end, retry_after: reply.retry_after })
+        Some(Look { status, end, retry_after: reply.retry_after, is_new: false })
     };
     wait.until_end(|| call.once(look)).map_err(|error| error.with_package(package))
 }

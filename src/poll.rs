@@ -7,7 +7,7 @@ use crate::event::QUIET;
 /// The shortest pause, whatever is set, so that a wait never becomes a busy loop.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// A longer `Retry-After` is cut to this, because the job may end long before.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// How often to poll a job, a package or an environment, and for how long.
 ///
@@ -91,12 +91,24 @@ impl Poll {
         self.interval.max(MIN_INTERVAL).saturating_mul(10)
     }
 
-    /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired. A log has been
-    /// `quiet` since its last line.
-    pub(crate) fn pause(&self, retry_after: Option<Duration>, elapsed: Duration, quiet: Duration) -> Option<Duration> {
+    /// The same with this much less time.
+    #[cfg(feature = "environments")]
+    pub(crate) fn less(&self, elapsed: Duration) -> Poll {
+        Poll { timeout: self.timeout.map(|timeout| timeout.saturating_sub(elapsed)), ..self.clone() }
+    }
+
+    /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired. What is waited for has
+    /// gone on for `since`, and a log has been `quiet` since its last line.
+    pub(crate) fn pause(
+        &self,
+        retry_after: Option<Duration>,
+        elapsed: Duration,
+        since: Duration,
+        quiet: Duration,
+    ) -> Option<Duration> {
         let left = self.timeout.unwrap_or(Duration::MAX).saturating_sub(elapsed);
         let longest = self.max_interval.min(QUIET.saturating_sub(quiet));
-        let scheduled = (elapsed / 10).min(longest).max(self.interval).max(MIN_INTERVAL);
+        let scheduled = (since / 10).min(longest).max(self.interval).max(MIN_INTERVAL);
         let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         (!left.is_zero()).then_some(scheduled.max(asked).min(left))
     }

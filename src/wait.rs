@@ -25,15 +25,21 @@ pub(crate) struct Look<T> {
     /// How the wait has ended, if it has.
     pub(crate) end: Option<Result<T>>,
     pub(crate) retry_after: Option<Duration>,
+    /// Whether something was done, so that what is waited for has only begun.
+    pub(crate) is_new: bool,
 }
 
 impl<T> Look<T> {
     pub(crate) fn not_yet(status: impl Display, retry_after: Option<Duration>) -> Look<T> {
-        Look { status: status.to_string(), end: None, retry_after }
+        Look { status: status.to_string(), end: None, retry_after, is_new: false }
+    }
+
+    pub(crate) fn anew(self, is_new: bool) -> Look<T> {
+        Look { is_new, ..self }
     }
 
     pub(crate) fn ended(end: Result<T>) -> Look<T> {
-        Look { status: String::new(), end: Some(end), retry_after: None }
+        Look { status: String::new(), end: Some(end), retry_after: None, is_new: false }
     }
 }
 
@@ -80,7 +86,7 @@ impl Wait<'_> {
         let mut last_status: Option<String> = None;
         // The time of the last status, and the number of failures in a row.
         let (mut last_seen, mut failures) = (Duration::ZERO, 0_u32);
-        let mut was_refused = false;
+        let (mut was_refused, mut begun) = (false, Duration::ZERO);
         let (poll, mut log) = (&self.poll, Log::default());
         loop {
             let looked = look();
@@ -92,9 +98,10 @@ impl Wait<'_> {
                     }
                     return end;
                 }
-                Ok(Look { status, retry_after, .. }) => {
+                Ok(Look { status, retry_after, is_new, .. }) => {
+                    begun = if is_new { elapsed } else { begun };
                     let routine = log.status(last_status.as_ref() != Some(&status), elapsed);
-                    let pause = poll.pause(retry_after, elapsed, log.quiet(elapsed));
+                    let pause = poll.pause(retry_after, elapsed, elapsed.saturating_sub(begun), log.quiet(elapsed));
                     self.notify_polled(status.clone(), elapsed, pause, routine);
                     last_status = Some(status);
                     (last_seen, failures, was_refused) = (elapsed, 0, false);
@@ -102,7 +109,7 @@ impl Wait<'_> {
                     (pause, None)
                 }
                 Err(error) => {
-                    let not_found = error.status() == Some(404);
+                    let not_found = error.status() == Some(404) && error.said_by() != SaidBy::Verdict;
                     if not_found && self.may_appear_late && last_status.is_none() && elapsed < NOT_FOUND_GRACE {
                         failures = 0;
                     } else if (not_found && last_status.is_some()) || self.may_pass(&error, was_refused) {
@@ -116,7 +123,8 @@ impl Wait<'_> {
                         return Err(self.gave_up(outage, error));
                     }
                     let routine = log.failure(elapsed);
-                    let pause = poll.pause(error.retry_after(), elapsed, log.quiet(elapsed));
+                    let pause =
+                        poll.pause(error.retry_after(), elapsed, elapsed.saturating_sub(begun), log.quiet(elapsed));
                     if let Some(next_poll) = pause {
                         let (app, subject, reason) = (self.app.clone(), self.subject.clone(), error.reason());
                         let failed = Event::PollFailed { app, subject, outage, next_poll, reason, routine };

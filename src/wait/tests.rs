@@ -11,7 +11,7 @@ const S: Duration = Duration::from_secs(1);
 #[allow(clippy::unnecessary_wraps)] // scripts mix it with errors
 fn said(status: &str, retry_after: Option<Duration>) -> Result<Look<&'static str>> {
     let end = (status == "Completed").then_some(Ok("Completed"));
-    Ok(Look { status: status.to_owned(), end, retry_after })
+    Ok(Look { status: status.to_owned(), end, retry_after, is_new: false })
 }
 
 fn running() -> Result<Look<&'static str>> {
@@ -132,6 +132,13 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
         "thing 1 had not ended after 30 min (Poll::with_timeout; last status: Running) and goes on: wait again to go on \
          waiting"
     );
+}
+
+#[test]
+fn the_pauses_begin_anew_when_something_was_done() {
+    let outcome = wait_on(&Poll::default(), |n| Ok(Look { is_new: n == 100, ..running()? }));
+    assert_eq!(outcome.clock.pauses[98..102], [15 * S, 15 * S, S, S]);
+    assert_eq!(outcome.clock.now, 30 * 60 * S);
 }
 
 fn times(log: &[Told]) -> Vec<Duration> {
@@ -349,12 +356,13 @@ fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins_or_cut_short() {
         let (left, asked) = (timeout.saturating_sub(elapsed), duration());
         let least = Duration::from_millis(100).max(interval).max(asked.min(300 * S)).min(left);
         let case = format!("{poll:?}, {asked:?} after {elapsed:?}");
-        match poll.pause(Some(asked), elapsed, duration()) {
+        match poll.pause(Some(asked), elapsed, elapsed, duration()) {
             None => assert_eq!(left, Duration::ZERO, "{case}"),
             Some(pause) => assert!(least <= pause && pause <= left, "{case}"),
         }
         assert!(
-            poll.without_timeout().pause(None, elapsed, duration()) <= Some(Duration::MAX.saturating_sub(elapsed)),
+            poll.without_timeout().pause(None, elapsed, elapsed, duration())
+                <= Some(Duration::MAX.saturating_sub(elapsed)),
             "{case}"
         );
     }

@@ -2,6 +2,7 @@
 
 mod deploy;
 mod faults;
+mod interleavings;
 mod reading;
 mod steps;
 

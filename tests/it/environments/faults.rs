@@ -73,7 +73,6 @@ fn a_step_that_takes_its_time_is_waited_for_and_not_repeated() {
 #[test]
 fn an_answer_that_is_lost_is_cleared_up_by_looking() {
     side_by_side([Fault::NoAnswer, Fault::Status(502), Fault::DisconnectAfter(0)], |fault| {
-        let is_done = fault == Fault::NoAnswer;
         let (emulator, caller) = start();
         let package = uploaded(&caller);
         emulator.fail_stops(1, fault);
@@ -86,18 +85,9 @@ fn an_answer_that_is_lost_is_cleared_up_by_looking() {
         }
         assert_eq!((count(&emulator, "stop"), count(&emulator, "transport")), (1, 1), "{fault:?}");
 
-        // A start is not repeated.
         emulator.fail_starts(1, fault);
-        let poll = often().with_timeout(Duration::from_millis(1500));
-        let outcome = caller.start(&acceptance(), &Start::default(), &poll);
-        assert_eq!(count(&emulator, "start"), usize::from(is_done), "{fault:?}");
-        if is_done {
-            outcome.ok();
-        } else {
-            let text = outcome.error(ErrorKind::StillRunning).to_string();
-            assert!(text.contains("whether the request to start it arrived is not known: "), "{text}");
-            caller.start(&acceptance(), &Start::default(), &often()).ok();
-        }
+        caller.start(&acceptance(), &Start::default(), &often()).ok();
+        assert_eq!(count(&emulator, "start"), 1, "{fault:?}: refused, if it is already under way");
     });
 }
 
@@ -109,7 +99,7 @@ fn what_was_not_accepted_is_repeated() {
         fail(&emulator, 2, Fault::StatusAtOnce(429));
     }
     let stop = caller.stop(&acceptance(), &often());
-    assert_eq!(stop.failed_polls(), 2);
+    assert_eq!(stop.failed_polls(), 0, "it is no outage");
     stop.ok();
     caller.transport(&acceptance(), &package, &often()).ok();
     caller.start(&acceptance(), &Start::default(), &often()).ok();
@@ -190,7 +180,6 @@ fn each_refusal_of_a_transport_says_what_helps() {
 fn each_way_in_which_a_start_fails_says_that_the_app_is_down_and_what_helps() {
     for (code, says) in [
         ("NO_PACKAGE", "transport_package"),
-        ("ALREADY_LOCKED", "try again"),
         ("DB_SYNC_FAILED", "log of the app"),
         ("INVALID_DB_STRUCTURE", "with_database_sync(false)"),
         ("MISSING_CONSTANT", "constants"),
@@ -212,7 +201,7 @@ fn each_way_in_which_a_start_fails_says_that_the_app_is_down_and_what_helps() {
         );
         assert!(!text.contains(".;") && text.contains("Cannot start app"), "{text}");
         assert!(text.contains(says) && error.code() == Some(code), "{text}");
-        assert_eq!((error.status(), error.is_transient()), (Some(500), code == "ALREADY_LOCKED"), "{text}");
+        assert_eq!((error.status(), error.is_transient()), (Some(500), false), "{text}");
         assert_eq!(count(&emulator, "start"), 2);
     }
 }
@@ -224,7 +213,7 @@ fn a_start_that_is_refused_says_why() {
     let error = outcome.error(ErrorKind::Rejected);
     assert!(error.to_string().contains("transport_package first"), "{error}");
     assert_eq!(error.code(), Some("NO_MDA_HAS_BEEN_DEPLOYED"));
-    emulator.fail_starts(1, Fault::StatusAtOnce(403));
+    emulator.fail_starts(2, Fault::StatusAtOnce(403));
     let outcome = caller.start(&name("Test"), &Start::default(), &often());
     assert!(outcome.error(ErrorKind::Rejected).to_string().contains("Transport Rights"), "{outcome:?}");
 }
@@ -267,11 +256,13 @@ fn a_start_job_that_is_forgotten_is_told_from_the_status() {
     let gone = answered("404 No", r#"{"errorCode":"NO_SUCH_STARTJOB","errorMessage":"Job not found."}"#);
     let started = answered("200 OK", r#"{"JobId":"j-1"}"#);
     let server = Server::start([environment("Stopped"), started, gone, environment("Stopped")]);
-    let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
-    let error = outcome.error(ErrorKind::StartFailed);
-    let text = error.to_string();
-    assert!(text.starts_with("the app is DOWN") && text.contains("start job j-1 is not known any more"), "{text}");
-    assert_eq!(error.code(), Some("NO_SUCH_STARTJOB"));
+    let poll = often().with_timeout(Duration::from_millis(500));
+    let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &poll);
+    let text = outcome.error(ErrorKind::StillRunning).to_string();
+    assert!(
+        !text.contains("DOWN") && text.contains("last status: Stopped") && text.contains("[start job j-1]"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -284,10 +275,11 @@ fn an_outage_ends_no_wait_for_a_start() {
         answered("200 OK", r#"{"Status":"Starting"}"#),
         answered("404 No", "<html><title>404</title></html>"),
         environment("Stopped"),
+        answered("200 OK", r#"{"Status":"Started"}"#),
         environment("Running"),
     ]);
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
-    assert_eq!(outcome.failed_polls(), 2);
+    assert_eq!(outcome.failed_polls(), 3);
     outcome.ok();
 
     let server =

@@ -48,6 +48,7 @@ fn the_requests_are_those_of_the_documentation() {
         environment("Stopped"),
         answered("200 OK", r#"{"JobId":"02df2e50-0e79"}"#),
         answered("200 OK", r#"{"Status":"Started"}"#),
+        environment("Running"),
     ]);
     let caller = Caller::of(&server);
     caller.stop(&acceptance(), &once()).ok();
@@ -58,7 +59,7 @@ fn the_requests_are_those_of_the_documentation() {
         lines(&seen),
         [
             "GET …", "POST …/stop", "GET …", "GET …/package", "POST …/transport", "GET …/package", "GET …",
-            "POST …/start", "GET …/start/02df2e50-0e79",
+            "POST …/start", "GET …/start/02df2e50-0e79", "GET …",
         ]
     );
     for request in &seen.requests {
@@ -125,7 +126,7 @@ fn an_unknown_environment_and_missing_rights_are_told() {
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
         assert!(error.to_string().contains("environments of app calc are: Test, Acceptance, Production"), "{error}");
     }
-    emulator.fail_stops(1, Fault::StatusAtOnce(403));
+    emulator.fail_stops(2, Fault::StatusAtOnce(403));
     let outcome = caller.stop(&acceptance(), &often());
     let error = outcome.error(ErrorKind::Rejected).to_string();
     assert!(error.contains("API Rights and Transport Rights for this environment"), "{error}");

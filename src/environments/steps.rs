@@ -1,0 +1,95 @@
+//! The single steps of a deployment.
+
+use super::at::At;
+use super::course::Goal;
+use super::run::Run;
+use super::start::Start;
+use crate::client::Client;
+use crate::error::{ErrorKind, Result};
+use crate::id::{AppId, EnvironmentName, PackageId};
+
+/// Stops the app on an environment, and waits until it is `Stopped` (Deploy API v1, "Stop Environment"). `Ok` means that it
+/// is, or was before. Nothing is deleted.
+///
+/// The status is asked for first. If no answer to the request comes, the status tells whether it was carried out; it is
+/// repeated if the app still runs after ten polling intervals.
+///
+/// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min if it has none) plus three requests, of which that to stop may take 5 min
+/// ([`Client::with_response_timeout`]). Temporary failures do not end it, as in [`wait_for_job`](crate::wait_for_job). The
+/// user needs API Rights and Transport Rights for the environment.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind): `StillRunning` on timeout; `Rejected`, such as 403, or `STOP_FAILED`; `Connect` or
+/// `NoAnswer` after an outage. If there is no environment of that name, the error lists those that there are.
+pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<()> {
+    let at = At { client, app, environment };
+    let start = Start::default();
+    let mut run = Run::new(at, Goal::Stopped, &start);
+    let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
+    let done = run.until_done("the stop of", client.poll.with_an_end(), false);
+    done.map_err(|error| at.listing_names(error).with_note(stands))
+}
+
+/// Puts a package on an environment, and waits until it is there (Deploy API v1, "Transport a Deployment Package to an
+/// Environment"). `Ok` means that [`environment_package`](crate::environment_package) names it, now or before.
+///
+/// The app does not run the package until it is stopped and started. Stop it first: whether a package can be transported
+/// while the app runs is not clear from the documentation. While the service is still processing the package, this waits.
+/// If no answer to the request comes, the package on the environment tells whether it was carried out; it is repeated if
+/// that is another one after ten polling intervals.
+///
+/// Blocks as [`stop_environment`](crate::stop_environment) does. The user needs API Rights and Transport Rights for the
+/// environment.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind), each with the package's id: `StillRunning` on timeout; `Rejected`, such as
+/// `APP_IS_RUNNING` or `INVALID_RUNTIME_VERSION`, with what helps; `Connect` or `NoAnswer` after an outage. If there is no
+/// environment of that name, the error lists those that there are.
+pub fn transport_package(
+    client: &Client,
+    app: &AppId,
+    environment: &EnvironmentName,
+    package: &PackageId,
+) -> Result<()> {
+    let (at, start) = (At { client, app, environment }, Start::default());
+    let mut run = Run::new(at, Goal::On(package), &start);
+    let done = run.until_done(&format!("the transport of package {package} to"), client.poll.with_an_end(), false);
+    done.map_err(|error| {
+        let on_it = run.seen.on_it.as_ref().map_or_else(|| "what it has".to_owned(), |on_it| format!("package {on_it}"));
+        at.listing_names(error.with_package(package)).with_note(&format!(
+            "; environment {environment} keeps {on_it} until package {package} is there: transport_package looks first, and \
+             goes on from there"
+        ))
+    })
+}
+
+/// Starts the app on an environment, and waits until it runs (Deploy API v1, "Start Environment" and "Get Start Environment
+/// Status"). `Ok` means that it does, or did before.
+///
+/// The status is asked for first. **The start is requested once**: if no answer comes, or something else is starting the
+/// app already, its status is watched.
+///
+/// Blocks as [`stop_environment`](crate::stop_environment) does. The user needs API Rights and Transport Rights for the
+/// environment.
+///
+/// # Errors
+/// By [`ErrorKind`](crate::ErrorKind): `StartFailed` if the app did not start, with the API's code (such as
+/// `MISSING_CONSTANT`), what that means and what helps: the app is down then. `StillRunning` on timeout: call again to go on
+/// watching. `Rejected`, such as 403; `Connect` or `NoAnswer` after an outage. If there is no environment of that name, the
+/// error lists those that there are.
+pub fn start_environment(client: &Client, app: &AppId, environment: &EnvironmentName, start: &Start) -> Result<()> {
+    let at = At { client, app, environment };
+    let mut run = Run::new(at, Goal::Runs, start);
+    let done = run.until_done("the start of", client.poll.with_an_end(), false);
+    done.map(|()| run.tell_started()).map_err(|error| {
+        let error = at.listing_names(error);
+        match error.kind() {
+            ErrorKind::StartFailed => error
+                .prefixed_with("the app is DOWN")
+                .with_note("; when that is mended, start_environment goes on from there"),
+            _ => error.with_note(
+                "; the app is down until it has started: start_environment looks first, and goes on from there",
+            ),
+        }
+    })
+}

@@ -1,0 +1,111 @@
+//! Deployments with somebody else's stops, transports and starts in between, lost answers and statuses that lag, at random.
+
+use std::time::Duration;
+
+use mendix_deploy::Deploy;
+use mendix_deploy::emulator::{Fault, Meanwhile};
+
+use super::{acceptance, count, uploaded};
+use crate::support::caller::{app, often, start};
+use crate::support::server::side_by_side;
+
+/// `SplitMix64`.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+
+    fn few(&mut self) -> u32 {
+        u32::try_from(self.below(4)).unwrap()
+    }
+
+    fn fault(&mut self) -> Option<Fault> {
+        match self.below(8) {
+            0 => Some(Fault::NoAnswer),
+            1 => Some(Fault::Status(502)),
+            2 => Some(Fault::StaleStatus(1 + self.few())),
+            3 => Some(Fault::Slow(self.few() * 2)),
+            4 => Some(Fault::StatusAtOnce(401)),
+            _ => None,
+        }
+    }
+}
+
+/// Returns what is wrong.
+fn play(seed: u64) -> Option<String> {
+    let mut random = Random(seed);
+    let (emulator, caller) = start();
+    let (theirs, package) = (uploaded(&caller), uploaded(&caller));
+    if random.below(2) == 0 {
+        emulator.transport_while_running();
+    }
+    if random.below(3) == 0 {
+        caller.stop(&acceptance(), &often()).ok();
+    }
+    let mut played = Vec::new();
+    for _ in 0..random.below(4) {
+        let deed = match random.below(3) {
+            0 => Meanwhile::Stop,
+            1 => Meanwhile::Transport(theirs.clone()),
+            _ => Meanwhile::Start(random.few() * 4),
+        };
+        let requests = usize::try_from(random.below(20)).unwrap();
+        played.push(format!("{deed:?} after {requests}"));
+        emulator.meanwhile(requests, deed);
+    }
+    for fail in [
+        mendix_deploy::emulator::Emulator::fail_stops,
+        mendix_deploy::emulator::Emulator::fail_transports,
+        mendix_deploy::emulator::Emulator::fail_starts,
+    ] {
+        if let Some(fault) = random.fault() {
+            played.push(format!("{fault:?}"));
+            fail(&emulator, 1, fault);
+        }
+    }
+    let before = emulator.steps().len();
+    let poll = often().with_timeout(Duration::from_secs(8));
+    let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &poll);
+    let (running, steps) = (emulator.running(&app(), "Acceptance"), emulator.steps()[before..].to_vec());
+    let ours = |step: &str| count(&emulator, step) - usize::from(before > 0 && step == "stop");
+    let counts = [ours("stop"), ours("transport"), ours("start")];
+    let is_stale = played.iter().any(|fault| fault.starts_with("Stale"));
+    let problem = match &outcome.result {
+        Ok(_) if running.as_ref() == Some(&package) => None,
+        // A status that lags cannot tell that somebody has stopped the app.
+        Ok(_) if running.is_none() && is_stale && steps.iter().any(|step| step.contains("else: stop")) => None,
+        Ok(_) => Some("it says ok".to_owned()),
+        Err(error) => {
+            let text = error.to_string();
+            let is_untouched = text.contains("nothing was changed");
+            let is_true = !is_untouched || steps.iter().all(|step| step.starts_with("somebody"));
+            (!is_true).then_some(text)
+        }
+    };
+    let problem = problem.or_else(|| (counts > [3, 2, 3]).then(|| format!("too many: {counts:?}")));
+    let result = outcome.result.map(|_| "ok").map_err(|error| error.to_string());
+    problem.map(|problem| format!("seed {seed}: {problem}; runs {running:?}; {played:?}; {steps:?}; {result:?}"))
+}
+
+#[test]
+fn ok_means_that_the_package_runs_whatever_somebody_else_does() {
+    let (seeds, from) = (
+        std::env::var("SEEDS").map_or(48, |n| n.parse().unwrap()),
+        std::env::var("FROM").map_or(0, |n| n.parse().unwrap()),
+    );
+    let problems = std::sync::Mutex::new(Vec::new());
+    for chunk in (from..from + seeds).collect::<Vec<u64>>().chunks(96) {
+        side_by_side(chunk.iter().copied(), |seed| {
+            let problem = play(seed);
+            problems.lock().unwrap().extend(problem);
+        });
+    }
+    let problems = problems.into_inner().unwrap();
+    assert!(problems.is_empty(), "{} of {seeds}:\n{}", problems.len(), problems.join("\n"));
+}
