@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::id::{AppId, JobId, PackageId};
 use crate::text;
@@ -93,7 +93,8 @@ pub(crate) struct UnknownUpload {
     pub(crate) name: Option<String>,
     /// Bytes.
     pub(crate) size: u64,
-    pub(crate) began: SystemTime,
+    /// By a clock that is never set.
+    pub(crate) began: Instant,
 }
 
 impl UnknownUpload {

@@ -1,6 +1,6 @@
 //! Clears up an upload of unknown outcome by the package list of v1.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};
 
 use crate::client::Client;
@@ -9,12 +9,13 @@ use crate::event::Subject;
 use crate::id::{AppId, JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
+use crate::status::PackageStatus;
 use crate::text;
 use crate::units::{Grouped, Seconds};
 use crate::wait::{Look, Wait};
 
-/// How far the server's clock may be behind ours.
-const CLOCK_ALLOWANCE: Duration = Duration::from_secs(10 * 60);
+/// `Date` is in whole seconds.
+const ROUNDING: Duration = Duration::from_secs(2);
 /// How many packages are named in an error.
 const NAMED_MAX: usize = 5;
 const NOT_LISTED: &str = "not listed";
@@ -66,7 +67,7 @@ pub fn find_upload(client: &Client, app: &AppId, unknown: &Error) -> Result<Opti
     let found = match unknown.upload() {
         Some(upload) if upload.app == *app => {
             let (package_id, job_id) = (unknown.package_id(), unknown.job_id());
-            Search { client, upload, package_id, job_id }.run()
+            Search { client, upload, package_id, job_id, open: RefCell::default() }.run()
         }
         Some(UnknownUpload { app: other, .. }) => {
             Err(Error::config(format!("the upload of unknown outcome was to app {other}, not to app {app}")))
@@ -87,6 +88,8 @@ struct Search<'a> {
     upload: &'a UnknownUpload,
     package_id: Option<&'a PackageId>,
     job_id: Option<&'a JobId>,
+    /// What is to be told when the time is over.
+    open: RefCell<Option<Error>>,
 }
 
 impl Search<'_> {
@@ -115,7 +118,7 @@ impl Search<'_> {
         match end {
             Ok(package) => Ok(Some(package)),
             Err(error) => match error.kind() {
-                ErrorKind::StillRunning if has_looked => Ok(None),
+                ErrorKind::StillRunning if has_looked => self.open.take().map_or(Ok(None), Err),
                 ErrorKind::JobFailed | ErrorKind::OutcomeUnknown => Err(error),
                 _ => {
                     let sought = self.sought();
@@ -136,17 +139,39 @@ impl Search<'_> {
         } else if let Some(id) = self.job_id {
             unless_unknown(job::check_not_failed(client, app, id))?;
         }
-        let name = self.upload.name.as_deref();
-        let (packages, name, retry_after) = packages::list_call(client, app).once(|reply| {
-            // Names in the list are sanitized, too.
-            let name = name.map(|name| reply.secrets.sanitized(name));
-            Some((packages::read_list(reply)?, name, reply.retry_after))
+        let (list, retry_after) = packages::list_call(client, app).once(|reply| {
+            let (entries, elapsed) = (packages::read_entries(reply)?, self.upload.began.elapsed());
+            Some((List { entries, date: reply.date, elapsed }, reply.retry_after))
         })?;
-        Ok(match (packages.iter().find(|package| Some(&package.package_id) == self.package_id), name) {
-            (Some(package), _) => found(package.clone()),
-            (None, Some(name)) => look_for(&name, self.upload, packages, retry_after),
-            (None, None) => Look::not_yet(NOT_LISTED, retry_after),
-        })
+        if let Some((package, _)) =
+            list.entries.iter().find(|(package, _)| Some(&package.package_id) == self.package_id)
+        {
+            return Ok(found(package.clone()));
+        }
+        let Some(name) = &self.upload.name else { return Ok(Look::not_yet(NOT_LISTED, retry_after)) };
+        // What is told when the time is over.
+        let (said, open) = match list.look_for(name, self.upload.size) {
+            Verdict::Found(package) => return Ok(found(package)),
+            Verdict::Unclear(packages) => {
+                let which = if packages.len() == 1 {
+                    "the only package of that name may be another one"
+                } else {
+                    "several packages have that name"
+                };
+                return Ok(Look::ended(Err(list.unclear(self.upload, which, &packages))));
+            }
+            Verdict::NotYet(package) => {
+                let which = "the only package of that name may be another one";
+                (package.status.to_string(), Some(list.unclear(self.upload, which, &[package])))
+            }
+            Verdict::NotListed(similar) if similar.is_empty() => (NOT_LISTED.to_owned(), None),
+            Verdict::NotListed(similar) => {
+                let which = "none has that name, but this size and time";
+                (NOT_LISTED.to_owned(), Some(list.unclear(self.upload, which, &similar)))
+            }
+        };
+        self.open.replace(open);
+        Ok(Look::not_yet(said, retry_after))
     }
 
     fn sought(&self) -> String {
@@ -171,50 +196,84 @@ fn unless_unknown<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Looks for an upload of this name. Only a package that has the name for itself can be told to be the upload's.
-fn look_for(
-    name: &str,
-    upload: &UnknownUpload,
-    mut packages: Vec<Package>,
-    retry_after: Option<Duration>,
-) -> Look<Package> {
-    packages.retain(|package| package.name == name);
-    let earliest = upload.began.checked_sub(CLOCK_ALLOWANCE);
-    // It may not have one yet.
-    let may_be = |size: Option<u64>| size.is_none_or(|size| size == 0 || size == upload.size);
-    match &packages[..] {
-        [] => Look::not_yet(NOT_LISTED, retry_after),
-        [package] if package.created.is_some() && package.created >= earliest && may_be(package.size) => {
-            found(packages.remove(0))
-        }
-        _ => Look::ended(Err(Error::new(ErrorKind::OutcomeUnknown, unclear(name, upload, &packages)))),
+/// What the list was when it was read.
+struct List {
+    /// Each with its name as it came.
+    entries: Vec<(Package, String)>,
+    /// By the server's clock.
+    date: Option<SystemTime>,
+    /// Since the upload began, by ours.
+    elapsed: Duration,
+}
+
+/// What a list says of an upload.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Found(Package),
+    /// Nothing has the name; these are of the same size, and young enough.
+    NotListed(Vec<Package>),
+    /// It is still being made, or cannot be told from others yet.
+    NotYet(Package),
+    /// These cannot be told apart.
+    Unclear(Vec<Package>),
+}
+
+impl List {
+    /// How long before the list was read a package was made. A date of 0, or in the future, tells nothing.
+    fn age(&self, package: &Package) -> Option<Duration> {
+        let (date, created) = (self.date?, package.created.filter(|created| *created > SystemTime::UNIX_EPOCH)?);
+        (date + ROUNDING).duration_since(created).ok().map(|age| age.saturating_sub(ROUNDING))
     }
-}
 
-fn unclear(name: &str, upload: &UnknownUpload, packages: &[Package]) -> String {
-    let (app, size, name) = (&upload.app, Grouped(upload.size), text::name(name));
-    let described: Vec<_> = packages.iter().take(NAMED_MAX).map(|package| describe(package, upload.began)).collect();
-    let more = if packages.len() > NAMED_MAX { ", and more" } else { "" };
-    let which = if packages.len() == 1 {
-        "the only package of that name may be another one"
-    } else {
-        "several packages have that name"
-    };
-    format!(
-        "cannot tell which package the upload of {name} ({size} bytes) to app {app} made, if any: {which}: {}{more}; compare on \
-         the app's Environments page before you upload again, and give each upload a name of its own next time \
-         (Upload::with_name), by which its package can be found",
-        described.join(", ")
-    )
-}
+    fn look_for(&self, name: &str, size: u64) -> Verdict {
+        let is_old = |package: &Package| self.age(package).is_some_and(|age| age > self.elapsed + ROUNDING);
+        let young = || self.entries.iter().filter(|(package, _)| !is_old(package));
+        let candidates: Vec<_> =
+            young().filter(|(_, listed)| listed == name.trim()).map(|(found, _)| found.clone()).collect();
+        match &candidates[..] {
+            [] => {
+                let fits = |package: &Package| package.size == Some(size) && self.age(package).is_some();
+                Verdict::NotListed(
+                    young().map(|(package, _)| package).filter(|package| fits(package)).cloned().collect(),
+                )
+            }
+            [package] => {
+                let is_made = matches!(package.status, PackageStatus::Succeeded | PackageStatus::Failed);
+                // It may not have one.
+                let of_unknown_size = package.size.is_none_or(|size| size == 0);
+                match (self.age(package), package.size == Some(size)) {
+                    (Some(_), true) => Verdict::Found(package.clone()),
+                    (Some(_), false) if is_made && of_unknown_size => Verdict::Found(package.clone()),
+                    (Some(_), false) if is_made => Verdict::Unclear(candidates),
+                    _ => Verdict::NotYet(package.clone()),
+                }
+            }
+            _ => Verdict::Unclear(candidates),
+        }
+    }
 
-fn describe(package: &Package, began: SystemTime) -> String {
-    let Package { package_id, status, size, created, .. } = package;
-    let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("{} bytes", Grouped(size)));
-    let created = created.map(|created| match created.duration_since(began) {
-        Ok(after) => format!("made {} after the upload began", Seconds(after)),
-        Err(before) => format!("made {} before the upload began, by its clock", Seconds(before.duration())),
-    });
-    let created = created.unwrap_or_else(|| "made at an unknown time".to_owned());
-    format!("package {package_id} ({status}, {size}, {created})")
+    fn unclear(&self, upload: &UnknownUpload, which: &str, packages: &[Package]) -> Error {
+        let (app, size) = (&upload.app, Grouped(upload.size));
+        let name = text::name(upload.name.as_deref().unwrap_or_default());
+        let described: Vec<_> = packages.iter().take(NAMED_MAX).map(|package| self.describe(package)).collect();
+        let more = if packages.len() > NAMED_MAX { ", and more" } else { "" };
+        let message = format!(
+            "cannot tell which package the upload of {name} ({size} bytes) to app {app} made, if any: {which}: {}{more}; \
+             compare on the app's Environments page before you upload again, and give each upload a name of its own next time \
+             (Upload::with_name), by which its package can be found",
+            described.join(", ")
+        );
+        Error::new(ErrorKind::OutcomeUnknown, message)
+    }
+
+    fn describe(&self, package: &Package) -> String {
+        let Package { package_id, status, size, .. } = package;
+        let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("{} bytes", Grouped(size)));
+        let made = self.age(package).map(|age| match self.elapsed.checked_sub(age) {
+            Some(after) => format!("made {} after the upload began", Seconds(after)),
+            None => format!("made {} before the upload began", Seconds(age.saturating_sub(self.elapsed))),
+        });
+        let made = made.unwrap_or_else(|| "made at an unknown time".to_owned());
+        format!("package {package_id} ({status}, {size}, {made})")
+    }
 }

@@ -11,7 +11,7 @@ mod retry_after;
 mod tls;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Error as UreqError, Proxy, SendBody};
@@ -44,6 +44,8 @@ const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
+    /// When it was made, by the server's clock.
+    pub(crate) date: Option<SystemTime>,
     /// Where a redirect points: scheme and host only, sanitized.
     pub(crate) target: Option<String>,
     /// `Content-Encoding`, foreign text.
@@ -142,11 +144,12 @@ fn with_status_alone(failure: Failure, state: &State, secrets: &Secrets) -> Resu
     Ok(Reply { cut_short: Some(failure.cause), ..reply(state.status, state, secrets) })
 }
 
-/// A reply with only its status and `Retry-After`.
+/// A reply with only its status, `Retry-After` and `Date`.
 fn reply(status: u16, state: &State, secrets: &Secrets) -> Reply {
     Reply {
         status,
         retry_after: retry_after::parse(state.retry_after.as_deref(), state.date.as_deref()),
+        date: retry_after::date(state.date.as_deref()),
         target: None,
         encoding: None,
         body: Vec::new(),

@@ -5,6 +5,7 @@ mod package;
 
 use std::cell::Cell;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use crate::answer;
 use crate::call::Call;
@@ -13,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Subject;
 use crate::http::Reply;
 use crate::id::{AppId, PackageId};
+use crate::json::Object;
 use crate::status::PackageStatus;
 use crate::wait::{Look, Wait};
 
@@ -122,8 +124,16 @@ pub(crate) fn not_found(app: &AppId) -> String {
 }
 
 pub(crate) fn read_list(reply: &Reply) -> Option<Vec<Package>> {
-    let mut packages: Vec<_> = reply.list()?.iter().filter_map(Package::listed).collect();
-    packages.sort_by_key(|package| Reverse(package.created));
-    packages.dedup_by(|one, other| one.package_id == other.package_id);
-    Some(packages)
+    Some(read_entries(reply)?.into_iter().map(|(package, _)| package).collect())
+}
+
+/// The same, each with its name as it came, trimmed: to be compared, never shown.
+pub(crate) fn read_entries(reply: &Reply) -> Option<Vec<(Package, String)>> {
+    let read = |object: &Object| Some((Package::listed(object)?, object.raw("Name").unwrap_or_default()));
+    let mut entries: Vec<_> = reply.list()?.iter().filter_map(read).collect();
+    // Of two with one id, the one with a date comes first.
+    entries.sort_by_key(|(package, _)| Reverse(package.created));
+    let mut ids = HashSet::new();
+    entries.retain(|(package, _)| ids.insert(package.package_id.clone()));
+    Some(entries)
 }

@@ -9,7 +9,7 @@ mod progress;
 mod uploaded;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use multipart::Boundary;
 use outcome::{Attempt, NO_PACKAGE};
@@ -128,7 +128,7 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
         Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", text::percent_encoded(name)),
         None => format!("/api/v2/apps/{app}/packages/upload"),
     };
-    let unknown = UnknownUpload { app: app.clone(), name, size: package.size(), began: SystemTime::now() };
+    let unknown = UnknownUpload { app: app.clone(), name, size: package.size(), began: Instant::now() };
     let attempt = Attempt::new(&upload.file, unknown);
     let mut post = Post { client, attempt, package, url_path, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;

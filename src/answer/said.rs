@@ -130,7 +130,17 @@ mod tests {
         let handed = Handed { bytes: 1, total: 1 };
         let secrets = Secrets::new(["26587896-1CEF", "s3cret-key"]);
         let body = body.into();
-        Reply { status, retry_after: None, target: None, encoding: None, body, cut_short: None, handed, secrets }
+        Reply {
+            status,
+            retry_after: None,
+            date: None,
+            target: None,
+            encoding: None,
+            body,
+            cut_short: None,
+            handed,
+            secrets,
+        }
     }
 
     fn said(status: u16, body: impl AsRef<[u8]>) -> Said {

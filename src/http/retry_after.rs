@@ -19,6 +19,12 @@ pub(super) fn parse(retry_after: Option<&str>, date: Option<&str>) -> Option<Dur
     Some(Duration::from_secs(http_date(value, now)?.saturating_sub(now)))
 }
 
+/// The server's own time.
+pub(super) fn date(date: Option<&str>) -> Option<SystemTime> {
+    let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    UNIX_EPOCH.checked_add(Duration::from_secs(http_date(date?.trim(), here)?))
+}
+
 /// Seconds since 1970 of a date in any of the three forms of RFC 9110 §5.6.7.
 fn http_date(text: &str, now: u64) -> Option<u64> {
     let words: Vec<_> = text.split([' ', '-']).filter(|word| !word.is_empty()).collect();

@@ -86,7 +86,7 @@ impl Attempt<'_> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::time::{Duration, SystemTime};
+    use std::time::{Duration, Instant};
 
     use ErrorKind::{Connect, File, Interrupted, OutcomeUnknown, Rejected};
 
@@ -100,14 +100,14 @@ mod tests {
 
     fn outcome(end: Result<Reply, Failure>) -> Result<UploadedPackage> {
         let app = "calc".parse().unwrap();
-        let (name, began) = (Some("calc_1.mda".to_owned()), SystemTime::UNIX_EPOCH);
+        let (name, began) = (Some("calc_1.mda".to_owned()), Instant::now());
         Attempt::new(Path::new("dir/calc.mda"), UnknownUpload { app, name, size: 800, began }).outcome(end)
     }
 
     fn reply(status: u16, body: &str, handed: Handed) -> Reply {
         let retry_after = Some(Duration::from_secs(7));
         let (body, secrets) = (body.into(), Secrets::new(["s3cret-key"]));
-        Reply { status, retry_after, target: None, encoding: None, body, cut_short: None, handed, secrets }
+        Reply { status, retry_after, date: None, target: None, encoding: None, body, cut_short: None, handed, secrets }
     }
 
     /// The kind of an error, and whether the upload is retried.
