@@ -34,6 +34,7 @@ impl<T> Look<T> {
         Look { status: status.to_string(), end: None, retry_after, is_new: false }
     }
 
+    #[cfg(feature = "environments")]
     pub(crate) fn anew(self, is_new: bool) -> Look<T> {
         Look { is_new, ..self }
     }

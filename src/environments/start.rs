@@ -35,7 +35,7 @@ const CODES: [(&str, &str); 12] = [
     ("INVALID_APPID", "check the AppId"),
 ];
 
-/// How [`start_environment`] starts an app.
+/// How [`start_environment`](crate::start_environment) starts an app.
 ///
 /// ```
 /// let start = mendix_deploy::Start::default().with_database_sync(false);
