@@ -22,7 +22,7 @@
 //! | unknown outcome, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, and `find_upload` returns `None` |
 //! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | `find_upload` looks again |
 //! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `find_upload` names both in an error |
-//! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `find_upload` refuses, and says why |
+//! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `find_upload` returns `None`: the package seems too old |
 //! | packages with little to know them by | [`omit_fields`](Emulator::omit_fields)`(&["CreationDate"])` | the same |
 //! | v1 is out of reach | [`refuse_v1`](Emulator::refuse_v1) | `find_upload`: `Rejected`, 404 |
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |

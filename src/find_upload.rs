@@ -23,17 +23,17 @@ const NOT_LISTED: &str = "not listed";
 /// Looks for the package of an upload whose outcome is unknown, and **never uploads anything**.
 ///
 /// `unknown` is the error of the upload, of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); it remembers what was
-/// uploaded and when. The package is the only one of the app that has the same name. It must have the same size, and must
-/// not be older than the upload (by more than 10 min, because clocks differ). If the error has the id of the package or of
-/// the job, the API is asked for that first. Since a package may be listed late, this looks again until the time of [`Poll`](crate::Poll)
-/// is over (30 min if it has no timeout).
+/// uploaded and when. If the error has the id of the package or of the job, the API is asked for that first. Otherwise the
+/// package is the only one of the app that has this name and size and was made since the upload began. Its age is the
+/// `Date` of the server's response less its `CreationDate`, so that clocks that differ do not matter. Since a package may be
+/// listed late, and its size and date even later, this polls until the timeout of [`Poll`](crate::Poll) (30 min if it has none).
 ///
 /// - `Some`: the package is there, in whatever status. Pass its id to [`wait_for_package`](crate::wait_for_package).
 /// - `None`: it was not listed while this looked. That is **no proof** that the upload was not accepted.
 ///
 /// Give each upload a name that no other package has, for example with the number of the build
-/// ([`Upload::with_name`](crate::Upload::with_name)). If there are several packages of that name, or one that is older or
-/// has another size, this refuses to guess, and its error names them.
+/// ([`Upload::with_name`](crate::Upload::with_name)). Older packages of that name do not matter. If several were made since
+/// the upload began, or one of another size or of unknown age, this refuses to guess, and its error names them.
 ///
 /// Blocks for at most the timeout of `Poll` plus two requests. The user needs API Rights for the app. What this rests on, and
 /// what happens if it is wrong, is in the [guide](crate::guide#after-an-unknown-outcome).
