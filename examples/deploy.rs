@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! export MENDIX_USERNAME=richard.ford51@example.com MENDIX_API_KEY=…
-//! cargo run --features environments --example deploy -- APP_ID ENVIRONMENT FILE
+//! cargo run --example deploy -- APP_ID ENVIRONMENT FILE
 //! ```
 //!
 //! With `--package PACKAGE_ID` in place of the file, it deploys what was uploaded before; so it goes on after an error or an
@@ -58,7 +58,7 @@ struct Task {
 impl Task {
     fn new(app: AppId, name: EnvironmentName, production: bool, restart: bool) -> anyhow::Result<Task> {
         let flag = if production { " --production" } else { "" };
-        let command = format!("cargo run --features environments --example deploy --{flag} {app} {name} --package");
+        let command = format!("cargo run --example deploy --{flag} {app} {name} --package");
         let progress = Progress::new();
         let (shown, goes_on) = (progress.clone(), command.clone());
         let client = Client::from_env()?.on_event(move |event| {

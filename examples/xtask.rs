@@ -1,9 +1,8 @@
 //! A complete `cargo xtask`: `deploy` uploads a package and, if an environment is given, brings it there; `wait` and
 //! `resume` go on after an interruption. Its tests need no account.
 //!
-//! In a project this is `xtask/src/main.rs`, with `mendix-deploy = { version = "0.1", features = ["environments"] }` and
-//! `anyhow` as its dependencies, and `mendix-deploy` with the feature `emulator` as a dev-dependency for the tests. The alias
-//! is in `.cargo/config.toml`:
+//! In a project this is `xtask/src/main.rs`, with `mendix-deploy` and `anyhow` as its dependencies, and `mendix-deploy`
+//! with the feature `emulator` as a dev-dependency for the tests. The alias is in `.cargo/config.toml`:
 //!
 //! ```toml
 //! [alias]

@@ -76,18 +76,14 @@ impl Asked {
             let meaning = verdicts.meaning(said.code.as_deref()?).map(|meaning| format!("; {meaning}"));
             Some((verdicts, meaning.or(reply.is_success().then(String::new))?))
         });
-        let said_by = match verdict {
-            Some(_) => SaidBy::Verdict,
-            None if said.is_of_the_api => SaidBy::Api,
-            None => SaidBy::Others,
-        };
+        let said_by = if verdict.is_some() { SaidBy::Verdict } else { said.by };
         let error = if let Some((Verdicts { kind, undone, .. }, meaning)) = verdict {
             let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
             Error::new(*kind, format!("{undone}: {status}{words}{meaning}")).with_transient(is_retryable_status(status))
         } else if is_refusal(status) || (is_retryable_status(status) && !may_be_done) {
             let message = format!(" was refused{}: {status}{words}", self.undone);
             Error::of_request(ErrorKind::Rejected, self.what.as_str(), message)
-                .with_note(&self.meaning(&reply, said.is_foreign))
+                .with_note(&self.meaning(&reply, said.by == SaidBy::Others))
                 .with_transient(is_retryable_status(status))
         } else {
             open(Some(&format!("the server answered {status}{words}")))

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::client::Client;
-use crate::environments::{self, At, Environment, Goal, Run, Start};
+use crate::environments::{self, At, Environment, Goal, Run, Seen, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId};
@@ -52,11 +52,15 @@ impl Deploy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployed {
-    /// The package that was on the environment when the call began, to go back to. After an interruption it may be the new
-    /// one already.
+    /// The package that runs.
+    pub package: PackageId,
+    /// The package that was on the environment right before this one was transported, to go back to. `None` if there was none,
+    /// or if it was this one already, as after an interruption.
     pub previous: Option<PackageId>,
     /// Where the app can be reached.
     pub url: Option<String>,
+    /// False if the app ran with the package already, so that nothing was done.
+    pub changed: bool,
 }
 
 /// Brings a package of the app to an environment and starts it there. `Ok` means that the app runs.
@@ -75,10 +79,11 @@ pub struct Deployed {
 /// [guide](crate::guide#from-a-package-to-a-running-app).
 ///
 /// # Errors
-/// Each says where the environment stands and which package was on it. By [`ErrorKind`]: `Config` for a production
-/// environment that is not allowed, before anything is stopped; `JobFailed` if the package is not deployable, before anything
-/// is stopped; `StartFailed` if the app did not start: **it is down**; `StillRunning` on timeout; `Rejected`, such as 403;
-/// `Connect` or `NoAnswer` after an outage.
+/// Each says where the environment stands and which package was on it, and [`Error::app_may_be_down`] whether the app may be
+/// down. By [`ErrorKind`]: `NotAllowed` for a production environment, and `JobFailed` if the package cannot be deployed, both
+/// before anything is stopped; `StartFailed` if the app did not start: **it is down**; `Overtaken` if another deployment has
+/// put its package on the environment meanwhile; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer`
+/// after an outage.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Deploy, Upload, deploy_package, upload_and_wait};
@@ -113,44 +118,42 @@ impl Chain<'_> {
         let untouched = |error: Error| error.with_note("; nothing was changed");
         let found = environments::environment(client, app, environment).map_err(untouched)?;
         self.check_allowed(&found).map_err(untouched)?;
-        let previous = environments::environment_package(client, app, environment).map_err(untouched)?;
-        let previous = previous.map(|previous| previous.package_id);
-        let is_on_it = previous.as_ref().is_some_and(|on_it| package.is_same_as(on_it.as_str()));
-        let restart = self.deploy.restart;
-        if is_on_it && found.status == EnvironmentStatus::Running && !restart {
+        let on_it = environments::environment_package(client, app, environment).map_err(untouched)?;
+        let on_it = on_it.map(|on_it| on_it.package_id);
+        let is_on_it = |on_it: &PackageId| package.is_same_as(on_it.as_str());
+        let (is_there, restart) = (on_it.as_ref().is_some_and(is_on_it), self.deploy.restart);
+        let deployed =
+            |previous, changed| Deployed { package: package.clone(), previous, url: found.url.clone(), changed };
+        if is_there && found.status == EnvironmentStatus::Running && !restart {
             self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, begun.elapsed());
-            return Ok(Deployed { previous, url: found.url });
+            return Ok(deployed(None, false));
         }
-        self.at.notify(DeployStep::Begun { package: package.clone(), previous: previous.clone() }, begun.elapsed());
-        let poll = client.poll.with_an_end();
-        if !is_on_it {
-            let client = client.clone().with_poll(poll.less(begun.elapsed()));
-            packages::wait_for(&client, app, package, "", true).map_err(|error| {
-                let (name, on_it) = (self.at.name(), name_of(previous.as_ref()));
-                error.with_note(&format!(
-                    "; nothing was changed: {name} is {} with {on_it} on it; {}",
-                    found.status,
-                    self.goes_on(false)
-                ))
-            })?;
+        self.at.notify(DeployStep::Begun { package: package.clone(), previous: on_it.clone() }, begun.elapsed());
+        let seen = Seen { on_it, status: Some(found.status.clone()) };
+        let goal = Goal::Deployed { package, restart };
+        let mut run = Run::new(self.at, goal, &self.deploy.start, seen).begun(begun);
+        if !is_there {
+            let waited = packages::wait_amid(&client.for_the_rest(begun), app, package);
+            waited.map_err(|error| self.stands(run.with_what_is_known(error), &run))?;
         }
-        let mut run = Run::new(self.at, Goal::Deployed { package, restart }, &self.deploy.start);
         let what = format!("the deployment of package {package} to");
-        run.until_done(&what, poll.less(begun.elapsed()), true).map_err(|error| self.stands(error, &run))?;
+        run.until_done(&what).map_err(|error| self.stands(error, &run))?;
         run.tell_started();
-        Ok(Deployed { previous, url: found.url })
+        let previous = run.course.before.clone().filter(|before| !is_on_it(before));
+        Ok(deployed(previous, run.course.has_acted()))
     }
 
     fn check_allowed(&self, found: &Environment) -> Result<()> {
         if !found.production || self.deploy.production {
             return Ok(());
         }
-        Err(Error::config(format!(
+        let message = format!(
             "{} is for production, or does not say that it is not: package {} is deployed to it only with \
              Deploy::allow_production",
             self.at.name(),
             self.package
-        )))
+        );
+        Err(Error::new(ErrorKind::NotAllowed, message))
     }
 
     /// Adds where the environment stood when it was seen last, and which call goes on from there.
@@ -165,15 +168,15 @@ impl Chain<'_> {
             let note =
                 format!("; the environment has {on_it} on it{before}; when that is mended, {}", self.goes_on(false));
             error.prefixed_with("the app is DOWN").with_note(&note)
-        } else if is_down && (course.has_changed || course.has_requested_start()) {
+        } else if is_down && course.has_acted() {
             let note = format!("; the environment has {on_it} on it{before}; {}", self.goes_on(false));
             error.prefixed_with("the app is down, unless it has started since").with_note(&note)
-        } else if course.is_stopped || course.has_requested_start() {
+        } else if course.is_stopped() || course.has_requested_start() {
             error.with_note(&format!(
                 "; the environment is {status} with {on_it} on it{before}, but may run another one; {}",
                 self.goes_on(true)
             ))
-        } else if course.has_changed {
+        } else if course.has_changed() {
             let note = format!("; the environment is {status} with {on_it} on it, unless it has stopped since; ");
             error.with_note(&(note + &self.goes_on(self.deploy.restart)))
         } else {

@@ -37,7 +37,8 @@
 //! | a step without an answer | `fail_stops(1, Fault::NoAnswer)`, and the others | `Ok`, not repeated |
 //! | a step that never arrived | `fail_stops(1, Fault::Status(502))`, `fail_transports` | `Ok`, repeated |
 //! | a status that lags | `fail_transports(1, Fault::StaleStatus(2))`, and the others | `Ok`, and it is true |
-//! | somebody else deploys, too | [`meanwhile`](Emulator::meanwhile)`(3, Meanwhile::Transport(id))` | `Ok` only if your package runs |
+//! | somebody else deploys, too | [`meanwhile`](Emulator::meanwhile)`(3, Meanwhile::Transport(id))` | `Overtaken`; `Ok` only if your package runs |
+//! | a production environment | none: `Production` is one | `NotAllowed` without [`Deploy::allow_production`](crate::Deploy::allow_production) |
 //! | an answer that says nothing | `fail_stops(1, Fault::Body("<html>"))`, and the others | `Ok` |
 //! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(2_000)`, in bytes per second | `Ok`, late |
 //!

@@ -14,9 +14,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened; or a
-    /// production environment that was not allowed, refused before anything is changed.
+    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened.
     Config,
+    /// A production environment without [`Deploy::allow_production`](crate::Deploy::allow_production). Nothing was changed.
+    NotAllowed,
     /// The local file is missing, a directory, a FIFO, empty, too large or unreadable, no zip archive,
     /// or changed while it was sent.
     File,
@@ -36,6 +37,8 @@ pub enum ErrorKind {
     JobFailed,
     /// **The app is down**: it was to be started, and did not start.
     StartFailed,
+    /// Another deployment to the same environment is under way, and has put its package there. Both are named.
+    Overtaken,
     /// The wait timed out; what it waited for goes on.
     StillRunning,
 }
@@ -64,6 +67,8 @@ struct Inner {
     code: Option<String>,
     package_id: Option<PackageId>,
     job_id: Option<JobId>,
+    start_job: Option<JobId>,
+    app_may_be_down: bool,
     transient: bool,
     said_by: SaidBy,
     retry_after: Option<Duration>,
@@ -74,12 +79,20 @@ struct Inner {
 /// Whose word an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SaidBy {
-    /// Nobody's, or that of a gateway or the like.
+    /// There was no response, or an empty one.
+    Nobody,
+    /// A gateway's or the like: it is not in the API's format.
     Others,
     /// The API's, by its format.
     Api,
-    /// The same with a code that is documented for the call and settles the matter.
+    /// The API's, with a code that is documented for the call and settles the matter.
     Verdict,
+}
+
+impl SaidBy {
+    pub(crate) fn is_of_the_api(self) -> bool {
+        matches!(self, SaidBy::Api | SaidBy::Verdict)
+    }
 }
 
 /// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
@@ -154,6 +167,28 @@ impl Error {
         self.0.transient
     }
 
+    /// Whether this call stopped the app, or found it stopped, and has not seen it run since.
+    ///
+    /// `false` if the call never got that far: it says nothing about an environment that was not polled.
+    ///
+    /// ```no_run
+    /// use mendix_deploy::{AppId, Client, Deploy, PackageId, deploy_package};
+    ///
+    /// # fn page_somebody(_: &mendix_deploy::Error) {}
+    /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
+    /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
+    /// if let Err(error) = deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default()) {
+    ///     if error.app_may_be_down() {
+    ///         page_somebody(&error);
+    ///     }
+    ///     return Err(error);
+    /// }
+    /// # Ok::<(), mendix_deploy::Error>(())
+    /// ```
+    pub fn app_may_be_down(&self) -> bool {
+        self.0.app_may_be_down
+    }
+
     /// How long the server asked the client to wait (`Retry-After`, RFC 9110 §10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -173,8 +208,10 @@ impl Error {
             code: None,
             package_id: None,
             job_id: None,
+            start_job: None,
+            app_may_be_down: false,
             transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
-            said_by: SaidBy::Others,
+            said_by: SaidBy::Nobody,
             retry_after: None,
             upload: None,
             cause: None,
@@ -223,6 +260,17 @@ impl Error {
         self
     }
 
+    /// The job of a start. Unlike that of an upload, it says nothing of a package.
+    pub(crate) fn with_start_job(mut self, job: &JobId) -> Self {
+        self.0.start_job = Some(job.clone());
+        self
+    }
+
+    pub(crate) fn with_app_may_be_down(mut self, may_be_down: bool) -> Self {
+        self.0.app_may_be_down = may_be_down;
+        self
+    }
+
     /// Whatever failed, an upload is of unknown outcome, so repeating the whole would upload again.
     pub(crate) fn with_upload(mut self, upload: UnknownUpload) -> Self {
         self.0.upload = Some(upload);
@@ -251,7 +299,6 @@ impl Error {
         self.0.said_by
     }
 
-    #[cfg(feature = "environments")]
     pub(crate) fn has_code(&self, code: &str) -> bool {
         self.code().is_some_and(|said| is_code(said, code))
     }
@@ -317,6 +364,9 @@ impl fmt::Display for Error {
         if let Some(job) = self.job_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [job {job}]")?;
         }
+        if let Some(job) = self.0.start_job.as_ref().filter(|id| unsaid(id.as_str())) {
+            write!(f, " [start job {job}]")?;
+        }
         Ok(())
     }
 }
@@ -351,10 +401,11 @@ mod tests {
     #[test]
     fn a_kind_says_whether_a_package_may_exist_and_whether_to_repeat_the_call() {
         use ErrorKind::{
-            Config, Connect, File, Interrupted, JobFailed, NoAnswer, OutcomeUnknown, Rejected, StartFailed,
-            StillRunning,
+            Config, Connect, File, Interrupted, JobFailed, NoAnswer, NotAllowed, OutcomeUnknown, Overtaken, Rejected,
+            StartFailed, StillRunning,
         };
-        let neither = [Config, File, Connect, Rejected, JobFailed, StartFailed].map(|kind| (kind, false, false));
+        let neither = [Config, NotAllowed, File, Connect, Rejected, JobFailed, StartFailed, Overtaken]
+            .map(|kind| (kind, false, false));
         let transient = [Interrupted, NoAnswer, StillRunning].map(|kind| (kind, false, true));
         for (kind, may_exist, transient) in neither.into_iter().chain(transient).chain([(OutcomeUnknown, true, false)])
         {

@@ -1,6 +1,5 @@
 //! Events: what an observer sees while a call blocks.
 
-#[cfg(feature = "environments")]
 mod step;
 
 use std::fmt;
@@ -8,13 +7,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-#[cfg(feature = "environments")]
 use crate::id::EnvironmentName;
 use crate::id::{AppId, JobId, PackageId, Short};
 use crate::text;
 use crate::units::{Bytes, Seconds};
 
-#[cfg(feature = "environments")]
 pub use step::DeployStep;
 
 /// While nothing new happens, a log gets a line as often as this.
@@ -74,8 +71,6 @@ pub enum Event {
         routine: bool,
     },
     /// A step of a deployment was taken.
-    #[cfg(feature = "environments")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
     #[non_exhaustive]
     Deploying {
         /// The app.
@@ -128,9 +123,7 @@ impl Event {
             Event::Uploading { routine, .. } | Event::Polled { routine, .. } | Event::PollFailed { routine, .. } => {
                 *routine
             }
-            #[cfg(feature = "environments")]
-            Event::Deploying { .. } => false,
-            Event::Accepted { .. } | Event::Retrying { .. } => false,
+            Event::Accepted { .. } | Event::Deploying { .. } | Event::Retrying { .. } => false,
         }
     }
 
@@ -173,7 +166,6 @@ impl fmt::Display for Event {
                 write!(f, "app {app}, {subject}: {status} after {}", Seconds(*elapsed))?;
                 next_poll.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
             }
-            #[cfg(feature = "environments")]
             Event::Deploying { app, environment, step, elapsed } => {
                 write!(f, "app {app}, environment {environment}: {step}")?;
                 match step {
@@ -201,8 +193,6 @@ pub enum Subject {
     /// A package.
     Package(PackageId),
     /// An environment.
-    #[cfg(feature = "environments")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
     Environment(EnvironmentName),
     /// The package of an upload of unknown outcome: its name in quotes, or `package` and its id if that is known.
     Upload(String),
@@ -213,7 +203,6 @@ impl fmt::Display for Subject {
         match self {
             Subject::Job(id) => write!(f, "job {}", Short(id.as_str())),
             Subject::Package(id) => write!(f, "package {}", Short(id.as_str())),
-            #[cfg(feature = "environments")]
             Subject::Environment(name) => write!(f, "environment {name}"),
             Subject::Upload(sought) => write!(f, "searching for {sought}"),
         }

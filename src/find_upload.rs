@@ -1,7 +1,7 @@
 //! Clears up an upload of unknown outcome by the package list of v1.
 
-use std::cell::{Cell, RefCell};
-use std::time::{Duration, SystemTime};
+use std::cell::RefCell;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, UnknownUpload};
@@ -103,12 +103,10 @@ impl Search<'_> {
             );
             return Err(Error::new(ErrorKind::OutcomeUnknown, message));
         }
-        let (client, app, sought) = (self.client, &self.upload.app, self.sought());
-        let (name, subject) =
-            (format!("the search for {sought} among the packages of app {app}"), Subject::Upload(sought));
-        let resume = "call find_upload with this error";
-        let poll = client.poll.with_an_end();
-        let wait = Wait { client, app, subject, name, resume, may_appear_late: false, is_amid: Cell::new(false), poll };
+        let (client, app, sought) = (self.client.for_the_rest(Instant::now()), &self.upload.app, self.sought());
+        let name = format!("the search for {sought} among the packages of app {app}");
+        let wait =
+            Wait::new(&client, app, Subject::Upload(sought), name).resumed_by("call find_upload with this error");
         let mut has_looked = false;
         let end = wait.until_end(|| {
             let look = self.look()?;
@@ -148,7 +146,7 @@ impl Search<'_> {
         {
             return Ok(found(package.clone()));
         }
-        let Some(name) = &self.upload.name else { return Ok(Look::not_yet(NOT_LISTED, retry_after)) };
+        let Some(name) = &self.upload.name else { return Ok(Look::at(NOT_LISTED, retry_after)) };
         // What is told when the time is over.
         let (said, open) = match list.look_for(name, self.upload.size) {
             Verdict::Found(package) => return Ok(found(package)),
@@ -171,7 +169,7 @@ impl Search<'_> {
             }
         };
         self.open.replace(open);
-        Ok(Look::not_yet(said, retry_after))
+        Ok(Look::at(said, retry_after))
     }
 
     fn sought(&self) -> String {
@@ -180,12 +178,7 @@ impl Search<'_> {
 }
 
 fn found(package: Package) -> Look<Package> {
-    Look {
-        status: format!("found as package {}", package.package_id),
-        end: Some(Ok(package)),
-        retry_after: None,
-        is_new: false,
-    }
+    Look::at(format_args!("found as package {}", package.package_id), None).with_end(Some(Ok(package)))
 }
 
 /// What was asked for by its id; `None` if nothing has that id.

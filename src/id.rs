@@ -14,7 +14,6 @@ pub(crate) use short::Short;
 
 /// An `AppId` is a subdomain, so this is the longest DNS label (RFC 1035 §2.3.4).
 const APP_ID_MAX: usize = 63;
-#[cfg(feature = "environments")]
 const ENVIRONMENT_NAME_MAX: usize = 128;
 /// The API's own ids are UUIDs, but they are treated as opaque.
 const OPAQUE_ID_MAX: usize = 128;
@@ -136,7 +135,6 @@ impl PackageId {
     }
 }
 
-#[cfg(feature = "environments")]
 impl EnvironmentName {
     /// The documentation's own examples write names in lower case, too.
     pub(crate) fn is_same_as(&self, other: &EnvironmentName) -> bool {
@@ -144,7 +142,6 @@ impl EnvironmentName {
     }
 }
 
-#[cfg(feature = "environments")]
 id! {
     /// The name of an environment, such as `Acceptance`, spelled as [`list_environments`](crate::list_environments) spells
     /// it (Deploy API v1, "Retrieve Environments", field `Mode`). Its case is never changed.
@@ -192,7 +189,6 @@ fn subdomain_of(text: &str) -> Option<&str> {
 
 /// Returns what was expected instead. A name is percent-encoded in paths, but some servers decode it before they split the
 /// path.
-#[cfg(feature = "environments")]
 fn check_environment_name(name: &str) -> Result<(), String> {
     let is_clean = text::sanitize(name) == name && !name.contains(['/', '\\']) && !matches!(name, "." | "..");
     if (1..=ENVIRONMENT_NAME_MAX).contains(&name.chars().count()) && is_clean && !is_uuid(name) {
@@ -229,7 +225,6 @@ mod tests {
         for id in ["My App", "calc/", "https://www.example.com", "https://é.com", "://.", ""] {
             assert!(says(id).ends_with("at most 63"), "{}", says(id));
         }
-        #[cfg(feature = "environments")]
         for name in ["", " a", "a/b", "..", "a\\b", "a\u{202e}b", "a\nb", "cd5fc610-edb0-43c5-a374-0439a6411ace"] {
             let error = EnvironmentName::new(name).unwrap_err().to_string();
             assert!(error.contains("is not the name of an environment"), "{error}");

@@ -1,7 +1,5 @@
 //! Deploy API v2, "Job Status": polls a job, once or until it has ended.
 
-use std::cell::Cell;
-
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,10 +55,14 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
+    wait(client, app, job, false)
+}
+
+/// `is_amid`: whether an earlier step of the same call was answered well.
+pub(crate) fn wait(client: &Client, app: &AppId, job: &JobId, is_amid: bool) -> Result<()> {
     let (call, subject) = (call(client, app, job), Subject::Job(job.clone()));
-    let resume = "call wait_for_job with this job";
-    let (name, poll) = (name(app, job), client.poll.clone());
-    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, is_amid: Cell::new(false), poll };
+    let wait = Wait::new(client, app, subject, name(app, job)).may_appear_late().amid(is_amid);
+    let wait = wait.resumed_by("call wait_for_job with this job");
     let look = |reply: &Reply| {
         let status = read(reply)?;
         let end = match status {
@@ -68,7 +70,7 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
             JobStatus::Failed => Some(Err(failed(app, job, reply))),
             _ => None,
         };
-        Some(Look { status: status.to_string(), end, retry_after: reply.retry_after, is_new: false })
+        Some(Look::at(status, reply.retry_after).with_end(end))
     };
     wait.until_end(|| call.once(look)).map_err(|error| error.with_job(job))
 }

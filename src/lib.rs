@@ -16,9 +16,7 @@ pub mod guide {}
 
 // What users call: a file for each page of the API, or for each task.
 mod check;
-#[cfg(feature = "environments")]
 mod deploy;
-#[cfg(feature = "environments")]
 mod environments;
 mod find_upload;
 mod job;
@@ -55,31 +53,21 @@ mod units;
 
 pub use check::check;
 pub use client::Client;
-#[cfg(feature = "environments")]
-#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
 pub use deploy::{Deploy, Deployed, deploy_package};
-#[cfg(feature = "environments")]
-#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
 pub use environments::{
     Environment, Start, environment, environment_package, list_environments, start_environment, stop_environment,
     transport_package,
 };
 pub use error::{Error, ErrorKind, Result};
-#[cfg(feature = "environments")]
-#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
 pub use event::DeployStep;
 pub use event::{Event, Subject};
 pub use find_upload::find_upload;
-#[cfg(feature = "environments")]
-#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
 pub use id::EnvironmentName;
 pub use id::{AppId, JobId, PackageId};
 pub use job::{job_status, wait_for_job};
 pub use packages::{Package, list_packages, wait_for_package};
 pub use poll::Poll;
 pub use retry::Retry;
-#[cfg(feature = "environments")]
-#[cfg_attr(docsrs, doc(cfg(feature = "environments")))]
 pub use status::EnvironmentStatus;
 pub use status::{JobStatus, PackageStatus};
 pub use upload::{Upload, UploadedPackage, upload_and_wait, upload_package};

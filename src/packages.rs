@@ -3,7 +3,6 @@
 
 mod package;
 
-use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
@@ -58,20 +57,21 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 /// timeout (call again to resume waiting); `Rejected` at once for a refusal such as 401 or 403; `Connect`, `Rejected` or
 /// `NoAnswer` after an outage, with the last failure as its source.
 pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
-    wait_for(client, app, package, "call wait_for_package with this package", false)
+    let wait = wait(client, app, package).resumed_by("call wait_for_package with this package");
+    until_ready(&wait, client, app, package)
 }
 
-/// `resume`: how to go on waiting, for messages. `is_amid`: an earlier step of the same call was answered well.
-pub(crate) fn wait_for(
-    client: &Client,
-    app: &AppId,
-    package: &PackageId,
-    resume: &'static str,
-    is_amid: bool,
-) -> Result<Package> {
-    let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
-    let (name, is_amid, poll) = (name(app, package), Cell::new(is_amid), client.poll.clone());
-    let wait = Wait { client, app, subject, name, resume, may_appear_late: true, is_amid, poll };
+/// The same as a step of a call that says itself how to resume, after another step was answered well.
+pub(crate) fn wait_amid(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
+    until_ready(&wait(client, app, package).amid(true), client, app, package)
+}
+
+fn wait<'a>(client: &'a Client, app: &'a AppId, package: &PackageId) -> Wait<'a> {
+    Wait::new(client, app, Subject::Package(package.clone()), name(app, package)).may_appear_late()
+}
+
+fn until_ready(wait: &Wait, client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
+    let call = one_call(client, app, package);
     let look = |reply: &Reply| {
         let found = Package::asked_for(package, &reply.json())?;
         let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;
@@ -80,7 +80,7 @@ pub(crate) fn wait_for(
             PackageStatus::Failed => Some(Err(failed(app, package))),
             _ => None,
         };
-        Some(Look { status, end, retry_after: reply.retry_after, is_new: false })
+        Some(Look::at(status, reply.retry_after).with_end(end))
     };
     wait.until_end(|| call.once(look)).map_err(|error| error.with_package(package))
 }

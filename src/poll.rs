@@ -86,13 +86,11 @@ impl Poll {
     }
 
     /// How long a change that was made is allowed not to show: ten intervals.
-    #[cfg(feature = "environments")]
     pub(crate) fn patience(&self) -> Duration {
         self.interval.max(MIN_INTERVAL).saturating_mul(10)
     }
 
     /// The same with this much less time.
-    #[cfg(feature = "environments")]
     pub(crate) fn less(&self, elapsed: Duration) -> Poll {
         Poll { timeout: self.timeout.map(|timeout| timeout.saturating_sub(elapsed)), ..self.clone() }
     }

@@ -85,7 +85,6 @@ status! {
     }
 }
 
-#[cfg(feature = "environments")]
 status! {
     /// The status of an environment (Deploy API v1, "Retrieve Environments").
     EnvironmentStatus {
@@ -98,7 +97,6 @@ status! {
     }
 }
 
-#[cfg(feature = "environments")]
 impl EnvironmentStatus {
     /// Whether the app does not run for certain.
     pub(crate) fn is_down(&self) -> bool {

@@ -47,7 +47,6 @@ pub(crate) fn beginning(text: &str, characters: usize) -> &str {
 }
 
 /// The beginning of `text`, and an ellipsis if there is more.
-#[cfg(feature = "environments")]
 pub(crate) fn cut(text: String, characters: usize) -> String {
     let beginning = beginning(&text, characters);
     if beginning.len() < text.len() { format!("{beginning}…") } else { text }

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result, UnknownUpload};
 use crate::event::Event;
 use crate::http::{self, Body, Failure, Reply, Request, Stage};
 use crate::id::AppId;
-use crate::job::wait_for_job;
+use crate::job;
 use crate::retry::repeat;
 use crate::text;
 
@@ -146,7 +146,7 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
 /// Those of the two functions.
 pub fn upload_and_wait(client: &Client, app: &AppId, upload: &Upload) -> Result<UploadedPackage> {
     let uploaded = upload_package(client, app, upload)?;
-    wait_for_job(client, app, &uploaded.job_id).map_err(|error| {
+    job::wait(client, app, &uploaded.job_id, true).map_err(|error| {
         let package = &uploaded.package_id;
         let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(&upload.file));

@@ -21,26 +21,30 @@ const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
 /// What a poll says.
 pub(crate) struct Look<T> {
     /// In a few words. If there are none, an event of its own or an error says more.
-    pub(crate) status: String,
+    status: String,
     /// How the wait has ended, if it has.
-    pub(crate) end: Option<Result<T>>,
-    pub(crate) retry_after: Option<Duration>,
+    end: Option<Result<T>>,
+    retry_after: Option<Duration>,
     /// Whether something was done, so that what is waited for has only begun.
-    pub(crate) is_new: bool,
+    is_new: bool,
 }
 
 impl<T> Look<T> {
-    pub(crate) fn not_yet(status: impl Display, retry_after: Option<Duration>) -> Look<T> {
+    pub(crate) fn at(status: impl Display, retry_after: Option<Duration>) -> Look<T> {
         Look { status: status.to_string(), end: None, retry_after, is_new: false }
     }
 
-    #[cfg(feature = "environments")]
-    pub(crate) fn anew(self, is_new: bool) -> Look<T> {
-        Look { is_new, ..self }
+    /// An end that an event of its own or an error tells.
+    pub(crate) fn ended(end: Result<T>) -> Look<T> {
+        Look::at("", None).with_end(Some(end))
     }
 
-    pub(crate) fn ended(end: Result<T>) -> Look<T> {
-        Look { status: String::new(), end: Some(end), retry_after: None, is_new: false }
+    pub(crate) fn with_end(self, end: Option<Result<T>>) -> Look<T> {
+        Look { end, ..self }
+    }
+
+    pub(crate) fn anew(self, is_new: bool) -> Look<T> {
+        Look { is_new, ..self }
     }
 }
 
@@ -63,21 +67,47 @@ impl Clock for Instant {
 
 /// What is waited for, and how it is told.
 pub(crate) struct Wait<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) app: &'a AppId,
-    pub(crate) subject: Subject,
+    client: &'a Client,
+    app: &'a AppId,
+    subject: Subject,
     /// In messages, such as "job 66046953 of app calc".
-    pub(crate) name: String,
-    /// How to resume a wait that ended early, for messages; empty if whoever waits says it.
-    pub(crate) resume: &'static str,
+    name: String,
+    /// How to resume a wait that ended early, for messages; empty if the caller says it.
+    resume: &'static str,
     /// Whether a 404 at first means "not visible yet".
-    pub(crate) may_appear_late: bool,
+    may_appear_late: bool,
     /// Whether the API has answered well, in this wait or in an earlier step of the same call.
-    pub(crate) is_amid: Cell<bool>,
-    pub(crate) poll: Poll,
+    is_amid: Cell<bool>,
+    poll: Poll,
 }
 
-impl Wait<'_> {
+impl<'a> Wait<'a> {
+    /// Polls as the client has it: a wait within a call has a client with what is left of the call's time
+    /// (`Client::for_the_rest`).
+    pub(crate) fn new(client: &'a Client, app: &'a AppId, subject: Subject, name: String) -> Wait<'a> {
+        let (is_amid, poll) = (Cell::new(false), client.poll.clone());
+        Wait { client, app, subject, name, resume: "", may_appear_late: false, is_amid, poll }
+    }
+
+    /// For messages. Without it, the caller says how to resume.
+    pub(crate) fn resumed_by(self, resume: &'static str) -> Self {
+        Wait { resume, ..self }
+    }
+
+    pub(crate) fn may_appear_late(self) -> Self {
+        Wait { may_appear_late: true, ..self }
+    }
+
+    /// Whether an earlier step of the same call was answered well.
+    pub(crate) fn amid(self, is_amid: bool) -> Self {
+        Wait { is_amid: Cell::new(is_amid), ..self }
+    }
+
+    /// A part of a poll was answered well.
+    pub(crate) fn note_answer(&self) {
+        self.is_amid.set(true);
+    }
+
     /// Looks until there is an end.
     pub(crate) fn until_end<T>(&self, look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
         self.by(&mut Instant::now(), look)
@@ -145,7 +175,7 @@ impl Wait<'_> {
     /// node that is being replaced, and the API's own takes two.
     fn may_pass(&self, error: &Error, was_refused: bool) -> bool {
         let passes = match error.said_by() {
-            SaidBy::Others => matches!(error.kind(), ErrorKind::Connect | ErrorKind::Rejected),
+            SaidBy::Nobody | SaidBy::Others => matches!(error.kind(), ErrorKind::Connect | ErrorKind::Rejected),
             SaidBy::Api => is_refusal_of_the_user(error) && !was_refused,
             SaidBy::Verdict => false,
         };

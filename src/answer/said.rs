@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::error::SaidBy;
 use crate::http::Reply;
 use crate::json::{Object, without_bom};
 use crate::text;
@@ -18,31 +19,25 @@ pub(super) struct Said {
     pub(super) code: Option<String>,
     /// What follows the status in a message.
     pub(super) words: String,
-    /// Whether there is a body that is not in the API's format.
-    pub(super) is_foreign: bool,
-    /// Whether it is an error in the API's format.
-    pub(super) is_of_the_api: bool,
+    pub(super) by: SaidBy,
 }
 
 impl Said {
     pub(super) fn of(reply: &Reply) -> Said {
         let secrets = &reply.secrets;
-        let not_foreign = |code, words| Said { code, words, is_foreign: false, is_of_the_api: false };
-        let foreign = |words: String| Said { is_foreign: true, ..not_foreign(None, format!("{words}{FOREIGN}")) };
+        let foreign = |words: String| Said { code: None, words: format!("{words}{FOREIGN}"), by: SaidBy::Others };
+        let unclear = |words: String| Said { code: None, words, by: SaidBy::Nobody };
         if let Some(encoding) = encoding(reply) {
             return foreign(format!(", (a body in {encoding})"));
         }
         let text = String::from_utf8_lossy(without_bom(&reply.body));
         let text = text.trim();
         if text.is_empty() {
-            return not_foreign(
-                None,
-                match (&reply.cut_short, reply.is_success()) {
-                    (Some(_), _) => format!(", {UNREADABLE}"),
-                    (None, true) => " with an empty body".to_owned(),
-                    (None, false) => String::new(),
-                },
-            );
+            return unclear(match (&reply.cut_short, reply.is_success()) {
+                (Some(_), _) => format!(", {UNREADABLE}"),
+                (None, true) => " with an empty body".to_owned(),
+                (None, false) => String::new(),
+            });
         }
         if let Some(title) = title_of_web_page(text) {
             let title = secrets.sanitized(&title);
@@ -54,10 +49,10 @@ impl Said {
         // A URL may be a secret in anything that is not one of the API's own messages.
         let without_urls = |text: &str| secrets.sanitized(&text::without_urls(text));
         if reply.is_success() && !has_error_code(reply) {
-            return not_foreign(None, format!(" and said \"{}\"", without_urls(text)));
+            return unclear(format!(" and said \"{}\"", without_urls(text)));
         }
         if let Some((code, words)) = api_error(&reply.json()) {
-            return Said { is_of_the_api: true, ..not_foreign(code, words) };
+            return Said { code, words, by: SaidBy::Api };
         }
         // Without unnecessary escapes, if it is JSON.
         let plain = text.parse::<Value>().map_or_else(|_| text.to_owned(), |value| value.to_string());
@@ -165,12 +160,11 @@ mod tests {
             (r#"{"errorCode":"X"}"#, "X", ", X"),
             (r#"{"errorMessage":"NO:Please log in","errorCode":"NO"}"#, "NO", ", NO:Please log in"),
         ] {
-            let expected =
-                Said { code: Some(code.into()), words: words.into(), is_foreign: false, is_of_the_api: true };
+            let expected = Said { code: Some(code.into()), words: words.into(), by: SaidBy::Api };
             assert_eq!(said(400, body), expected);
         }
         // Empty, it may well be the API's.
-        assert_eq!(said(401, ""), Said { code: None, words: String::new(), is_foreign: false, is_of_the_api: false });
+        assert_eq!(said(401, ""), Said { code: None, words: String::new(), by: SaidBy::Nobody });
     }
 
     #[test]
@@ -187,8 +181,7 @@ mod tests {
             (b"null", ", null"),
             (b"\xff\xfe!", ", \u{fffd}\u{fffd}!"),
         ] {
-            let expected =
-                Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true, is_of_the_api: false };
+            let expected = Said { code: None, words: format!("{words}{FOREIGN}"), by: SaidBy::Others };
             assert_eq!(said(403, body), expected);
         }
     }
@@ -209,8 +202,7 @@ mod tests {
             (&long, &cut),
         ] {
             for status in [200, 403, 502] {
-                let expected =
-                    Said { code: None, words: format!("{words}{FOREIGN}"), is_foreign: true, is_of_the_api: false };
+                let expected = Said { code: None, words: format!("{words}{FOREIGN}"), by: SaidBy::Others };
                 assert_eq!(said(status, body), expected, "{body}");
             }
         }

@@ -16,7 +16,6 @@ use super::request::{Head, Stop, check_end, refused};
 use super::route::{Route, percent_decoded};
 use super::state::{State, lock};
 use crate::http::reason;
-use crate::id::AppId;
 
 pub(super) const USERNAME: &str = "richard.ford51@example.com";
 pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
@@ -80,8 +79,16 @@ pub(super) fn answer(
     }
     let answer = match route {
         Route::Upload(app) => {
+            let keep = lock(state).keep.unwrap_or(KEPT);
+            let (name, part) = upload(head, body, client, keep)?;
             let times = if fault == Some(Fault::NoAnswerButTwice) { 2 } else { 1 };
-            upload(head, body, client, &app, times, state)?
+            let mut answer = Value::Null;
+            for _ in 0..times {
+                let recorded = lock(state).record(app.clone(), name.clone(), part.clone());
+                let (package, job) = recorded.map_err(|error| refused(500, error.to_string()))?;
+                answer = json!({ "PackageId": package, "JobId": job });
+            }
+            answer
         }
         Route::Job(app, job) => {
             let status = lock(state).poll(&app, &job);
@@ -130,14 +137,13 @@ fn hang_up() -> Stop {
     Stop::Broken(io::ErrorKind::ConnectionAborted.into())
 }
 
+/// Reads an upload: the name of the package, and its file, of which the content is kept up to `keep` bytes.
 fn upload(
     head: &Head,
     body: &mut impl BufRead,
     mut client: impl Write,
-    app: &AppId,
-    times: u32,
-    state: &Mutex<State>,
-) -> Result<Value, Stop> {
+    keep: u64,
+) -> Result<(String, form::Part), Stop> {
     let name = package_name(&head.query)?;
     let length = head.content_length().ok_or_else(|| refused(411, "an upload needs a Content-Length"))?;
     if length > MAX_BODY {
@@ -146,20 +152,13 @@ fn upload(
     let boundary = form::boundary(head.only("Content-Type"));
     let boundary = boundary.ok_or_else(|| refused(400, "Content-Type must be multipart/form-data with a boundary"))?;
     invite(head, &mut client)?;
-    let keep = lock(state).keep.unwrap_or(KEPT);
     let mut body = body.take(length);
     let part = form::receive(&mut body, boundary, keep)?;
     check_end(&body)?;
     if part.size == 0 {
         return Err(refused(400, "the file is empty"));
     }
-    let mut answer = Value::Null;
-    for _ in 0..times {
-        let recorded = lock(state).record(app.clone(), name.clone(), part.clone());
-        let (package, job) = recorded.map_err(|error| refused(500, error.to_string()))?;
-        answer = json!({ "PackageId": package, "JobId": job });
-    }
-    Ok(answer)
+    Ok((name, part))
 }
 
 /// Sends `100 Continue` if the client waits for it.

@@ -1,6 +1,5 @@
-//! Does to an environment what its course says is next, and looks in between.
+//! Does to an environment what its course says is next, and polls in between.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::at::At;
@@ -9,13 +8,12 @@ use super::start::{self, ALREADY_STARTED, LOCKED, NO_SUCH_JOB, Start};
 use super::{stop, transport};
 use crate::error::{Error, ErrorKind, Result, SaidBy};
 use crate::event::{DeployStep, Subject};
-use crate::id::{JobId, Short};
-use crate::poll::Poll;
+use crate::id::{JobId, PackageId, Short};
 use crate::wait::{Look, Wait};
 
-/// Every so many looks at a start job, the environment is looked at as well: the service is known to have left jobs in
+/// Every so many polls of a start job, the environment is polled as well: the service is known to have left jobs in
 /// "starting" (release notes of October 2025).
-const JOB_LOOKS: u32 = 4;
+const JOB_POLLS: u32 = 4;
 
 pub(crate) struct Run<'a> {
     at: At<'a>,
@@ -23,63 +21,69 @@ pub(crate) struct Run<'a> {
     pub(crate) course: Course<'a>,
     /// What was seen last.
     pub(crate) seen: Seen,
+    /// When the call began.
     begun: Instant,
     step_begun: Instant,
-    job_looks: u32,
-    job_status: String,
-    job_failure: Option<Error>,
-    /// The start job, and why the last request to start was not answered.
-    job: Option<JobId>,
+    job: StartJob,
+    /// Why the last request to start was not answered.
     lost: Option<String>,
 }
 
+/// What is known of the start job.
+#[derive(Default)]
+struct StartJob {
+    /// Of the last start that was accepted.
+    id: Option<JobId>,
+    polls: u32,
+    status: String,
+    /// Why it could not be polled, if the environment was polled in its place.
+    failure: Option<Error>,
+}
+
 impl<'a> Run<'a> {
-    pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start) -> Run<'a> {
+    /// `seen`: what the call has seen before.
+    pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start, seen: Seen) -> Run<'a> {
         let (course, now) = (Course::new(goal, at.client.poll.patience()), Instant::now());
-        let (seen, job_status) = (Seen::default(), String::new());
-        Run {
-            at,
-            start,
-            course,
-            seen,
-            begun: now,
-            step_begun: now,
-            job_looks: 0,
-            job_status,
-            job_failure: None,
-            job: None,
-            lost: None,
-        }
+        Run { at, start, course, seen, begun: now, step_begun: now, job: StartJob::default(), lost: None }
     }
 
-    /// Goes on until the goal is reached. `what` it is in messages, such as "the stop of". `is_seen`: whether the environment
-    /// was seen by an earlier step of the call.
-    pub(crate) fn until_done(&mut self, what: &str, poll: Poll, is_seen: bool) -> Result<()> {
+    /// When the call began, if it has done something else before.
+    pub(crate) fn begun(self, begun: Instant) -> Run<'a> {
+        Run { begun, ..self }
+    }
+
+    /// Goes on until the goal is reached, or the time of the call is over. `what` it is in messages, such as "the stop of".
+    pub(crate) fn until_done(&mut self, what: &str) -> Result<()> {
         let At { client, app, environment } = self.at;
         let (name, subject) = (format!("{what} {}", self.at.name()), Subject::Environment(environment.clone()));
-        let is_amid = Cell::new(is_seen);
-        let wait = Wait { client, app, subject, name, resume: "", may_appear_late: false, is_amid, poll };
-        let done = wait.until_end(|| self.look(&wait.is_amid));
+        let client = client.for_the_rest(self.begun);
+        let wait = Wait::new(&client, app, subject, name).amid(self.seen.status.is_some());
+        let done = wait.until_end(|| self.look(&wait));
         done.map_err(|error| self.with_what_is_known(error))
     }
 
+    /// Whether the app was stopped by this call, or found stopped, and was not seen to run since.
+    pub(crate) fn app_may_be_down(&self) -> bool {
+        self.course.may_be_down(&self.seen, self.begun.elapsed())
+    }
+
     /// Goes on as far as it does without a pause.
-    fn look(&mut self, has_seen: &Cell<bool>) -> Result<Look<()>> {
+    fn look(&mut self, wait: &Wait) -> Result<Look<()>> {
         let mut goes_on = false;
         loop {
             if let Some(look) = self.look_at_job()? {
                 return Ok(look.anew(goes_on));
             }
             let retry_after = self.see()?;
-            has_seen.set(true);
+            wait.note_answer();
             let step = match self.course.next(&self.seen, self.begun.elapsed()) {
                 Next::Do(step) => step,
                 Next::Wait => {
-                    let look = Look::not_yet(self.waits_for(), retry_after).anew(goes_on);
-                    return self.job_failure.take().map_or(Ok(look), Err);
+                    let look = Look::at(self.waits_for(), retry_after).anew(goes_on);
+                    return self.job.failure.take().map_or(Ok(look), Err);
                 }
                 Next::Done => return Ok(Look::ended(Ok(()))),
-                Next::GiveWayTo(other) => return Ok(Look::ended(Err(self.other_deployment(other.as_ref())))),
+                Next::GiveWayTo(other) => return Ok(Look::ended(Err(self.overtaken(other.as_ref())))),
             };
             let result = self.request(step);
             let now = self.begun.elapsed();
@@ -90,10 +94,10 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => {
                     let Some(answer) = Answer::of(&error) else { return Err(error) };
-                    // While an answer is missing, looks may tell.
+                    // While an answer is missing, polls may tell.
                     let retry_after = error.retry_after().filter(|_| !matches!(answer, Answer::Lost(_)));
                     return Ok(if self.course.answered(step, answer, now) {
-                        Look::not_yet(self.waits_because(step, &error), retry_after).anew(goes_on)
+                        Look::at(self.waits_because(step, &error), retry_after).anew(goes_on)
                     } else {
                         Look::ended(Err(error))
                     });
@@ -102,24 +106,24 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `None` if the environment is to be looked at.
+    /// `None` if the environment is to be polled.
     fn look_at_job(&mut self) -> Result<Option<Look<()>>> {
         let Some(job) = self.course.job() else { return Ok(None) };
-        self.job_looks += 1;
-        self.job_failure = None;
-        let is_time = self.job_looks % JOB_LOOKS == 0;
+        self.job.polls += 1;
+        self.job.failure = None;
+        let is_time = self.job.polls % JOB_POLLS == 0;
         let (said, error) = match start::job_status(self.at, job) {
             Ok((status, _)) if status.eq_ignore_ascii_case("Started") => (Job::Started, None),
             Ok((status, retry_after)) => {
-                self.job_status = status;
-                return Ok((!is_time).then(|| Look::not_yet(&self.job_status, retry_after)));
+                self.job.status = status;
+                return Ok((!is_time).then(|| Look::at(&self.job.status, retry_after)));
             }
             Err(error) if error.has_code(NO_SUCH_JOB) => (Job::Forgotten, None),
             Err(error) if error.has_code(LOCKED) => (Job::Locked, Some(error)),
             Err(error) if error.has_code(ALREADY_STARTED) => (Job::Runs, Some(error)),
             // It is a hint, and the environment decides.
             Err(error) if is_time && error.said_by() != SaidBy::Verdict => {
-                self.job_failure = Some(error);
+                self.job.failure = Some(error);
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -127,7 +131,7 @@ impl<'a> Run<'a> {
         let has_a_way_on = self.course.job_said(said, self.begun.elapsed());
         Ok(match error {
             Some(error) if !has_a_way_on => Some(Look::ended(Err(error))),
-            Some(error) => Some(Look::not_yet(error.code().unwrap_or_default(), error.retry_after())),
+            Some(error) => Some(Look::at(error.code().unwrap_or_default(), error.retry_after())),
             None => None,
         })
     }
@@ -143,13 +147,13 @@ impl<'a> Run<'a> {
             _ => self.at.status().map(|(status, retry_after)| (Some(status), retry_after))?,
         };
         self.seen = Seen { on_it, status };
-        let before = (self.course.is_stopped, self.course.was_there);
+        let (was_stopped, was_there) = (self.course.is_stopped(), self.course.was_there());
         self.course.saw(&self.seen, self.begun.elapsed());
-        if !before.0 && self.course.is_stopped {
+        if !was_stopped && self.course.is_stopped() {
             self.tell(DeployStep::Stopped);
         }
-        if let Some(package) = goal.package().filter(|_| !before.1 && self.course.was_there && self.course.has_changed)
-        {
+        let is_new = !was_there && self.course.was_there() && self.course.has_changed();
+        if let Some(package) = goal.package().filter(|_| is_new) {
             self.tell(DeployStep::Transported { package: package.clone() });
         }
         Ok(retry_after)
@@ -167,7 +171,7 @@ impl<'a> Run<'a> {
         match (&result, step) {
             (Ok(_), Step::Stop) => self.tell(DeployStep::StopRequested),
             (Ok(job), Step::Start) => {
-                (self.job, self.lost) = (job.clone(), None);
+                (self.job.id, self.lost) = (job.clone(), None);
                 self.tell(DeployStep::StartRequested { job: job.clone() });
             }
             (Err(error), _) if error.kind() == ErrorKind::NoAnswer => {
@@ -192,7 +196,7 @@ impl<'a> Run<'a> {
             (_, Some(package)) if self.course.waits_for_transport() => {
                 format!("package {} is not yet on it", Short(package.as_str()))
             }
-            _ if self.course.job().is_some() => self.job_status.clone(),
+            _ if self.course.job().is_some() => self.job.status.clone(),
             (Some(status), _) => status.to_string(),
             (None, _) => String::new(),
         }
@@ -203,27 +207,24 @@ impl<'a> Run<'a> {
             (Step::Transport, Some(package)) if error.has_code(transport::LATER) => {
                 format!("package {} is still being processed", Short(package.as_str()))
             }
-            _ if error.kind() == ErrorKind::NoAnswer && error.said_by() == SaidBy::Others => self.waits_for(),
+            _ if error.kind() == ErrorKind::NoAnswer && !error.said_by().is_of_the_api() => self.waits_for(),
             _ => error.code().map_or_else(|| error.in_brief(), str::to_owned),
         }
     }
 
-    fn other_deployment(&self, other: Option<&crate::id::PackageId>) -> Error {
+    fn overtaken(&self, other: Option<&PackageId>) -> Error {
         let has = other.map_or_else(|| "no package".to_owned(), |other| format!("package {other}"));
         let ours = self.course.goal.package().map_or_else(String::new, |ours| format!(" in place of package {ours}"));
         let message = format!("another deployment is under way: {} has {has} on it{ours}", self.at.name());
-        Error::new(ErrorKind::Rejected, message)
+        Error::new(ErrorKind::Overtaken, message)
     }
 
-    fn with_what_is_known(&self, error: Error) -> Error {
-        match (&self.job, &self.lost) {
-            (_, Some(why)) => {
-                error.with_note(&format!("; whether the request to start it arrived is not known: {why}"))
-            }
-            (Some(job), _) if !error.to_string().contains(job.as_str()) => {
-                error.with_note(&format!(" [start job {job}]"))
-            }
-            _ => error,
+    pub(crate) fn with_what_is_known(&self, error: Error) -> Error {
+        let may_be_down = error.kind() == ErrorKind::StartFailed || self.app_may_be_down();
+        let error = self.job.id.iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
+        match &self.lost {
+            Some(why) => error.with_note(&format!("; whether the request to start it arrived is not known: {why}")),
+            None => error,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The single steps of a deployment.
 
 use super::at::At;
-use super::course::Goal;
+use super::course::{Goal, Seen};
 use super::run::Run;
 use super::start::Start;
 use crate::client::Client;
@@ -14,8 +14,8 @@ use crate::id::{AppId, EnvironmentName, PackageId};
 /// The status is asked for first. If no answer to the request comes, the status tells whether it was carried out; it is
 /// repeated if the app still runs after ten polling intervals.
 ///
-/// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min if it has none) plus three requests, of which that to stop may take 5 min
-/// ([`Client::with_response_timeout`]). Temporary failures do not end it, as in [`wait_for_job`](crate::wait_for_job). The
+/// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min if it has none) plus three requests, of which that to
+/// stop may take 5 min ([`Client::with_response_timeout`]). Temporary failures do not end it, as in [`wait_for_job`](crate::wait_for_job). The
 /// user needs API Rights and Transport Rights for the environment.
 ///
 /// # Errors
@@ -24,9 +24,9 @@ use crate::id::{AppId, EnvironmentName, PackageId};
 pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<()> {
     let at = At { client, app, environment };
     let start = Start::default();
-    let mut run = Run::new(at, Goal::Stopped, &start);
+    let mut run = Run::new(at, Goal::Stopped, &start, Seen::default());
     let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
-    let done = run.until_done("the stop of", client.poll.with_an_end(), false);
+    let done = run.until_done("the stop of");
     done.map_err(|error| at.listing_names(error).with_note(stands))
 }
 
@@ -52,8 +52,8 @@ pub fn transport_package(
     package: &PackageId,
 ) -> Result<()> {
     let (at, start) = (At { client, app, environment }, Start::default());
-    let mut run = Run::new(at, Goal::On(package), &start);
-    let done = run.until_done(&format!("the transport of package {package} to"), client.poll.with_an_end(), false);
+    let mut run = Run::new(at, Goal::On(package), &start, Seen::default());
+    let done = run.until_done(&format!("the transport of package {package} to"));
     done.map_err(|error| {
         let on_it = run.seen.on_it.as_ref().map_or_else(|| "what it has".to_owned(), |on_it| format!("package {on_it}"));
         at.listing_names(error.with_package(package)).with_note(&format!(
@@ -79,8 +79,8 @@ pub fn transport_package(
 /// error lists those that there are.
 pub fn start_environment(client: &Client, app: &AppId, environment: &EnvironmentName, start: &Start) -> Result<()> {
     let at = At { client, app, environment };
-    let mut run = Run::new(at, Goal::Runs, start);
-    let done = run.until_done("the start of", client.poll.with_an_end(), false);
+    let mut run = Run::new(at, Goal::Runs, start, Seen::default());
+    let done = run.until_done("the start of");
     done.map(|()| run.tell_started()).map_err(|error| {
         let error = at.listing_names(error);
         match error.kind() {

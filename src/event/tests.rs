@@ -51,7 +51,6 @@ fn every_event_is_one_readable_line() {
             polled(Subject::Upload(r#""x.mda""#.into()), "not listed", s(14), Some(s(1))),
             r#"app calc, searching for "x.mda": not listed after 14 s, next poll in 1.0 s"#,
         ),
-        #[cfg(feature = "environments")]
         (
             polled(Subject::Environment("Acceptance".parse().unwrap()), "Running", s(14), Some(s(1))),
             "app calc, environment Acceptance: Running after 14 s, next poll in 1.0 s",
@@ -70,7 +69,6 @@ fn every_event_is_one_readable_line() {
     }
 }
 
-#[cfg(feature = "environments")]
 #[test]
 fn every_step_of_a_deployment_is_one_readable_line() {
     let (package, job, elapsed): (PackageId, JobId, _) =

@@ -11,7 +11,7 @@ const S: Duration = Duration::from_secs(1);
 #[allow(clippy::unnecessary_wraps)] // scripts mix it with errors
 fn said(status: &str, retry_after: Option<Duration>) -> Result<Look<&'static str>> {
     let end = (status == "Completed").then_some(Ok("Completed"));
-    Ok(Look { status: status.to_owned(), end, retry_after, is_new: false })
+    Ok(Look::at(status, retry_after).with_end(end))
 }
 
 fn running() -> Result<Look<&'static str>> {
@@ -83,20 +83,13 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) ->
     let (mut clock, mut polls) = (TestClock::default(), 0);
     let log = Arc::new(Mutex::new(Vec::new()));
     let into = log.clone();
-    let client = Client::new("me", "key").unwrap().on_event(move |event| into.lock().unwrap().push(told(event)));
+    let client = Client::new("me", "key")
+        .unwrap()
+        .with_poll(poll.clone())
+        .on_event(move |event| into.lock().unwrap().push(told(event)));
     let (app, subject) = ("calc".parse().unwrap(), Subject::Job("j-1".parse().unwrap()));
     let name = "thing 1".to_owned();
-    let (resume, poll) = ("wait again", poll.clone());
-    let wait = Wait {
-        client: &client,
-        app: &app,
-        subject,
-        name,
-        resume,
-        may_appear_late: true,
-        is_amid: Cell::new(false),
-        poll,
-    };
+    let wait = Wait::new(&client, &app, subject, name).resumed_by("wait again").may_appear_late();
     let result = wait.by(&mut clock, || {
         polls += 1;
         assert!(polls < 1_000_000, "no end");
@@ -136,7 +129,7 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
 
 #[test]
 fn the_pauses_begin_anew_when_something_was_done() {
-    let outcome = wait_on(&Poll::default(), |n| Ok(Look { is_new: n == 100, ..running()? }));
+    let outcome = wait_on(&Poll::default(), |n| Ok(running()?.anew(n == 100)));
     assert_eq!(outcome.clock.pauses[98..102], [15 * S, 15 * S, S, S]);
     assert_eq!(outcome.clock.now, 30 * 60 * S);
 }

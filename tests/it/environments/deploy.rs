@@ -54,9 +54,10 @@ fn production_is_refused_unless_it_is_allowed_and_so_is_what_does_not_say_what_i
     let package = uploaded(&caller);
     let asked = emulator.requests();
     let outcome = caller.deploy(&name("Production"), &package, &Deploy::default(), &often());
-    assert!(outcome.error(ErrorKind::Config).to_string().contains("Deploy::allow_production"), "{outcome:?}");
+    let error = outcome.error(ErrorKind::NotAllowed);
+    assert!(error.to_string().contains("Deploy::allow_production") && !error.app_may_be_down(), "{error}");
     emulator.omit_fields(&["Production"]);
-    caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).error(ErrorKind::Config);
+    caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).error(ErrorKind::NotAllowed);
     assert_eq!((emulator.requests() - asked, emulator.steps().len()), (2, 0), "one look each");
     caller.deploy(&name("Production"), &package, &Deploy::default().allow_production(), &often()).ok();
     assert_eq!(emulator.steps().len(), 3);
@@ -263,6 +264,7 @@ fn what_is_claimed_of_the_package_is_looked_at_last() {
             Ok(_) => assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{requests}"),
             Err(error) => {
                 let text = error.to_string();
+                assert_eq!(error.kind(), ErrorKind::Overtaken, "{text}");
                 assert!(text.contains("another deployment is under way"), "{text}");
                 assert!(text.contains(theirs.as_str()) && text.contains(package.as_str()), "{text}");
             }

@@ -148,7 +148,7 @@ fn a_job_that_is_lost_after_it_was_seen_is_an_outage() {
 }
 
 #[test]
-fn a_refusal_of_the_credentials_ends_the_wait_at_once_and_keeps_the_ids() {
+fn a_refusal_of_the_credentials_ends_the_wait_and_keeps_the_ids() {
     for refusal in ["401 Unauthorized", "403 Forbidden"] {
         let server = Server::start([accepted(), answered(refusal, r#"{"errorCode":"NO"}"#)]);
         let outcome = Caller::of(&server).upload_and_wait(Package::small(), &often());
@@ -157,7 +157,11 @@ fn a_refusal_of_the_credentials_ends_the_wait_at_once_and_keeps_the_ids() {
         assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
         assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
         assert!(error.to_string().contains("so do not upload it again"), "{error}");
-        assert_eq!(server.stop().requests.len(), 2);
+        // The upload was accepted with them, so it takes two.
+        assert_eq!(server.stop().requests.len(), 3);
+        let (outcome, seen) = wait_on(vec![answered(refusal, r#"{"errorCode":"NO"}"#)], &often());
+        outcome.error(ErrorKind::Rejected);
+        assert_eq!(seen.requests.len(), 1, "a wait of its own ends at once");
     }
 }
 

@@ -354,9 +354,9 @@ pub(crate) fn start() -> (Emulator, Caller) {
     (emulator, caller)
 }
 
-/// Polls as often as allowed.
+/// Polls as often as allowed, and not for the default of 30 min: a broken rule is to fail a test, not to hang it.
 pub(crate) fn often() -> Poll {
-    Poll::default().with_interval(Duration::ZERO)
+    Poll::default().with_interval(Duration::ZERO).with_timeout(Duration::from_secs(30))
 }
 
 /// Polls once.

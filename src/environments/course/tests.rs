@@ -1,0 +1,194 @@
+//! The decision as a table: what is seen and answered, and what must be next.
+
+use super::*;
+
+const S: Duration = Duration::from_secs(1);
+
+/// What happens: what is seen (status and package on it), how the request that is next is answered, what the job says.
+#[derive(Debug)]
+enum Then {
+    See(&'static str, &'static str, &'static str),
+    Answer(Answer),
+    Job(Job),
+    Pass(u64),
+}
+use Then::{Answer as A, Job as J, Pass, See};
+
+fn id(text: &str) -> Option<PackageId> {
+    (!text.is_empty()).then(|| text.parse().unwrap())
+}
+
+fn status_of(text: &str) -> Option<EnvironmentStatus> {
+    match text {
+        "" => None,
+        "Running" => Some(EnvironmentStatus::Running),
+        _ => Some(EnvironmentStatus::Stopped),
+    }
+}
+
+fn accepted() -> Then {
+    A(Answer::Accepted(None))
+}
+
+fn with_job() -> Then {
+    A(Answer::Accepted(Some("j-1".parse().unwrap())))
+}
+
+/// Plays a course; each `See` says what must be next. The patience is 10 s.
+fn play(goal: Goal, script: Vec<Then>) {
+    let (mut course, mut now, mut step) = (Course::new(goal, 10 * S), S, None);
+    let told = format!("{goal:?}: {script:?}");
+    for (n, then) in script.into_iter().enumerate() {
+        match then {
+            See(status, on_it, expected) => {
+                let seen = Seen { status: status_of(status), on_it: id(on_it) };
+                course.saw(&seen, now);
+                let next = course.next(&seen, now);
+                assert_eq!(format!("{next:?}"), expected, "{n} of {told}");
+                step = if let Next::Do(step) = next { Some(step) } else { None };
+            }
+            A(answer) => assert!(course.answered(step.unwrap(), answer, now), "{n} of {told}"),
+            J(said) => assert!(course.job_said(said, now), "{n} of {told}"),
+            Pass(seconds) => now += Duration::from_secs(seconds),
+        }
+    }
+}
+
+#[test]
+fn each_step_follows_from_what_was_seen_after_its_cause() {
+    let package: PackageId = "new".parse().unwrap();
+    let goal = |restart| Goal::Deployed { package: &package, restart };
+    let (stop, transport, start) = ("Do(Stop)", "Do(Transport)", "Do(Start)");
+    let down = || See("Stopped", "old", transport);
+    let transported = || vec![down(), accepted(), See("Stopped", "new", start)];
+    let after = |rest: Vec<Then>| transported().into_iter().chain(rest).collect::<Vec<_>>();
+    let cases = [
+        // As it should be; what is true already; what was begun by an earlier call.
+        vec![
+            See("Running", "old", stop),
+            accepted(),
+            See("Running", "old", "Wait"),
+            down(),
+            accepted(),
+            See("Stopped", "old", "Wait"),
+            See("Stopped", "new", start),
+            with_job(),
+            See("Stopped", "new", "Wait"),
+            J(Job::Started),
+            See("Running", "new", "Done"),
+        ],
+        vec![See("Running", "new", "Done")],
+        vec![See("Stopped", "new", start), with_job(), J(Job::Started), See("Running", "new", "Done")],
+        vec![
+            See("Stopped", "new", start),
+            A(Answer::ComesUp),
+            See("Stopped", "new", "Wait"),
+            See("Running", "new", "Done"),
+        ],
+        // A status from before is no success, nor is one that is not proven.
+        after(vec![
+            See("Running", "new", start),
+            with_job(),
+            See("Running", "new", "Wait"),
+            See("Stopped", "new", "Wait"),
+            See("Running", "new", "Done"),
+        ]),
+        after(vec![with_job(), See("Running", "new", "Wait"), Pass(10), See("Running", "new", "Done")]),
+        // What was lost is repeated after the patience, and what runs may be somebody else's.
+        vec![
+            See("Running", "old", stop),
+            A(Answer::Lost(S)),
+            See("Running", "old", "Wait"),
+            Pass(10),
+            See("Running", "old", stop),
+        ],
+        vec![down(), A(Answer::Lost(30 * S)), Pass(10), See("Stopped", "old", "Wait"), Pass(20), down()],
+        after(vec![
+            A(Answer::Lost(S)),
+            See("Running", "new", "Wait"),
+            Pass(10),
+            See("Running", "new", start),
+            A(Answer::Runs),
+            See("Running", "new", stop),
+            accepted(),
+            See("Stopped", "new", start),
+            with_job(),
+            J(Job::Started),
+            See("Running", "new", "Done"),
+        ]),
+        after(vec![
+            A(Answer::ComesUp),
+            See("Stopped", "new", "Wait"),
+            See("Running", "new", stop),
+            accepted(),
+            See("Running", "new", "Wait"),
+            See("Stopped", "new", start),
+            with_job(),
+            J(Job::Started),
+            See("Running", "new", "Done"),
+        ]),
+        // Busy is waited out; a job that is forgotten is not begun again.
+        after(vec![
+            A(Answer::Later),
+            See("Stopped", "new", start),
+            with_job(),
+            J(Job::Locked),
+            See("Stopped", "new", start),
+        ]),
+        after(vec![
+            with_job(),
+            J(Job::Forgotten),
+            Pass(60),
+            See("Stopped", "new", "Wait"),
+            See("Running", "new", "Done"),
+        ]),
+    ];
+    for script in cases {
+        play(goal(false), script);
+    }
+}
+
+#[test]
+fn somebody_else_is_given_way_to_and_what_runs_unseen_is_stopped() {
+    let package: PackageId = "new".parse().unwrap();
+    let goal = |restart| Goal::Deployed { package: &package, restart };
+    let (stop, transport, start) = ("Do(Stop)", "Do(Transport)", "Do(Start)");
+    let down = || See("Stopped", "old", transport);
+    let after = |rest: Vec<Then>| {
+        vec![down(), accepted(), See("Stopped", "new", start)].into_iter().chain(rest).collect::<Vec<_>>()
+    };
+    let cases = [
+        // Somebody else's package.
+        vec![down(), accepted(), See("Stopped", "other", "GiveWayTo(Some(PackageId(\"other\")))")],
+        after(vec![with_job(), J(Job::Started), See("Running", "other", "GiveWayTo(Some(PackageId(\"other\")))")]),
+        after(vec![
+            with_job(),
+            J(Job::Started),
+            See("Running", "old", "Wait"),
+            Pass(10),
+            See("Running", "old", "GiveWayTo(Some(PackageId(\"old\")))"),
+        ]),
+        // The status says that it is down, and it runs.
+        vec![
+            down(),
+            A(Answer::Runs),
+            See("Stopped", "old", stop),
+            accepted(),
+            down(),
+            A(Answer::Runs),
+            down(),
+            accepted(),
+            See("Stopped", "new", start),
+        ],
+    ];
+    for script in cases {
+        play(goal(false), script);
+    }
+    play(goal(true), vec![See("Running", "new", stop), accepted(), See("Stopped", "new", start), with_job()]);
+    play(
+        Goal::Stopped,
+        vec![See("Running", "", stop), accepted(), See("Running", "", "Wait"), See("Stopped", "", "Done")],
+    );
+    play(Goal::Runs, vec![See("Stopped", "", start), A(Answer::Runs), See("Running", "", "Done")]);
+    play(Goal::On(&package), vec![down(), accepted(), See("", "new", "Done")]);
+}
