@@ -155,11 +155,13 @@ impl<'a> Course<'a> {
         !self.was_there() && self.transport != Request::NotMade
     }
 
-    /// Whether this call has stopped the app, or found it stopped, and has not seen it run since.
+    /// Whether this call has stopped the app, or found it stopped, and has not seen it run since. If it has not requested the
+    /// start yet, `Running` may well be a status from before.
     pub(crate) fn may_be_down(&self, seen: &Seen, now: Duration) -> bool {
-        let is_stale = self.has_acted() && !self.evidence.is_believed(now, self.patience);
+        let is_shown = self.start.is_made() && self.evidence.is_believed(now, self.patience);
+        let runs = is_shown || self.evidence.is_proof() || !self.has_acted();
         match &seen.status {
-            Some(EnvironmentStatus::Running) => self.stop.is_pending() || is_stale,
+            Some(EnvironmentStatus::Running) => self.stop.is_pending() || !runs,
             Some(_) => true,
             None => false,
         }
@@ -222,6 +224,10 @@ impl<'a> Course<'a> {
     /// Takes in what was seen, before `next` is asked.
     pub(super) fn saw(&mut self, seen: &Seen, now: Duration) {
         if self.transport == Request::NotMade && !self.start.is_made() {
+            // Another deployment has come in between: if the app was down, it was not seen.
+            if self.stop.is_pending() && self.before != seen.on_it {
+                self.stop.request = Request::NotMade;
+            }
             self.before.clone_from(&seen.on_it);
         }
         self.stop.is_done |= self.stop.is_pending() && seen.is_down();
@@ -268,7 +274,10 @@ impl<'a> Course<'a> {
                 self.start.repeat_from(again);
                 self.evidence = if matches!(answer, Answer::Runs) { Evidence::Proven } else { Evidence::None };
             }
-            (Step::Start, _) if self.has_restarted => return false,
+            (Step::Start, answer) if self.has_restarted => {
+                self.evidence = if matches!(answer, Answer::Runs) { Evidence::Proven } else { self.evidence };
+                return false;
+            }
             (Step::Start, Answer::Runs) => {
                 (self.start, self.has_restarted) = (Start::NotMade, true);
                 self.stop.force();

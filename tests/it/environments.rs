@@ -5,6 +5,7 @@ mod faults;
 mod interleavings;
 mod reading;
 mod steps;
+mod together;
 
 use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{EnvironmentName, PackageId};

@@ -105,6 +105,10 @@ impl Evidence {
         };
     }
 
+    pub(super) fn is_proof(self) -> bool {
+        matches!(self, Evidence::Proven)
+    }
+
     /// Whether a status of `Running` is believed.
     pub(super) fn is_believed(self, now: Duration, patience: Duration) -> bool {
         match self {

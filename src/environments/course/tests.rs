@@ -192,3 +192,42 @@ fn somebody_else_is_given_way_to_and_what_runs_unseen_is_stopped() {
     play(Goal::Runs, vec![See("Stopped", "", start), A(Answer::Runs), See("Running", "", "Done")]);
     play(Goal::On(&package), vec![down(), accepted(), See("", "new", "Done")]);
 }
+
+#[test]
+fn a_stop_that_another_deployment_has_undone_is_requested_again() {
+    let package: PackageId = "new".parse().unwrap();
+    let script = vec![
+        See("Running", "old", "Do(Stop)"),
+        accepted(),
+        See("Running", "old", "Wait"),
+        See("Running", "other", "Do(Stop)"),
+        accepted(),
+        See("Running", "other", "Wait"),
+        See("Stopped", "other", "Do(Transport)"),
+    ];
+    play(Goal::Deployed { package: &package, restart: false }, script);
+}
+
+#[test]
+fn running_is_believed_for_app_may_be_down_only_if_it_is_newer_than_what_was_done() {
+    let package: PackageId = "new".parse().unwrap();
+    let seen = |status: &str, on_it: &str| Seen { status: status_of(status), on_it: id(on_it) };
+    let mut course = Course::new(Goal::Deployed { package: &package, restart: false }, 10 * S);
+    let mut check = |deed: &mut dyn FnMut(&mut Course), seen: &Seen, now: Duration, may_be_down: bool| {
+        course.saw(seen, now);
+        deed(&mut course);
+        assert_eq!(course.may_be_down(seen, now), may_be_down, "{seen:?} {now:?} {course:?}");
+    };
+    check(&mut |_| (), &seen("Running", "old"), S, false);
+    check(&mut |_| (), &seen("Stopped", "old"), S, true);
+    check(&mut |_| (), &seen("Running", "old"), S, false);
+    let answered = |step: Step| move |course: &mut Course| assert!(course.answered(step, Answer::Accepted(None), S));
+    check(&mut answered(Step::Stop), &seen("Running", "old"), S, true);
+    check(&mut |_| (), &seen("Running", "old"), 60 * S, true);
+    check(&mut answered(Step::Transport), &seen("Stopped", "old"), 60 * S, true);
+    check(&mut |_| (), &seen("Running", "new"), 61 * S, true);
+    check(&mut answered(Step::Start), &seen("Stopped", "new"), 61 * S, true);
+    check(&mut |_| (), &seen("Running", "new"), 62 * S, true);
+    check(&mut |_| (), &seen("Running", "new"), 72 * S, false);
+    assert!(!course.may_be_down(&Seen::default(), S), "not polled");
+}

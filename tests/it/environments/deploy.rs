@@ -175,6 +175,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         let text = text.replace(OLD, "OLD").replace(package.as_str(), "NEW");
         assert!(text.starts_with(begins) && text.contains(stands), "{text}");
         assert!(text.contains("deploy_package with package NEW goes on from there"), "{text}");
+        assert_eq!(outcome.error(kind).app_may_be_down(), fault != Fault::Code("STOP_FAILED"), "{text}");
         assert!(!text.contains("_environment") && !text.contains("transport_package"), "one call goes on: {text}");
 
         caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();

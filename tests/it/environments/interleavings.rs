@@ -85,7 +85,10 @@ fn play(seed: u64) -> Option<String> {
             let text = error.to_string();
             let is_untouched = text.contains("nothing was changed");
             let is_true = !is_untouched || steps.iter().all(|step| step.starts_with("somebody"));
-            (!is_true).then_some(text)
+            // Unless somebody else stopped it.
+            let is_ours = !steps.iter().any(|step| step.contains("else: stop"));
+            let is_told = running.is_some() || error.app_may_be_down() || !is_ours;
+            (!is_true || !is_told).then(|| format!("{text}; may be down: {}", error.app_may_be_down()))
         }
     };
     let problem = problem.or_else(|| (counts > [3, 2, 3]).then(|| format!("too many: {counts:?}")));
