@@ -18,6 +18,8 @@ pub(crate) const JSON: Option<&str> = Some("application/json");
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) path: String,
+    /// v1 has error codes in successes.
+    pub(crate) is_v1: bool,
     /// Makes it a POST with this body, which may be empty.
     pub(crate) post: Option<String>,
     /// See [`Request`].
@@ -28,10 +30,18 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A GET, as v2 and the Build API want it.
-    pub(crate) fn get(client: &'a Client, path: String, what: String, not_found: String) -> Call<'a> {
-        let asked = Asked::new(what, not_found);
-        Call { client, path, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
+    /// A GET of v2. `path` follows "apps/".
+    pub(crate) fn v2(client: &'a Client, path: &str, what: String, not_found: String) -> Call<'a> {
+        Call::get(client, format!("/api/v2/apps/{path}"), false, Asked::new(what, not_found))
+    }
+
+    /// A GET of v1, to which the Build API belongs. `path` follows "apps/".
+    pub(crate) fn v1(client: &'a Client, path: &str, what: String, not_found: String) -> Call<'a> {
+        Call::get(client, format!("/api/1/apps/{path}"), true, Asked::new(what, not_found))
+    }
+
+    fn get(client: &'a Client, path: String, is_v1: bool, asked: Asked) -> Call<'a> {
+        Call { client, path, is_v1, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
     }
 
     /// Makes one request. `read` extracts what was asked for from a success.
@@ -50,7 +60,7 @@ impl<'a> Call<'a> {
             on_progress: Box::new(|_| ()),
         });
         let end = http::send(&client.endpoint, Request { path, content_type, body, response_timeout, response_max });
-        let is_success = |reply: &&Reply| reply.is_success() && !self.is_error(reply);
+        let is_success = |reply: &&Reply| reply.is_success() && !(self.is_v1 && answer::has_error_code(reply));
         if let Some(found) = end.as_ref().ok().filter(is_success).and_then(read) {
             return Ok(found);
         }
@@ -58,11 +68,6 @@ impl<'a> Call<'a> {
             let message = format!(" failed: {}", said.unwrap_or("no usable answer came"));
             Error::of_request(ErrorKind::NoAnswer, self.asked.what.as_str(), message)
         }))
-    }
-
-    /// v1 has error codes in successes.
-    fn is_error(&self, success: &Reply) -> bool {
-        self.path.starts_with("/api/1/") && answer::has_error_code(success)
     }
 
     /// Makes the request, and retries it as the client's [`Retry`](crate::Retry) allows.

@@ -24,7 +24,7 @@ const NAMES_MAX: usize = 2000;
 
 pub(super) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
     let what = format!("the request for the environments of app {app}");
-    let call = Call::get(client, format!("/api/1/apps/{app}/environments"), what, packages::not_found(app));
+    let call = Call::v1(client, &format!("{app}/environments"), what, packages::not_found(app));
     Call { content_type: JSON, ..call }
 }
 
@@ -52,9 +52,9 @@ impl<'a> At<'a> {
     /// A GET about it: `rest` follows its path, and `of` says what of it is wanted, such as "the package on ".
     pub(super) fn get(self, rest: &str, of: &str) -> Call<'a> {
         let At { client, app, environment } = self;
-        let path = format!("/api/1/apps/{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
+        let path = format!("{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
         let not_found = "check the name of the environment".to_owned();
-        let call = Call::get(client, path, format!("the request for {of}{}", self.name()), not_found);
+        let call = Call::v1(client, &path, format!("the request for {of}{}", self.name()), not_found);
         let asked = Asked { rights: "API Rights for this environment", ..call.asked };
         Call { content_type: JSON, asked, ..call }
     }
