@@ -35,14 +35,16 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 /// Waits until the job has completed. `Ok` means that it has, and nothing else.
 ///
 /// Temporary failures of the API do not end the wait: after a transport failure, 408, 425, 429, 5xx or a 4xx that is
-/// not registered with IANA it polls again, unless there has been no status for 5 min ([`Poll::with_max_outage`](crate::Poll::with_max_outage)). In
-/// the first 30 s, a 404 is taken to mean that the job is not visible yet. Blocks for at most the timeout of [`Poll`](crate::Poll)
-/// plus one request.
+/// not registered with IANA it polls again, unless there has been no status for 5 min
+/// ([`Poll::with_max_outage`](crate::Poll::with_max_outage)). Once there was a status, so it does after a refusal that is not
+/// in the API's format, as a gateway sends it, and after one 401 or 403 of the API, but not after two in a row. In the first
+/// 30 s, a 404 is taken to mean that the job is not visible yet. Blocks for at most the timeout of [`Poll`](crate::Poll) plus
+/// one request.
 ///
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` on timeout (call again to
-/// resume waiting); `Rejected` at once for a refusal such as 401 or 403; `Connect`, `Rejected` or `NoAnswer` after an
-/// outage, with the last failure as its source.
+/// resume waiting); `Rejected` for a refusal such as 401 or 403; `Connect`, `Rejected` or `NoAnswer` after an outage, with the
+/// last failure as its source.
 ///
 /// ```no_run
 /// use mendix_deploy::{ErrorKind, wait_for_job};

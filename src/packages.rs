@@ -49,13 +49,13 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 /// else.
 ///
 /// Waits as [`wait_for_job`](crate::wait_for_job) does: temporary failures of the API do not end the wait, and in the
-/// first 30 s, a 404 is taken to mean that the package is not visible yet. Blocks for at most the timeout of [`Poll`](crate::Poll) plus
-/// one request. The user needs API Rights for the app.
+/// first 30 s, a 404 is taken to mean that the package is not visible yet. Blocks for at most the timeout of
+/// [`Poll`](crate::Poll) plus one request. The user needs API Rights for the app.
 ///
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind), each with the package's id: `JobFailed` if its status is `Failed`; `StillRunning` on
-/// timeout (call again to resume waiting); `Rejected` at once for a refusal such as 401 or 403; `Connect`, `Rejected` or
-/// `NoAnswer` after an outage, with the last failure as its source.
+/// timeout (call again to resume waiting); `Rejected` for a refusal such as 401 or 403; `Connect`, `Rejected` or `NoAnswer`
+/// after an outage, with the last failure as its source.
 pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
     let wait = wait(client, app, package).resumed_by("call wait_for_package with this package");
     until_ready(&wait, client, app, package)

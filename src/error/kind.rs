@@ -1,0 +1,53 @@
+//! What kind of error it is, and whose word.
+
+/// The kind of an [`Error`]; a table in the [crate's documentation](crate) says what each kind means for an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened.
+    Config,
+    /// A production environment without [`Deploy::allow_production`](crate::Deploy::allow_production). Nothing was changed.
+    NotAllowed,
+    /// The local file is missing, a directory, a FIFO, empty, too large or unreadable, no zip archive,
+    /// or changed while it was sent.
+    File,
+    /// No byte of the request was sent: name lookup, refused connection, TLS, proxy, connect timeout.
+    Connect,
+    /// The server refused: a redirect or an IANA-registered 4xx; before the whole body was sent, and for a call that
+    /// only reads, also 408 and 503; a stop, transport or start also by a documented `errorCode` with any status.
+    Rejected,
+    /// The connection broke while the body was being sent, so the server cannot have the whole package.
+    Interrupted,
+    /// The whole upload was sent but no usable response came, or an incomplete one was accepted: the package may exist.
+    /// Never retried; [`find_upload`](crate::find_upload) looks for the package.
+    OutcomeUnknown,
+    /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
+    NoAnswer,
+    /// The job, or the package, ended with status `Failed`: there is nothing to deploy, and nothing was changed.
+    JobFailed,
+    /// **The app is down**: it was to be started, and did not start.
+    StartFailed,
+    /// Another deployment to the same environment is under way, and has put its package there. Both are named.
+    Overtaken,
+    /// The wait timed out; what it waited for goes on.
+    StillRunning,
+}
+
+/// Whose word an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SaidBy {
+    /// There was no response, or an empty one.
+    Nobody,
+    /// A gateway's or the like: it is not in the API's format.
+    Others,
+    /// The API's, by its format.
+    Api,
+    /// The API's, with a code that is documented for the call and settles the matter.
+    Verdict,
+}
+
+impl SaidBy {
+    pub(crate) fn is_of_the_api(self) -> bool {
+        matches!(self, SaidBy::Api | SaidBy::Verdict)
+    }
+}
