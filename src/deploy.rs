@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::client::Client;
-use crate::environments::{self, At, Environment, Goal, Run, Seen, Start};
+use crate::environments::{self, At, Environment, Goal, Run, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DeployStep;
 use crate::id::{AppId, EnvironmentName, PackageId};
@@ -113,34 +113,33 @@ struct Chain<'a> {
 
 impl Chain<'_> {
     fn run(&self) -> Result<Deployed> {
-        let (At { client, app, environment }, package) = (self.at, self.package);
+        let (At { client, app, environment }, package, restart) = (self.at, self.package, self.deploy.restart);
         let begun = Instant::now();
+        let mut run = Run::new(self.at, Goal::Deployed { package, restart }, &self.deploy.start);
         let untouched = |error: Error| error.with_note("; nothing was changed");
         let found = environments::environment(client, app, environment).map_err(untouched)?;
         self.check_allowed(&found).map_err(untouched)?;
-        let on_it = environments::environment_package(client, app, environment).map_err(untouched)?;
-        let on_it = on_it.map(|on_it| on_it.package_id);
-        let is_on_it = |on_it: &PackageId| package.is_same_as(on_it.as_str());
-        let (is_there, restart) = (on_it.as_ref().is_some_and(is_on_it), self.deploy.restart);
-        let deployed =
-            |previous, changed| Deployed { package: package.clone(), previous, url: found.url.clone(), changed };
-        if is_there && found.status == EnvironmentStatus::Running && !restart {
-            self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, begun.elapsed());
-            return Ok(deployed(None, false));
+        run.first_look(found.status.clone()).map_err(untouched)?;
+        let is_ours = |on_it: &PackageId| package.is_same_as(on_it.as_str());
+        let is_there = run.seen.on_it.as_ref().is_some_and(is_ours);
+        if !is_there || found.status != EnvironmentStatus::Running || restart {
+            let previous = run.seen.on_it.clone();
+            self.at.notify(DeployStep::Begun { package: package.clone(), previous }, begun.elapsed());
         }
-        self.at.notify(DeployStep::Begun { package: package.clone(), previous: on_it.clone() }, begun.elapsed());
-        let seen = Seen { on_it, status: Some(found.status.clone()) };
-        let goal = Goal::Deployed { package, restart };
-        let mut run = Run::new(self.at, goal, &self.deploy.start, seen).begun(begun);
         if !is_there {
-            let waited = packages::wait_amid(&client.for_the_rest(begun), app, package);
+            let waited = packages::wait_amid(&run.client(), app, package);
             waited.map_err(|error| self.stands(run.with_what_is_known(error), &run))?;
         }
         let what = format!("the deployment of package {package} to");
         run.until_done(&what).map_err(|error| self.stands(error, &run))?;
-        run.tell_started();
-        let previous = run.course.before.clone().filter(|before| !is_on_it(before));
-        Ok(deployed(previous, run.course.has_acted()))
+        let changed = run.course.has_acted();
+        if changed {
+            run.tell_started();
+        } else {
+            self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, begun.elapsed());
+        }
+        let previous = run.course.before.clone().filter(|before| !is_ours(before));
+        Ok(Deployed { package: package.clone(), previous, url: found.url, changed })
     }
 
     fn check_allowed(&self, found: &Environment) -> Result<()> {
@@ -153,7 +152,8 @@ impl Chain<'_> {
             self.at.name(),
             self.package
         );
-        Err(Error::new(ErrorKind::NotAllowed, message))
+        let may_be_down = found.status != EnvironmentStatus::Running;
+        Err(Error::new(ErrorKind::NotAllowed, message).with_app_may_be_down(may_be_down))
     }
 
     /// Adds where the environment stood when it was seen last, and which call goes on from there.

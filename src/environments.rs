@@ -17,7 +17,7 @@ use crate::id::{AppId, EnvironmentName};
 use crate::packages::Package;
 
 pub(crate) use at::At;
-pub(crate) use course::{Goal, Seen};
+pub(crate) use course::Goal;
 pub use environment::Environment;
 pub(crate) use run::Run;
 pub use start::Start;

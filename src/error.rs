@@ -188,6 +188,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     pub(crate) fn with_status(mut self, status: impl Into<Option<u16>>) -> Self {
         self.0.status = status.into();
         self

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
+
 use super::environment::Environment;
 use crate::answer::{Asked, Verdicts};
 use crate::call::{Call, JSON};
@@ -95,6 +97,12 @@ impl<'a> At<'a> {
             return Some(None);
         }
         Package::listed(&reply.json()).map(Some)
+    }
+
+    /// What accepts a stop or a transport. A body that is neither empty nor JSON is a gateway's, and proves nothing.
+    pub(super) fn accepted(reply: &Reply) -> Option<()> {
+        let body = reply.body.trim_ascii();
+        (body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok()).then_some(())
     }
 
     /// One look at the package on it.

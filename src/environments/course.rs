@@ -100,6 +100,10 @@ pub(crate) struct Course<'a> {
     place: Place,
     start: Start,
     evidence: Evidence,
+    /// When the start was requested last.
+    start_requested: Option<Duration>,
+    /// Another package was on it while the app ran, and the app was not seen down since: it may still run that one.
+    may_run_other: bool,
     /// This call has stopped the app or transported a package.
     has_changed: bool,
     /// An app that may have been somebody else's was stopped once more. There is no second time.
@@ -117,6 +121,8 @@ impl<'a> Course<'a> {
             place: Place::default(),
             start: Start::default(),
             evidence: Evidence::default(),
+            start_requested: None,
+            may_run_other: false,
             has_changed: false,
             has_restarted: false,
         }
@@ -187,7 +193,7 @@ impl<'a> Course<'a> {
         let is_wanted = match self.goal {
             Goal::Stopped => true,
             Goal::On(_) | Goal::Runs => false,
-            Goal::Deployed { restart, .. } => restart || !is_there,
+            Goal::Deployed { restart, .. } => restart || !is_there || self.may_run_other,
         };
         let is_begun = self.stop.is_forced || self.stop.is_pending();
         if !self.stop.is_done && (is_begun || (is_wanted && !seen.is_down())) {
@@ -203,11 +209,19 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// A third package is somebody else's at once. The one from before may be a status from before.
+    /// A third package after our transport is somebody else's at once. The one from before may be shown by what lags behind, and
+    /// without a transport of ours, that can be any.
     fn is_overtaken(&self, seen: &Seen, now: Duration) -> bool {
-        let is_touched = self.transport != Request::NotMade || self.start.is_made();
+        let has_transported = self.transport != Request::NotMade;
+        let is_third = has_transported && seen.on_it != self.before;
         let is_gone = matches!(self.place, Place::GoneSince(since) if now >= since + self.patience);
-        is_touched && !self.is_there(seen) && (seen.on_it != self.before || is_gone)
+        (has_transported || self.start.is_made()) && !self.is_there(seen) && (is_third || is_gone)
+    }
+
+    /// Whether `Running` may be a status from before, even if the app was seen down in between: of two that are asked in turn, one
+    /// may lag behind.
+    pub(super) fn may_be_stale(&self, now: Duration) -> bool {
+        self.start_requested.is_some_and(|requested| now < requested + self.patience) && !self.evidence.is_proof()
     }
 
     /// Whether what comes up can only be what this call has asked for, or nothing was changed that it could differ from.
@@ -237,12 +251,16 @@ impl<'a> Course<'a> {
             Place::NotSeen => Place::NotSeen,
             Place::GoneSince(since) => Place::GoneSince(since),
         };
+        self.may_run_other = seen.runs() && (self.may_run_other || !self.is_there(seen));
         self.evidence.saw(seen.runs(), now);
     }
 
     /// Returns whether there is a way on.
     pub(super) fn answered(&mut self, step: Step, answer: Answer, now: Duration) -> bool {
         let again = now + self.patience;
+        if step == Step::Start {
+            self.start_requested = Some(now);
+        }
         match (step, answer) {
             // The same request again, at the next poll.
             (_, Answer::Later) | (Step::Stop, Answer::Runs | Answer::ComesUp) | (Step::Transport, Answer::ComesUp) => {}

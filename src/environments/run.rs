@@ -6,9 +6,11 @@ use super::at::At;
 use super::course::{Answer, Course, Goal, Job, Next, Seen, Step};
 use super::start::{self, ALREADY_STARTED, LOCKED, NO_SUCH_JOB, Start};
 use super::{stop, transport};
+use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, SaidBy};
 use crate::event::{DeployStep, Subject};
 use crate::id::{JobId, PackageId, Short};
+use crate::status::EnvironmentStatus;
 use crate::wait::{Look, Wait};
 
 /// Every so many polls of a start job, the environment is polled as well: the service is known to have left jobs in
@@ -41,29 +43,43 @@ struct StartJob {
 }
 
 impl<'a> Run<'a> {
-    /// `seen`: what the call has seen before.
-    pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start, seen: Seen) -> Run<'a> {
+    /// The call begins now.
+    pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start) -> Run<'a> {
         let (course, now) = (Course::new(goal, at.client.poll.patience()), Instant::now());
-        Run { at, start, course, seen, begun: now, step_begun: now, job: StartJob::default(), lost: None }
+        let (seen, job) = (Seen::default(), StartJob::default());
+        Run { at, start, course, seen, begun: now, step_begun: now, job, lost: None }
     }
 
-    /// When the call began, if it has done something else before.
-    pub(crate) fn begun(self, begun: Instant) -> Run<'a> {
-        Run { begun, ..self }
+    /// What is left of the time of the call.
+    pub(crate) fn client(&self) -> Client {
+        self.at.client.for_the_rest(self.begun)
+    }
+
+    /// Reads the package as well, once the status was read.
+    pub(crate) fn first_look(&mut self, status: EnvironmentStatus) -> Result<()> {
+        let At { app, environment, .. } = self.at;
+        self.seen.status = Some(status);
+        let (name, subject) = (format!("the package on {}", self.at.name()), Subject::Environment(environment.clone()));
+        let client = self.client();
+        let wait = Wait::new(&client, app, subject, name).amid(true);
+        let found = wait.until_end(|| Ok(Look::ended(Ok(self.at.package()?))));
+        self.seen.on_it = found.map_err(|error| self.with_what_is_known(error))?.map(|package| package.package_id);
+        self.course.saw(&self.seen, self.begun.elapsed());
+        Ok(())
     }
 
     /// Goes on until the goal is reached, or the time of the call is over. `what` it is in messages, such as "the stop of".
     pub(crate) fn until_done(&mut self, what: &str) -> Result<()> {
-        let At { client, app, environment } = self.at;
+        let At { app, environment, .. } = self.at;
         let (name, subject) = (format!("{what} {}", self.at.name()), Subject::Environment(environment.clone()));
-        let client = client.for_the_rest(self.begun);
+        let client = self.client();
         let wait = Wait::new(&client, app, subject, name).amid(self.seen.status.is_some());
         let done = wait.until_end(|| self.look(&wait));
         done.map_err(|error| self.with_what_is_known(error))
     }
 
-    /// Whether the app was stopped by this call, or found stopped, and was not seen to run since.
-    pub(crate) fn app_may_be_down(&self) -> bool {
+    /// See [`Error::app_may_be_down`].
+    fn app_may_be_down(&self) -> bool {
         self.course.may_be_down(&self.seen, self.begun.elapsed())
     }
 
@@ -76,13 +92,14 @@ impl<'a> Run<'a> {
             }
             let retry_after = self.see()?;
             wait.note_answer();
-            let step = match self.course.next(&self.seen, self.begun.elapsed()) {
+            let now = self.begun.elapsed();
+            let step = match self.course.next(&self.seen, now) {
                 Next::Do(step) => step,
-                Next::Wait => {
+                Next::Done if !self.course.may_be_stale(now) => return Ok(Look::ended(Ok(()))),
+                Next::Done | Next::Wait => {
                     let look = Look::at(self.waits_for(), retry_after).anew(goes_on);
                     return self.job.failure.take().map_or(Ok(look), Err);
                 }
-                Next::Done => return Ok(Look::ended(Ok(()))),
                 Next::GiveWayTo(other) => return Ok(Look::ended(Err(self.overtaken(other.as_ref())))),
             };
             let result = self.request(step);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::at::At;
 use crate::answer::{Asked, Verdicts};
 use crate::call::Call;
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Result, is_code};
 use crate::id::JobId;
 
 pub(super) const ALREADY_STARTED: &str = "ALREADY_STARTED";
@@ -33,6 +33,12 @@ const CODES: [(&str, &str); 12] = [
     ("STARTUP_ACTION_FAILED", "the after-startup microflow failed; see the log of the app"),
     ("START_FAILED", "see the log of the app"),
     ("INVALID_APPID", "check the AppId"),
+];
+
+/// Documented for the job of a start that failed; of the answer to the request, they mean the same.
+const FAILED: [&str; 6] = [
+    "DB_SYNC_FAILED", "INVALID_DB_STRUCTURE", "MISSING_CONSTANT", "INSECURE_ADMIN_PASSWORD", "STARTUP_ACTION_FAILED",
+    "START_FAILED",
 ];
 
 /// How [`start_environment`](crate::start_environment) starts an app.
@@ -66,7 +72,10 @@ pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
     let undone = format!("{} did not start", at.name());
     let call = at.post("/start", body, "start ", Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
-    call.once(|reply| Some(reply.json().id("JobId")))
+    call.once(|reply| Some(reply.json().id("JobId"))).map_err(|error| {
+        let has_failed = error.code().is_some_and(|code| FAILED.iter().any(|failed| is_code(code, failed)));
+        if has_failed { error.with_kind(ErrorKind::StartFailed) } else { error }
+    })
 }
 
 pub(super) fn job_status(at: At, job: &JobId) -> Result<(String, Option<Duration>)> {

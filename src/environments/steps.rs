@@ -1,7 +1,7 @@
 //! The single steps of a deployment.
 
 use super::at::At;
-use super::course::{Goal, Seen};
+use super::course::Goal;
 use super::run::Run;
 use super::start::Start;
 use crate::client::Client;
@@ -24,7 +24,7 @@ use crate::id::{AppId, EnvironmentName, PackageId};
 pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<()> {
     let at = At { client, app, environment };
     let start = Start::default();
-    let mut run = Run::new(at, Goal::Stopped, &start, Seen::default());
+    let mut run = Run::new(at, Goal::Stopped, &start);
     let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
     let done = run.until_done("the stop of");
     done.map_err(|error| at.listing_names(error).with_note(stands))
@@ -52,7 +52,7 @@ pub fn transport_package(
     package: &PackageId,
 ) -> Result<()> {
     let (at, start) = (At { client, app, environment }, Start::default());
-    let mut run = Run::new(at, Goal::On(package), &start, Seen::default());
+    let mut run = Run::new(at, Goal::On(package), &start);
     let done = run.until_done(&format!("the transport of package {package} to"));
     done.map_err(|error| {
         let on_it = run.seen.on_it.as_ref().map_or_else(|| "what it has".to_owned(), |on_it| format!("package {on_it}"));
@@ -79,7 +79,7 @@ pub fn transport_package(
 /// error lists those that there are.
 pub fn start_environment(client: &Client, app: &AppId, environment: &EnvironmentName, start: &Start) -> Result<()> {
     let at = At { client, app, environment };
-    let mut run = Run::new(at, Goal::Runs, start, Seen::default());
+    let mut run = Run::new(at, Goal::Runs, start);
     let done = run.until_done("the start of");
     done.map(|()| run.tell_started()).map_err(|error| {
         let error = at.listing_names(error);

@@ -12,5 +12,5 @@ const CODES: [(&str, &str); 1] = [(
 pub(super) fn request(at: At) -> Result<()> {
     let undone = format!("{} was not stopped", at.name());
     let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES };
-    at.post("/stop", String::new(), "stop ", verdicts).once(|_| Some(()))
+    at.post("/stop", String::new(), "stop ", verdicts).once(At::accepted)
 }

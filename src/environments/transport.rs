@@ -29,5 +29,5 @@ pub(super) fn request(at: At, package: &PackageId) -> Result<()> {
     let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES };
     let (body, to) =
         (serde_json::json!({ "PackageId": package }).to_string(), format!("transport package {package} to "));
-    at.post("/transport", body, &to, verdicts).once(|_| Some(()))
+    at.post("/transport", body, &to, verdicts).once(At::accepted)
 }

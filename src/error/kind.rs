@@ -1,6 +1,6 @@
 //! What kind of error it is, and whose word.
 
-/// The kind of an [`Error`]; a table in the [crate's documentation](crate) says what each kind means for an upload.
+/// The kind of an [`Error`](crate::Error); a table in the [crate's documentation](crate) says what each kind means for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

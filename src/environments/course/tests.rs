@@ -231,3 +231,42 @@ fn running_is_believed_for_app_may_be_down_only_if_it_is_newer_than_what_was_don
     check(&mut |_| (), &seen("Running", "new"), 72 * S, false);
     assert!(!course.may_be_down(&Seen::default(), S), "not polled");
 }
+
+#[test]
+fn a_call_that_only_starts_is_overtaken_only_by_a_package_that_stays() {
+    let package: PackageId = "new".parse().unwrap();
+    let goal = Goal::Deployed { package: &package, restart: false };
+    let begun = || vec![See("Stopped", "new", "Do(Start)"), with_job(), See("Stopped", "old", "Wait")];
+    let up = vec![J(Job::Started), See("Running", "new", "Done")];
+    play(goal, begun().into_iter().chain(up).collect());
+    let gone = See("Stopped", "old", "GiveWayTo(Some(PackageId(\"old\")))");
+    play(goal, begun().into_iter().chain([Pass(10), gone]).collect());
+}
+
+#[test]
+fn a_package_that_appears_under_a_running_app_is_restarted() {
+    let package: PackageId = "new".parse().unwrap();
+    let mut course = Course::new(Goal::Deployed { package: &package, restart: false }, 10 * S);
+    let mut next = |status: &str, on_it: &str| {
+        let seen = Seen { status: status_of(status), on_it: id(on_it) };
+        course.saw(&seen, S);
+        course.next(&seen, S)
+    };
+    // As the first look, before the package is ready.
+    next("Running", "old");
+    assert_eq!(next("Running", "new"), Next::Do(Step::Stop));
+    // It was down in between, so what runs was started after that.
+    next("Stopped", "old");
+    assert_eq!(next("Running", "new"), Next::Done);
+}
+
+#[test]
+fn running_without_a_proof_may_be_stale_for_as_long_as_the_patience() {
+    let package: PackageId = "new".parse().unwrap();
+    let mut course = Course::new(Goal::Deployed { package: &package, restart: false }, 10 * S);
+    assert!(!course.may_be_stale(S), "nothing was requested");
+    assert!(course.answered(Step::Start, Answer::Accepted(Some("j-1".parse().unwrap())), S));
+    assert!(course.may_be_stale(10 * S) && !course.may_be_stale(11 * S));
+    assert!(course.job_said(Job::Started, S));
+    assert!(!course.may_be_stale(2 * S), "the job says so");
+}

@@ -278,3 +278,39 @@ fn what_is_claimed_of_the_package_is_looked_at_last() {
     caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
     assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
 }
+
+#[test]
+fn what_the_first_look_saw_of_the_status_is_read_again_after_the_package() {
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    // Between the two requests of the first look.
+    emulator.meanwhile(1, Meanwhile::Stop);
+    emulator.meanwhile(1, Meanwhile::Transport(package.clone()));
+    let deployed = caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+    assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
+    assert!(deployed.changed, "{:?}", emulator.steps());
+}
+
+#[test]
+fn once_the_environment_was_seen_one_refusal_is_no_verdict_and_what_was_found_is_told() {
+    // The first request is answered.
+    for refusal in [Fault::StatusAtOnce(401), Fault::StatusAtOnce(403), Fault::Body("<html>Log in</html>")] {
+        let (emulator, caller) = start();
+        let package = uploaded(&caller);
+        emulator.fail_polls(1, Fault::Slow(0));
+        emulator.fail_polls(1, refusal);
+        caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+    }
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    for name in [acceptance(), name("Production")] {
+        caller.stop(&name, &often()).ok();
+    }
+    emulator.fail_polls(1, Fault::Slow(0));
+    emulator.fail_polls(2, Fault::StatusAtOnce(403));
+    let refused = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
+    let not_allowed = caller.deploy(&name("Production"), &package, &Deploy::default(), &often());
+    for error in [refused.error(ErrorKind::Rejected), not_allowed.error(ErrorKind::NotAllowed)] {
+        assert!(error.app_may_be_down() && error.to_string().contains("nothing was changed"), "{error}");
+    }
+}

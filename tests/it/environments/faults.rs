@@ -290,3 +290,29 @@ fn an_outage_ends_no_wait_for_a_start() {
     assert!(error.contains("gave up waiting for the start of environment Acceptance"), "{error}");
     assert!(error.contains("the app is down until it has started: start_environment looks first"), "{error}");
 }
+
+#[test]
+fn a_web_page_in_place_of_an_answer_to_a_stop_or_transport_proves_nothing() {
+    let page = || answered("200 OK", "<html><title>Log in</title></html>");
+    let poll = often().with_timeout(Duration::from_secs(2));
+    let posts = |server: Server| {
+        let requests = server.stop().requests;
+        requests.iter().filter(|request| request.head.starts_with("POST")).count()
+    };
+    let server = Server::start([environment("Running"), page(), environment("Running")]);
+    Caller::of(&server).stop(&acceptance(), &poll).error(ErrorKind::StillRunning);
+    assert!(posts(server) > 1, "it is repeated");
+    let other = || answered("200 OK", r#"{"PackageId":"p-9","Name":"x.mda"}"#);
+    let server = Server::start([other(), page(), other()]);
+    Caller::of(&server).transport(&acceptance(), &"p-1".parse().unwrap(), &poll).error(ErrorKind::StillRunning);
+    assert!(posts(server) > 1, "it is repeated");
+}
+
+#[test]
+fn a_start_that_fails_at_once_is_a_failed_start() {
+    let failed = answered("500 No", r#"{"errorCode":"START_FAILED","errorMessage":"Cannot start app: 1"}"#);
+    let server = Server::start([environment("Stopped"), failed]);
+    let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
+    let error = outcome.error(ErrorKind::StartFailed);
+    assert!(error.app_may_be_down() && error.to_string().starts_with("the app is DOWN: "), "{error}");
+}
