@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd, Meanwhile};
-use mendix_deploy::{Deploy, Deployed, EnvironmentStatus, ErrorKind, PackageId, Start};
+use mendix_deploy::{Deploy, Deployed, EnvironmentStatus, ErrorKind, PackageId, Poll, Start};
 
 use super::{acceptance, count, name, uploaded};
 use crate::support::caller::{Outcome, app, often, once, start};
@@ -195,11 +195,14 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
 
 /// Deploys to the environment `Acceptance`, where an app runs, and returns the steps and what runs at the end.
 fn deployed(prepare: impl FnOnce(&Emulator)) -> (Emulator, PackageId, Outcome<Deployed>) {
+    deployed_within(&often(), prepare)
+}
+
+fn deployed_within(poll: &Poll, prepare: impl FnOnce(&Emulator)) -> (Emulator, PackageId, Outcome<Deployed>) {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     prepare(&emulator);
-    let poll = often().with_timeout(Duration::from_secs(6));
-    let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &poll);
+    let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), poll);
     if outcome.result.is_ok() {
         assert_eq!(emulator.running(&app(), "Acceptance"), Some(package.clone()), "{:?}", emulator.steps());
     }
@@ -217,14 +220,16 @@ fn an_app_that_turns_out_to_run_is_stopped_once_more() {
     });
     outcome.ok();
     assert_eq!((count(&emulator, "stop"), emulator.steps()[2..].to_vec()), (2, all_steps(&package)[1..].to_vec()));
-    let (_, _, outcome) = deployed(|emulator| emulator.fail_transports(u32::MAX, Fault::Code("APP_IS_RUNNING")));
+    let poll = often().with_timeout(Duration::from_secs(4));
+    let running = Fault::Code("APP_IS_RUNNING");
+    let (_, _, outcome) = deployed_within(&poll, |emulator| emulator.fail_transports(u32::MAX, running));
     assert!(outcome.error(ErrorKind::StillRunning).to_string().contains("APP_IS_RUNNING"), "{outcome:?}");
 
     // Somebody else's app runs, or comes up.
     let (_, _, outcome) = deployed(|emulator| emulator.fail_starts(u32::MAX, Fault::Code("ALREADY_STARTED")));
     assert_eq!(outcome.error(ErrorKind::Rejected).code(), Some("ALREADY_STARTED"));
     let coming_up = Fault::Code("APP_ALREADY_HAS_A_STARTING_JOB");
-    let (_, _, outcome) = deployed(|emulator| emulator.fail_starts(u32::MAX, coming_up));
+    let (_, _, outcome) = deployed_within(&poll, |emulator| emulator.fail_starts(u32::MAX, coming_up));
     outcome.error(ErrorKind::StillRunning);
 }
 
@@ -259,8 +264,7 @@ fn what_is_claimed_of_the_package_is_looked_at_last() {
         assert_eq!(other(&emulator), Meanwhile::Transport(theirs.clone()));
         emulator.transport_while_running();
         emulator.meanwhile(requests, other(&emulator));
-        let poll = often().with_timeout(Duration::from_secs(6));
-        let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &poll);
+        let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
         match &outcome.result {
             Ok(_) => assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{requests}"),
             Err(error) => {

@@ -11,8 +11,7 @@ use crate::support::server::side_by_side;
 
 /// Deploys both, the second one so much later.
 fn deploy(emulator: &Emulator, packages: [&PackageId; 2], later: Duration) -> [Outcome<Deployed>; 2] {
-    let poll = often().with_timeout(Duration::from_secs(10));
-    let deploy = |package| Caller::of_emulator(emulator).deploy(&acceptance(), package, &Deploy::default(), &poll);
+    let deploy = |package| Caller::of_emulator(emulator).deploy(&acceptance(), package, &Deploy::default(), &often());
     std::thread::scope(|scope| {
         let first = scope.spawn(|| deploy(packages[0]));
         std::thread::sleep(later);
