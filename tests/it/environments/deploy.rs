@@ -131,7 +131,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         ),
         (
             Emulator::fail_stops,
-            Fault::Slow(60),
+            Fault::Slow(40),
             ErrorKind::StillRunning,
             "the deployment of package NEW to environment",
             "is Running with package OLD on it, unless it has stopped since",
@@ -145,7 +145,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         ),
         (
             Emulator::fail_transports,
-            Fault::Slow(60),
+            Fault::Slow(40),
             ErrorKind::StillRunning,
             "the app is down",
             "has package OLD on it",
@@ -159,7 +159,7 @@ fn each_failure_says_where_the_environment_stands_and_the_same_call_goes_on() {
         ),
         (
             Emulator::fail_starts,
-            Fault::Slow(60),
+            Fault::Slow(40),
             ErrorKind::StillRunning,
             "the app is down, unless it has started since",
             "has package NEW on it (before: package OLD)",
