@@ -96,6 +96,7 @@ impl<'a> Run<'a> {
             let step = match self.course.next(&self.seen, now) {
                 Next::Do(step) => step,
                 Next::Done if !self.course.may_be_stale(now) => return Ok(Look::ended(Ok(()))),
+                // Or it has to be seen again.
                 Next::Done | Next::Wait => {
                     let look = Look::at(self.waits_for(), retry_after).anew(goes_on);
                     return self.job.failure.take().map_or(Ok(look), Err);
