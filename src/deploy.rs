@@ -1,7 +1,5 @@
 //! From a package to a running environment: stop, transport, start.
 
-use std::time::Instant;
-
 use crate::client::Client;
 use crate::environments::{self, At, Environment, Goal, Run, Start};
 use crate::error::{Error, ErrorKind, Result};
@@ -114,7 +112,6 @@ struct Chain<'a> {
 impl Chain<'_> {
     fn run(&self) -> Result<Deployed> {
         let (At { client, app, environment }, package, restart) = (self.at, self.package, self.deploy.restart);
-        let begun = Instant::now();
         let mut run = Run::new(self.at, Goal::Deployed { package, restart }, &self.deploy.start);
         let untouched = |error: Error| error.with_note("; nothing was changed");
         let found = environments::environment(client, app, environment).map_err(untouched)?;
@@ -124,7 +121,7 @@ impl Chain<'_> {
         let is_there = run.seen.on_it.as_ref().is_some_and(is_ours);
         if !is_there || found.status != EnvironmentStatus::Running || restart {
             let previous = run.seen.on_it.clone();
-            self.at.notify(DeployStep::Begun { package: package.clone(), previous }, begun.elapsed());
+            self.at.notify(DeployStep::Begun { package: package.clone(), previous }, run.elapsed());
         }
         if !is_there {
             let waited = packages::wait_amid(&run.client(), app, package);
@@ -136,7 +133,7 @@ impl Chain<'_> {
         if changed {
             run.tell_started();
         } else {
-            self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, begun.elapsed());
+            self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, run.elapsed());
         }
         let previous = run.course.before.clone().filter(|before| !is_ours(before));
         Ok(Deployed { package: package.clone(), previous, url: found.url, changed })
@@ -156,7 +153,7 @@ impl Chain<'_> {
         Err(Error::new(ErrorKind::NotAllowed, message).with_app_may_be_down(may_be_down))
     }
 
-    /// Adds where the environment stood when it was seen last, and which call goes on from there.
+    /// Adds the state of the environment when it was last polled, and which call resumes from there.
     fn stands(&self, error: Error, run: &Run) -> Error {
         let (seen, course) = (&run.seen, &run.course);
         let on_it = name_of(seen.on_it.as_ref());

@@ -215,8 +215,8 @@ impl Emulator {
         lock(&self.state).meanwhile.push((requests, deed));
     }
 
-    /// Accepts transports while the app runs, which goes on running what it runs: the documentation says in one place that
-    /// this can be done, and in another that it cannot. Default: refused with `APP_IS_RUNNING`.
+    /// Accepts transports while the app runs, without changing what it runs: the documentation says in one place that this can
+    /// be done, and in another that it cannot. Default: refused with `APP_IS_RUNNING`.
     pub fn transport_while_running(&self) {
         lock(&self.state).transports_while_running = true;
     }

@@ -40,7 +40,7 @@ const REFUSAL_TAIL_TIMEOUT: Duration = Duration::from_millis(300);
 const OUTPUT_BUFFER: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
-/// The server's response. Only its body is foreign text, which [`json`](Self::json) and [`sanitized`](Self::sanitized) read.
+/// The server's response. Its body and `encoding` are foreign text; [`json`](Self::json) and [`list`](Self::list) sanitize it.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,

@@ -57,21 +57,22 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 /// timeout (call again to resume waiting); `Rejected` for a refusal such as 401 or 403; `Connect`, `Rejected` or `NoAnswer`
 /// after an outage, with the last failure as its source.
 pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
-    let wait = wait(client, app, package).resumed_by("call wait_for_package with this package");
-    until_ready(&wait, client, app, package)
+    wait(client, app, package, |wait| wait.resumed_by("call wait_for_package with this package"))
 }
 
 /// The same as a step of a call that says itself how to resume, after another step was answered well.
 pub(crate) fn wait_amid(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
-    until_ready(&wait(client, app, package).amid(true), client, app, package)
+    wait(client, app, package, |wait| wait.amid(true))
 }
 
-fn wait<'a>(client: &'a Client, app: &'a AppId, package: &PackageId) -> Wait<'a> {
-    Wait::new(client, app, Subject::Package(package.clone()), name(app, package)).may_appear_late()
-}
-
-fn until_ready(wait: &Wait, client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
-    let call = one_call(client, app, package);
+fn wait<'a>(
+    client: &'a Client,
+    app: &'a AppId,
+    package: &PackageId,
+    set: impl FnOnce(Wait<'a>) -> Wait<'a>,
+) -> Result<Package> {
+    let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
+    let wait = set(Wait::new(client, app, subject, name(app, package)).may_appear_late());
     let look = |reply: &Reply| {
         let found = Package::asked_for(package, &reply.json())?;
         let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;

@@ -11,7 +11,6 @@ use super::packages::without;
 use super::request::{Head, Stop, check_end, refused};
 use super::route::About;
 use super::state::{State, lock, uuid};
-use crate::error::Error;
 use crate::id::{AppId, JobId, PackageId};
 
 /// Longer than any body of these calls.
@@ -46,12 +45,12 @@ pub(super) fn answer(
     let state = &mut *state;
     let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
     let mode = found.mode;
-    let job: JobId = uuid().parse().map_err(|error: Error| refused(500, error.to_string()))?;
+    let new_job = || uuid().parse::<JobId>().map_err(|error| refused(500, error.to_string()));
     for (requests, deed) in std::mem::take(&mut state.meanwhile) {
         if let Some(left) = requests.checked_sub(1) {
             state.meanwhile.push((left, deed));
         } else if let Some(found) = state.environment(app, mode) {
-            let said = found.meanwhile(uuid().parse().map_err(|error: Error| refused(500, error.to_string()))?, deed);
+            let said = found.meanwhile(new_job()?, deed);
             state.steps.push(said);
         }
     }
@@ -88,6 +87,7 @@ pub(super) fn answer(
         }
         About::Start => {
             only_field(&sent, "AutoSyncDb").and_then(Value::as_bool).ok_or(codes::INVALID_PARAMETERS)?;
+            let job = new_job()?;
             found.start(job.clone(), fault)?;
             state.steps.push(format!("start {mode}"));
             Ok(json!({ "JobId": job }))

@@ -103,7 +103,7 @@ impl Environment {
         }
     }
 
-    /// What runs goes on running, and a start in progress goes on.
+    /// Changes neither what runs nor a start in progress.
     pub(super) fn transport(
         &mut self,
         package: PackageId,

@@ -27,7 +27,7 @@ pub(super) enum Stop {
     },
     /// There is nobody to respond to.
     Broken(io::Error),
-    /// Nothing is to be said, and the connection stays open.
+    /// No response is sent, and the connection stays open.
     Hung,
 }
 

@@ -14,7 +14,7 @@ use request::{Evidence, Request, Start, Stop};
 use crate::id::{JobId, PackageId};
 use crate::status::EnvironmentStatus;
 
-/// What is to be true at the end.
+/// The state that a call should bring the environment to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal<'a> {
     Stopped,
@@ -293,7 +293,9 @@ impl<'a> Course<'a> {
                 self.evidence = if matches!(answer, Answer::Runs) { Evidence::Proven } else { Evidence::None };
             }
             (Step::Start, answer) if self.has_restarted => {
-                self.evidence = if matches!(answer, Answer::Runs) { Evidence::Proven } else { self.evidence };
+                if matches!(answer, Answer::Runs) {
+                    self.evidence = Evidence::Proven;
+                }
                 return false;
             }
             (Step::Start, Answer::Runs) => {

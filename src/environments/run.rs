@@ -50,7 +50,12 @@ impl<'a> Run<'a> {
         Run { at, start, course, seen, begun: now, step_begun: now, job, lost: None }
     }
 
-    /// What is left of the time of the call.
+    /// Since the call began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// With what is left of the time of the call.
     pub(crate) fn client(&self) -> Client {
         self.at.client.for_the_rest(self.begun)
     }
@@ -64,7 +69,7 @@ impl<'a> Run<'a> {
         let wait = Wait::new(&client, app, subject, name).amid(true);
         let found = wait.until_end(|| Ok(Look::ended(Ok(self.at.package()?))));
         self.seen.on_it = found.map_err(|error| self.with_what_is_known(error))?.map(|package| package.package_id);
-        self.course.saw(&self.seen, self.begun.elapsed());
+        self.course.saw(&self.seen, self.elapsed());
         Ok(())
     }
 
@@ -80,7 +85,7 @@ impl<'a> Run<'a> {
 
     /// See [`Error::app_may_be_down`].
     fn app_may_be_down(&self) -> bool {
-        self.course.may_be_down(&self.seen, self.begun.elapsed())
+        self.course.may_be_down(&self.seen, self.elapsed())
     }
 
     /// Goes on as far as it does without a pause.
@@ -92,7 +97,7 @@ impl<'a> Run<'a> {
             }
             let retry_after = self.see()?;
             wait.note_answer();
-            let now = self.begun.elapsed();
+            let now = self.elapsed();
             let step = match self.course.next(&self.seen, now) {
                 Next::Do(step) => step,
                 Next::Done if !self.course.may_be_stale(now) => return Ok(Look::ended(Ok(()))),
@@ -104,7 +109,7 @@ impl<'a> Run<'a> {
                 Next::GiveWayTo(other) => return Ok(Look::ended(Err(self.overtaken(other.as_ref())))),
             };
             let result = self.request(step);
-            let now = self.begun.elapsed();
+            let now = self.elapsed();
             match result {
                 Ok(job) => {
                     goes_on = true;
@@ -146,7 +151,7 @@ impl<'a> Run<'a> {
             }
             Err(error) => return Err(error),
         };
-        let has_a_way_on = self.course.job_said(said, self.begun.elapsed());
+        let has_a_way_on = self.course.job_said(said, self.elapsed());
         Ok(match error {
             Some(error) if !has_a_way_on => Some(Look::ended(Err(error))),
             Some(error) => Some(Look::at(error.code().unwrap_or_default(), error.retry_after())),
@@ -166,7 +171,7 @@ impl<'a> Run<'a> {
         };
         self.seen = Seen { on_it, status };
         let (was_stopped, was_there) = (self.course.is_stopped(), self.course.was_there());
-        self.course.saw(&self.seen, self.begun.elapsed());
+        self.course.saw(&self.seen, self.elapsed());
         if !was_stopped && self.course.is_stopped() {
             self.tell(DeployStep::Stopped);
         }

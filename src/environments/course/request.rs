@@ -56,7 +56,7 @@ pub(super) enum Start {
     Open(Duration),
     /// An app that may be somebody else's comes up in its place. To be repeated from then on if it does not.
     Foreign(Duration),
-    /// Accepted, with its job as long as that is to be polled. Without one, nothing tells that it failed, so it is repeated.
+    /// Accepted, with its job as long as that is polled. Without one, nothing would report a failure, so it is repeated.
     Accepted { job: Option<JobId>, again: Option<Duration> },
 }
 
