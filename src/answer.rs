@@ -79,7 +79,7 @@ impl Asked {
         let said_by = if verdict.is_some() { SaidBy::Verdict } else { said.by };
         let error = if let Some((Verdicts { kind, undone, .. }, meaning)) = verdict {
             let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
-            Error::new(*kind, format!("{undone}: {status}{words}{meaning}")).with_transient(is_retryable_status(status))
+            Error::new(*kind, format!("{undone}: {status}{words}{meaning}"))
         } else if is_refusal(status) || (is_retryable_status(status) && !may_be_done) {
             let message = format!(" was refused{}: {status}{words}", self.undone);
             Error::of_request(ErrorKind::Rejected, self.what.as_str(), message)

@@ -206,9 +206,9 @@ impl<'a> Wait<'a> {
         let (name, elapsed) = (&self.name, Seconds(elapsed));
         let so_far = match last_status {
             Some(status) => {
-                format!("{name} had not ended after {elapsed} (Poll::with_timeout; last status: {status}) and goes on")
+                format!("{name} had not ended after {elapsed} (Poll::with_timeout; last status: {status})")
             }
-            None => format!("{name} has shown no status for {elapsed} (Poll::with_timeout) and may go on"),
+            None => format!("{name} has shown no status for {elapsed} (Poll::with_timeout)"),
         };
         let error = Error::new(ErrorKind::StillRunning, so_far + &self.how_to_resume(": "));
         match failure {
@@ -218,7 +218,7 @@ impl<'a> Wait<'a> {
     }
 
     fn how_to_resume(&self, before: &str) -> String {
-        if self.resume.is_empty() { String::new() } else { format!("{before}{} to go on waiting", self.resume) }
+        if self.resume.is_empty() { String::new() } else { format!("{before}{} to resume waiting", self.resume) }
     }
 }
 

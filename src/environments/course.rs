@@ -204,7 +204,8 @@ impl<'a> Course<'a> {
         }
         match self.goal {
             Goal::Stopped | Goal::On(_) => Next::Done,
-            Goal::Runs | Goal::Deployed { restart: false, .. } if seen.runs() && !self.has_changed => Next::Done,
+            Goal::Deployed { restart: false, .. } if seen.runs() && !self.has_changed => Next::Done,
+            // Also if it seems to run: whoever calls may have stopped it, and the status may be from before.
             Goal::Runs | Goal::Deployed { .. } => Next::Do(Step::Start),
         }
     }

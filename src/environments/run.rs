@@ -117,12 +117,18 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => {
                     let Some(answer) = Answer::of(&error) else { return Err(error) };
+                    // It may have been carried out.
+                    goes_on |= matches!(answer, Answer::Lost(_));
                     // While an answer is missing, polls may tell.
                     let retry_after = error.retry_after().filter(|_| !matches!(answer, Answer::Lost(_)));
-                    return Ok(if self.course.answered(step, answer, now) {
-                        Look::at(self.waits_because(step, &error), retry_after).anew(goes_on)
-                    } else {
-                        Look::ended(Err(error))
+                    let has_a_way_on = self.course.answered(step, answer, now);
+                    // The answer to a start confirms a status; of the package, it says nothing.
+                    let is_confirmed =
+                        matches!(self.course.goal, Goal::Runs) && self.course.next(&self.seen, now) == Next::Done;
+                    return Ok(match has_a_way_on {
+                        false => Look::ended(Err(error)),
+                        true if is_confirmed => Look::ended(Ok(())),
+                        true => Look::at(self.waits_because(step, &error), retry_after).anew(goes_on),
                     });
                 }
             }

@@ -66,8 +66,9 @@ pub fn transport_package(
 /// Starts the app on an environment, and waits until it runs (Deploy API v1, "Start Environment" and "Get Start Environment
 /// Status"). `Ok` means that it does, or did before.
 ///
-/// The status is asked for first. If no answer to the request comes, it is repeated after ten polling intervals, unless the
-/// app runs by then. If something else is starting the app already, its status is polled.
+/// The status is polled first, but the start is requested even if that is `Running`, because it may be stale: the API
+/// confirms that an app runs, and does nothing then. If no response to the request comes, it is repeated after ten polling
+/// intervals, unless the app runs by then. If something else is starting the app already, its status is polled.
 ///
 /// Blocks as [`stop_environment`](crate::stop_environment) does. The user needs API Rights and Transport Rights for the
 /// environment.

@@ -29,7 +29,7 @@ pub enum ErrorKind {
     StartFailed,
     /// Another deployment to the same environment is under way, and has put its package there. Both are named.
     Overtaken,
-    /// The wait timed out; what it waited for goes on.
+    /// The wait timed out. What it waited for may still come, and the wait can be resumed.
     StillRunning,
 }
 

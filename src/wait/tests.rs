@@ -122,8 +122,7 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
     assert_eq!((outcome.error().kind(), outcome.error().is_transient()), (ErrorKind::StillRunning, true));
     assert_eq!(
         outcome.error().to_string(),
-        "thing 1 had not ended after 30 min (Poll::with_timeout; last status: Running) and goes on: wait again to go on \
-         waiting"
+        "thing 1 had not ended after 30 min (Poll::with_timeout; last status: Running): wait again to resume waiting"
     );
 }
 
@@ -335,7 +334,7 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     assert!(error.to_string().contains("last status: Running") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
     assert!(
-        never.error().to_string().contains("has shown no status for 3.0 s (Poll::with_timeout) and may go on"),
+        never.error().to_string().contains("has shown no status for 3.0 s (Poll::with_timeout): wait again"),
         "{}",
         never.error()
     );

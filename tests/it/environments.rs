@@ -1,9 +1,12 @@
 //! The environments of v1.
 
 mod deploy;
+mod evidence;
 mod faults;
 mod interleavings;
+mod killed;
 mod reading;
+mod refusals;
 mod steps;
 mod together;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::environments::start::{ALREADY_STARTED, LOCKED, STARTS_ALREADY};
-use crate::environments::transport::APP_IS_RUNNING;
-use crate::error::{Error, ErrorKind};
+use crate::environments::transport::{APP_IS_RUNNING, LATER};
+use crate::error::{Error, ErrorKind, SaidBy};
 use crate::id::JobId;
 use crate::poll::MAX_RETRY_AFTER;
 
@@ -27,11 +27,12 @@ impl Answer {
     /// `None` if the error is a refusal.
     pub(crate) fn of(error: &Error) -> Option<Answer> {
         let has_code = |codes: &[&str]| codes.iter().any(|code| error.has_code(code));
-        let is_later = matches!(error.status(), Some(429 | 503)) && error.said_by().is_of_the_api();
+        // A documented code settles the matter, whatever the status.
+        let is_later = matches!(error.status(), Some(429 | 503)) && error.said_by() == SaidBy::Api;
         match error.kind() {
             _ if has_code(&[ALREADY_STARTED, APP_IS_RUNNING]) => Some(Answer::Runs),
             _ if has_code(&[STARTS_ALREADY]) => Some(Answer::ComesUp),
-            _ if is_later || has_code(&[LOCKED]) => Some(Answer::Later),
+            _ if is_later || has_code(&[LOCKED, LATER]) => Some(Answer::Later),
             ErrorKind::NoAnswer => Some(Answer::Lost(error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER))),
             _ => None,
         }
@@ -48,4 +49,44 @@ pub(crate) enum Job {
     Locked,
     /// The app ran already.
     Runs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(status: u16, said_by: SaidBy, code: &str) -> Error {
+        let kind = if status == 503 && said_by == SaidBy::Others { ErrorKind::NoAnswer } else { ErrorKind::Rejected };
+        let code = Some(code.to_owned()).filter(|code| !code.is_empty());
+        Error::new(kind, "no").with_status(status).with_said_by(said_by).with_code(code)
+    }
+
+    #[test]
+    fn a_code_means_the_same_whatever_the_status_and_a_status_only_in_the_apis_own_words() {
+        let answer = |status, said_by, code| format!("{:?}", Answer::of(&said(status, said_by, code)));
+        for status in [200, 403, 409, 500, 503] {
+            for (code, means) in [
+                ("ALREADY_STARTED", "Some(Runs)"),
+                ("APP IS RUNNING", "Some(Runs)"),
+                ("APP_ALREADY_HAS_A_STARTING_JOB", "Some(ComesUp)"),
+                ("ALREADY_LOCKED", "Some(Later)"),
+                ("SERVICE UNAVAILABLE", "Some(Later)"),
+                ("TRANSPORT_NOT_ALLOWED", "None"),
+                ("MISSING_CONSTANT", "None"),
+            ] {
+                assert_eq!(answer(status, SaidBy::Verdict, code), means, "{status} {code}");
+            }
+        }
+        assert_eq!(answer(503, SaidBy::Api, "X"), "Some(Later)");
+        assert_eq!(answer(429, SaidBy::Api, ""), "Some(Later)");
+        assert_eq!(answer(403, SaidBy::Api, "X"), "None");
+        assert_eq!(answer(503, SaidBy::Others, ""), "Some(Lost(0ns))");
+    }
+
+    #[test]
+    fn a_gateway_that_asks_for_a_day_is_given_five_minutes() {
+        let day = Some(Duration::from_secs(86_400));
+        let answer = Answer::of(&said(503, SaidBy::Others, "").with_retry_after(day));
+        assert_eq!(format!("{answer:?}"), "Some(Lost(300s))");
+    }
 }

@@ -190,6 +190,7 @@ fn somebody_else_is_given_way_to_and_what_runs_unseen_is_stopped() {
         vec![See("Running", "", stop), accepted(), See("Running", "", "Wait"), See("Stopped", "", "Done")],
     );
     play(Goal::Runs, vec![See("Stopped", "", start), A(Answer::Runs), See("Running", "", "Done")]);
+    play(Goal::Runs, vec![See("Running", "", start), A(Answer::Runs), See("Running", "", "Done")]);
     play(Goal::On(&package), vec![down(), accepted(), See("", "new", "Done")]);
 }
 

@@ -1,6 +1,8 @@
-//! What tests share: a scripted server, packages to upload, a client that records its events, and child processes.
+//! What tests share: a scripted server, a gateway in front of an emulator, packages to upload, a client that records its
+//! events, and child processes.
 
 pub(crate) mod caller;
 pub(crate) mod child;
+pub(crate) mod gateway;
 pub(crate) mod package;
 pub(crate) mod server;

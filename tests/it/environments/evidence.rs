@@ -1,0 +1,200 @@
+//! Success is what was seen after its cause, and what is claimed of the package is read last.
+
+use std::time::Duration;
+
+use mendix_deploy::emulator::{Emulator, Fault, Meanwhile};
+use mendix_deploy::{Deploy, DeployStep, EnvironmentStatus, ErrorKind, Event, Start};
+
+use super::{acceptance, count, uploaded};
+use crate::support::caller::{app, often, start};
+use crate::support::gateway::{Gateway, Then};
+use crate::support::server::side_by_side;
+
+const RUNNING: &str = r#"{"Mode":"Acceptance","Status":"Running","Production":false}"#;
+const LOCKED: &str = r#"{"errorCode":"ALREADY_LOCKED","errorMessage":"Cannot start app. There is already a lock."}"#;
+const STARTING: &str = r#"{"Status":"Starting"}"#;
+const SECOND: Duration = Duration::from_secs(1);
+
+fn is_start(line: &str) -> bool {
+    line.starts_with("POST") && line.ends_with("/start")
+}
+
+fn is_start_job(line: &str) -> bool {
+    line.contains("/start/")
+}
+
+fn is_status(line: &str) -> bool {
+    line.ends_with("/environments/Acceptance")
+}
+
+#[test]
+fn an_app_that_was_stopped_step_by_step_is_started_although_its_status_is_still_running() {
+    for looks in [1, 3] {
+        let (emulator, caller) = start();
+        let package = uploaded(&caller);
+        emulator.fail_transports(1, Fault::StaleStatus(looks));
+        caller.stop(&acceptance(), &often()).ok();
+        caller.transport(&acceptance(), &package, &often()).ok();
+        caller.start(&acceptance(), &Start::default(), &often()).ok();
+        assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{looks}");
+    }
+}
+
+#[test]
+fn an_app_that_runs_already_is_confirmed_by_the_answer_to_the_start_and_left_alone() {
+    let (emulator, _) = start();
+    let gateway = Gateway::to(&emulator, |_, _| Then::Pass);
+    gateway.caller(&emulator).start(&acceptance(), &Start::default(), &often()).ok();
+    let lines: Vec<_> = gateway.passed().into_iter().map(|passed| passed.request).collect();
+    assert!(lines.len() == 2 && is_status(&lines[0]) && is_start(&lines[1]), "{lines:?}");
+    assert_eq!(gateway.passed()[0].field("Status"), Some("Running"));
+    assert_eq!(emulator.steps(), [""; 0]);
+}
+
+#[test]
+fn an_app_that_was_started_while_the_package_was_made_is_stopped_first() {
+    let (emulator, caller) = start();
+    emulator.complete_after_polls(4);
+    let package = uploaded(&caller);
+    caller.stop(&acceptance(), &often()).ok();
+    // The call looks at the status and at the package on it, and then waits for its own.
+    emulator.meanwhile(2, Meanwhile::Start(0));
+    caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+    assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
+    let steps = emulator.steps();
+    assert_eq!(steps[1..3], ["somebody else: start Acceptance", "stop Acceptance"], "{steps:?}");
+}
+
+#[test]
+fn a_third_package_after_the_transport_is_told_at_once_and_the_one_before_after_the_patience() {
+    for is_roll_back in [false, true] {
+        let (emulator, caller) = start();
+        let (theirs, package) = (uploaded(&caller), uploaded(&caller));
+        let theirs = if is_roll_back { Emulator::DEPLOYED_PACKAGE.parse().unwrap() } else { theirs };
+        emulator.fail_starts(1, Fault::Slow(30));
+        // Two looks of two requests, a stop, a look, a transport, a look, a start.
+        emulator.meanwhile(11, Meanwhile::Transport(theirs.clone()));
+        let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
+        let text = outcome.error(ErrorKind::Overtaken).to_string();
+        assert!(text.contains("another deployment is under way"), "{text}");
+        assert!(text.contains(theirs.as_str()) && text.contains(package.as_str()), "{text}");
+        assert!(outcome.took < 10 * SECOND && (outcome.took >= SECOND) == is_roll_back, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_start_is_asked_for_again_while_something_else_has_locked_the_environment() {
+    for times in [1, 4] {
+        let (emulator, caller) = start();
+        let package = uploaded(&caller);
+        let left = std::sync::atomic::AtomicU32::new(times);
+        let gateway = Gateway::to(&emulator, move |_, line| {
+            let is_locked = is_start(line) && left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) > 0;
+            if is_locked { Then::Answer("500 Locked", LOCKED) } else { Then::Pass }
+        });
+        gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+        assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{times}");
+
+        // The same as the end of its job.
+        let (emulator, caller) = start();
+        let package = uploaded(&caller);
+        emulator.fail_starts(times, Fault::Code("ALREADY_LOCKED"));
+        caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+        assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{times}");
+        assert_eq!(count(&emulator, "start"), 1 + times as usize);
+    }
+}
+
+#[test]
+fn a_start_that_was_lost_is_requested_again_and_told_with_the_reason_if_it_fails() {
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    emulator.fail_starts(1, Fault::Status(502));
+    emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT"));
+    let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
+    assert_eq!(outcome.error(ErrorKind::StartFailed).code(), Some("MISSING_CONSTANT"));
+    assert!(outcome.took < 15 * SECOND, "{outcome:?}");
+}
+
+#[test]
+fn a_start_job_that_hangs_or_cannot_be_polled_is_overruled_by_the_environment() {
+    type Plan = fn(&str) -> Then;
+    let plans: [Plan; 3] = [
+        |line| if is_start_job(line) { Then::Answer("200 OK", STARTING) } else { Then::Pass },
+        |line| if is_start_job(line) { Then::Answer("404 No", "<html>nginx</html>") } else { Then::Pass },
+        |line| if is_start_job(line) { Then::Answer("502 No", "") } else { Then::Pass },
+    ];
+    side_by_side(plans, |plan| {
+        let (emulator, caller) = start();
+        let package = uploaded(&caller);
+        let gateway = Gateway::to(&emulator, move |_, line| plan(line));
+        gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+        assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
+        caller.stop(&acceptance(), &often()).ok();
+        gateway.caller(&emulator).start(&acceptance(), &Start::default(), &often()).ok();
+        assert_eq!(caller.environment(&acceptance()).ok().status, EnvironmentStatus::Running);
+    });
+}
+
+#[test]
+fn a_start_job_that_is_forgotten_is_not_told_as_a_failed_start() {
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    let gone = r#"{"errorCode":"NO_SUCH_STARTJOB","errorMessage":"Job not found."}"#;
+    emulator.fail_starts(1, Fault::NeverEnds);
+    let gateway = Gateway::to(
+        &emulator,
+        move |_, line| {
+            if is_start_job(line) { Then::Answer("404 No", gone) } else { Then::Pass }
+        },
+    );
+    let poll = often().with_timeout(3 * SECOND);
+    let outcome = gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &poll);
+    let error = outcome.error(ErrorKind::StillRunning);
+    assert!(!error.to_string().contains("DOWN") && error.app_may_be_down(), "{error}");
+}
+
+#[test]
+fn running_that_is_shown_only_once_after_the_start_is_no_success() {
+    // The job hangs, and the environment is shown as running by a cache, while the app comes up.
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    emulator.fail_starts(1, Fault::Slow(6));
+    let started = std::sync::atomic::AtomicU32::new(0);
+    let gateway = Gateway::to(&emulator, move |_, line| {
+        let count = |by| started.fetch_add(by, std::sync::atomic::Ordering::Relaxed);
+        match line {
+            line if is_start(line) => drop(count(1)),
+            line if is_start_job(line) => return Then::Answer("200 OK", STARTING),
+            line if is_status(line) && count(0) > 0 && count(1) < 3 => return Then::Answer("200 OK", RUNNING),
+            _ => {}
+        }
+        Then::Pass
+    });
+    let caller = gateway.caller(&emulator);
+    caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+    assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
+}
+
+#[test]
+fn the_pauses_begin_anew_after_each_request() {
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    for fail in [Emulator::fail_stops as fn(&Emulator, u32, Fault), Emulator::fail_transports, Emulator::fail_starts] {
+        fail(&emulator, 1, Fault::Slow(24));
+    }
+    let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
+    let is_answered = |event: &Event| {
+        let Event::Deploying { step, .. } = event else { return false };
+        matches!(step, DeployStep::StopRequested | DeployStep::Stopped | DeployStep::StartRequested { .. })
+    };
+    let mut begun = 0;
+    for pair in outcome.events.windows(2).filter(|pair| is_answered(&pair[0])) {
+        if let Event::Polled { next_poll: Some(pause), .. } = &pair[1] {
+            assert!(*pause < SECOND / 5, "{:?}", outcome.events);
+            begun += 1;
+        }
+    }
+    outcome.ok();
+    assert_eq!(begun, 3, "after the stop, the transport and the start");
+}
