@@ -99,7 +99,9 @@ pub fn deploy_package(
     deploy: &Deploy,
 ) -> Result<Deployed> {
     let at = At { client, app, environment };
-    Chain { at, package, deploy }.run().map_err(|error| error.with_package(package))
+    let mut run = Run::new(at, Goal::Deployed { package, restart: deploy.restart }, &deploy.start);
+    let deployed = Chain { at, package, deploy }.play(&mut run);
+    deployed.map_err(|error| run.report(error).with_package(package))
 }
 
 /// A deployment.
@@ -110,25 +112,22 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    fn run(&self) -> Result<Deployed> {
-        let (At { client, app, environment }, package, restart) = (self.at, self.package, self.deploy.restart);
-        let mut run = Run::new(self.at, Goal::Deployed { package, restart }, &self.deploy.start);
-        let untouched = |error: Error| error.with_note("; nothing was changed");
-        let found = environments::environment(client, app, environment).map_err(untouched)?;
-        self.check_allowed(&found).map_err(untouched)?;
-        run.first_look(found.status.clone()).map_err(untouched)?;
+    fn play(&self, run: &mut Run) -> Result<Deployed> {
+        let (At { client, app, environment }, package) = (self.at, self.package);
+        let found = environments::environment(client, app, environment)?;
+        run.seen.status = Some(found.status.clone());
+        self.check_allowed(&found)?;
+        run.first_look()?;
         let is_ours = |on_it: &PackageId| package.is_same_as(on_it.as_str());
-        let is_there = run.seen.on_it.as_ref().is_some_and(is_ours);
-        if !is_there || found.status != EnvironmentStatus::Running || restart {
-            let previous = run.seen.on_it.clone();
+        let previous = run.seen.on_it.clone();
+        let is_there = previous.as_ref().is_some_and(is_ours);
+        if !is_there || found.status != EnvironmentStatus::Running || self.deploy.restart {
             self.at.notify(DeployStep::Begun { package: package.clone(), previous }, run.elapsed());
         }
         if !is_there {
-            let waited = packages::wait_amid(&run.client(), app, package);
-            waited.map_err(|error| self.stands(run.with_what_is_known(error), &run))?;
+            packages::wait_amid(&run.client(), app, package)?;
         }
-        let what = format!("the deployment of package {package} to");
-        run.until_done(&what).map_err(|error| self.stands(error, &run))?;
+        run.until_done(&format!("the deployment of package {package} to"))?;
         let changed = run.course.has_acted();
         if changed {
             run.tell_started();
@@ -149,48 +148,6 @@ impl Chain<'_> {
             self.at.name(),
             self.package
         );
-        let may_be_down = found.status != EnvironmentStatus::Running;
-        Err(Error::new(ErrorKind::NotAllowed, message).with_app_may_be_down(may_be_down))
+        Err(Error::new(ErrorKind::NotAllowed, message))
     }
-
-    /// Adds the state of the environment when it was last polled, and which call resumes from there.
-    fn stands(&self, error: Error, run: &Run) -> Error {
-        let (seen, course) = (&run.seen, &run.course);
-        let on_it = name_of(seen.on_it.as_ref());
-        let before = course.before.as_ref().filter(|before| seen.on_it.as_ref() != Some(before));
-        let before = before.map_or_else(String::new, |before| format!(" (before: package {before})"));
-        let is_down = seen.status.as_ref().is_none_or(EnvironmentStatus::is_down);
-        let status = seen.status.as_ref().map_or_else(String::new, ToString::to_string);
-        if error.kind() == ErrorKind::StartFailed {
-            let note =
-                format!("; the environment has {on_it} on it{before}; when that is mended, {}", self.goes_on(false));
-            error.prefixed_with("the app is DOWN").with_note(&note)
-        } else if is_down && course.has_acted() {
-            let note = format!("; the environment has {on_it} on it{before}; {}", self.goes_on(false));
-            error.prefixed_with("the app is down, unless it has started since").with_note(&note)
-        } else if course.is_stopped() || course.has_requested_start() {
-            error.with_note(&format!(
-                "; the environment is {status} with {on_it} on it{before}, but may run another one; {}",
-                self.goes_on(true)
-            ))
-        } else if course.has_changed() {
-            let note = format!("; the environment is {status} with {on_it} on it, unless it has stopped since; ");
-            error.with_note(&(note + &self.goes_on(self.deploy.restart)))
-        } else {
-            error.with_note(&format!(
-                "; nothing was changed: {} is {status} with {on_it} on it; {}",
-                self.at.name(),
-                self.goes_on(self.deploy.restart)
-            ))
-        }
-    }
-
-    fn goes_on(&self, restart: bool) -> String {
-        let with = if restart { " and Deploy::with_restart(true)" } else { "" };
-        format!("deploy_package with package {}{with} goes on from there", self.package)
-    }
-}
-
-fn name_of(package: Option<&PackageId>) -> String {
-    package.map_or_else(|| "no package".to_owned(), |package| format!("package {package}"))
 }

@@ -3,6 +3,7 @@
 mod at;
 mod course;
 mod environment;
+mod report;
 mod run;
 mod start;
 mod steps;

@@ -78,6 +78,16 @@ impl Next {
     }
 }
 
+/// A request that was made, and has not shown any effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pending {
+    Stop,
+    Transport,
+    Start,
+    /// The API has refused ours because of another one.
+    ForeignStart,
+}
+
 /// Whether our package was seen on the environment.
 #[derive(Debug, Default)]
 enum Place {
@@ -136,8 +146,9 @@ impl<'a> Course<'a> {
         }
     }
 
-    pub(crate) fn has_requested_start(&self) -> bool {
-        self.start.is_made()
+    /// Whether nothing but a status says that the app is down, or it was asked to start.
+    pub(super) fn may_run(&self) -> bool {
+        self.start.is_made() || self.stop.is_forced
     }
 
     /// Whether this call has made any request that was answered, or may have arrived.
@@ -145,11 +156,11 @@ impl<'a> Course<'a> {
         self.has_changed || self.start.is_made()
     }
 
-    pub(crate) fn has_changed(&self) -> bool {
+    pub(super) fn has_changed(&self) -> bool {
         self.has_changed
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.stop.is_done
     }
 
@@ -164,13 +175,38 @@ impl<'a> Course<'a> {
     /// Whether this call has stopped the app, or found it stopped, and has not seen it run since. If it has not requested the
     /// start yet, `Running` may well be a status from before.
     pub(crate) fn may_be_down(&self, seen: &Seen, now: Duration) -> bool {
-        let is_shown = self.start.is_made() && self.evidence.is_believed(now, self.patience);
-        let runs = is_shown || self.evidence.is_proof() || !self.has_acted();
+        let runs = self.is_shown(seen, now) || self.evidence.is_proof() || !self.has_acted();
         match &seen.status {
             Some(EnvironmentStatus::Running) => self.stop.is_pending() || !runs,
             Some(_) => true,
             None => false,
         }
+    }
+
+    /// The last request that has not shown any effect.
+    pub(super) fn pending(&self, seen: &Seen, now: Duration) -> Option<Pending> {
+        match &self.start {
+            Start::Foreign(_) => Some(Pending::ForeignStart),
+            start if start.is_made() => (!self.is_shown(seen, now)).then_some(Pending::Start),
+            _ if self.waits_for_transport() => Some(Pending::Transport),
+            _ => self.stop.is_pending().then_some(Pending::Stop),
+        }
+    }
+
+    /// Whether another call for the same goal must restart the app: it was to be restarted and was not stopped yet, or what
+    /// runs or comes up may be another package although ours is on the environment, or will be.
+    pub(super) fn needs_restart(&self, seen: &Seen, now: Duration) -> bool {
+        let is_down = seen.is_down() && self.has_acted();
+        let is_due = matches!(self.goal, Goal::Deployed { restart: true, .. }) && !self.stop.is_done;
+        let is_accepted = matches!(self.start, Start::Accepted { .. });
+        let is_foreign = matches!(self.start, Start::Foreign(_)) || (self.stop.is_forced && !is_accepted);
+        let may_run_another = self.has_acted() && (self.is_there(seen) || self.waits_for_transport());
+        is_foreign || (!is_down && (is_due || (may_run_another && !self.is_shown(seen, now))))
+    }
+
+    /// Whether the app has been seen to run since the start was requested.
+    fn is_shown(&self, seen: &Seen, now: Duration) -> bool {
+        self.start.is_made() && seen.runs() && self.evidence.is_believed(now, self.patience)
     }
 
     pub(super) fn next(&self, seen: &Seen, now: Duration) -> Next {

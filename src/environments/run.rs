@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, SaidBy};
 use crate::event::{DeployStep, Subject};
 use crate::id::{JobId, PackageId, Short};
-use crate::status::EnvironmentStatus;
+use crate::packages::Package;
 use crate::wait::{Look, Wait};
 
 /// Every so many polls of a start job, the environment is polled as well: the service is known to have left jobs in
@@ -18,17 +18,19 @@ use crate::wait::{Look, Wait};
 const JOB_POLLS: u32 = 4;
 
 pub(crate) struct Run<'a> {
-    at: At<'a>,
+    pub(super) at: At<'a>,
     start: &'a Start,
     pub(crate) course: Course<'a>,
     /// What was seen last.
     pub(crate) seen: Seen,
+    /// Whether the package on it was read at all.
+    pub(super) has_read_package: bool,
     /// When the call began.
     begun: Instant,
     step_begun: Instant,
     job: StartJob,
     /// Why the last request to start was not answered.
-    lost: Option<String>,
+    pub(super) lost: Option<String>,
 }
 
 /// What is known of the start job.
@@ -47,7 +49,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start) -> Run<'a> {
         let (course, now) = (Course::new(goal, at.client.poll.patience()), Instant::now());
         let (seen, job) = (Seen::default(), StartJob::default());
-        Run { at, start, course, seen, begun: now, step_begun: now, job, lost: None }
+        Run { at, start, course, seen, has_read_package: false, begun: now, step_begun: now, job, lost: None }
     }
 
     /// Since the call began.
@@ -60,15 +62,14 @@ impl<'a> Run<'a> {
         self.at.client.for_the_rest(self.begun)
     }
 
-    /// Reads the package as well, once the status was read.
-    pub(crate) fn first_look(&mut self, status: EnvironmentStatus) -> Result<()> {
+    /// Reads the package on it, once the status was read.
+    pub(crate) fn first_look(&mut self) -> Result<()> {
         let At { app, environment, .. } = self.at;
-        self.seen.status = Some(status);
         let (name, subject) = (format!("the package on {}", self.at.name()), Subject::Environment(environment.clone()));
         let client = self.client();
         let wait = Wait::new(&client, app, subject, name).amid(true);
         let found = wait.until_end(|| Ok(Look::ended(Ok(self.at.package()?))));
-        self.seen.on_it = found.map_err(|error| self.with_what_is_known(error))?.map(|package| package.package_id);
+        self.saw_package(found?);
         self.course.saw(&self.seen, self.elapsed());
         Ok(())
     }
@@ -79,13 +80,7 @@ impl<'a> Run<'a> {
         let (name, subject) = (format!("{what} {}", self.at.name()), Subject::Environment(environment.clone()));
         let client = self.client();
         let wait = Wait::new(&client, app, subject, name).amid(self.seen.status.is_some());
-        let done = wait.until_end(|| self.look(&wait));
-        done.map_err(|error| self.with_what_is_known(error))
-    }
-
-    /// See [`Error::app_may_be_down`].
-    fn app_may_be_down(&self) -> bool {
-        self.course.may_be_down(&self.seen, self.elapsed())
+        wait.until_end(|| self.look(&wait))
     }
 
     /// Goes on as far as it does without a pause.
@@ -167,15 +162,15 @@ impl<'a> Run<'a> {
 
     fn see(&mut self) -> Result<Option<Duration>> {
         let goal = self.course.goal;
-        let on_it = match goal.package() {
-            Some(_) => self.at.package()?.map(|package| package.package_id),
-            None => None,
-        };
-        let (status, retry_after) = match goal {
-            Goal::On(_) => (None, None),
-            _ => self.at.status().map(|(status, retry_after)| (Some(status), retry_after))?,
-        };
-        self.seen = Seen { on_it, status };
+        if goal.package().is_some() {
+            let on_it = self.at.package()?;
+            self.saw_package(on_it);
+        }
+        let mut retry_after = None;
+        if !matches!(goal, Goal::On(_)) {
+            let (status, asked) = self.at.status()?;
+            (self.seen.status, retry_after) = (Some(status), asked);
+        }
         let (was_stopped, was_there) = (self.course.is_stopped(), self.course.was_there());
         self.course.saw(&self.seen, self.elapsed());
         if !was_stopped && self.course.is_stopped() {
@@ -186,6 +181,10 @@ impl<'a> Run<'a> {
             self.tell(DeployStep::Transported { package: package.clone() });
         }
         Ok(retry_after)
+    }
+
+    fn saw_package(&mut self, on_it: Option<Package>) {
+        (self.seen.on_it, self.has_read_package) = (on_it.map(|package| package.package_id), true);
     }
 
     /// Returns the start job, if the API names one.
@@ -248,12 +247,8 @@ impl<'a> Run<'a> {
         Error::new(ErrorKind::Overtaken, message)
     }
 
-    pub(crate) fn with_what_is_known(&self, error: Error) -> Error {
-        let may_be_down = error.kind() == ErrorKind::StartFailed || self.app_may_be_down();
-        let error = self.job.id.iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
-        match &self.lost {
-            Some(why) => error.with_note(&format!("; whether the request to start it arrived is not known: {why}")),
-            None => error,
-        }
+    /// The job of the last start that was accepted.
+    pub(super) fn start_job(&self) -> Option<&JobId> {
+        self.job.id.as_ref()
     }
 }

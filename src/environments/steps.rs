@@ -5,7 +5,7 @@ use super::course::Goal;
 use super::run::Run;
 use super::start::Start;
 use crate::client::Client;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::id::{AppId, EnvironmentName, PackageId};
 
 /// Stops the app on an environment, and waits until it is `Stopped` (Deploy API v1, "Stop Environment"). `Ok` means that it
@@ -25,9 +25,8 @@ pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentN
     let at = At { client, app, environment };
     let start = Start::default();
     let mut run = Run::new(at, Goal::Stopped, &start);
-    let stands = "; the app may still run, or stop later: stop_environment looks first, and goes on from there";
     let done = run.until_done("the stop of");
-    done.map_err(|error| at.listing_names(error).with_note(stands))
+    done.map_err(|error| run.report(at.listing_names(error)))
 }
 
 /// Puts a package on an environment, and waits until it is there (Deploy API v1, "Transport a Deployment Package to an
@@ -54,13 +53,7 @@ pub fn transport_package(
     let (at, start) = (At { client, app, environment }, Start::default());
     let mut run = Run::new(at, Goal::On(package), &start);
     let done = run.until_done(&format!("the transport of package {package} to"));
-    done.map_err(|error| {
-        let on_it = run.seen.on_it.as_ref().map_or_else(|| "what it has".to_owned(), |on_it| format!("package {on_it}"));
-        at.listing_names(error.with_package(package)).with_note(&format!(
-            "; environment {environment} keeps {on_it} until package {package} is there: transport_package looks first, and \
-             goes on from there"
-        ))
-    })
+    done.map_err(|error| run.report(at.listing_names(error.with_package(package))))
 }
 
 /// Starts the app on an environment, and waits until it runs (Deploy API v1, "Start Environment" and "Get Start Environment
@@ -82,15 +75,5 @@ pub fn start_environment(client: &Client, app: &AppId, environment: &Environment
     let at = At { client, app, environment };
     let mut run = Run::new(at, Goal::Runs, start);
     let done = run.until_done("the start of");
-    done.map(|()| run.tell_started()).map_err(|error| {
-        let error = at.listing_names(error);
-        match error.kind() {
-            ErrorKind::StartFailed => error
-                .prefixed_with("the app is DOWN")
-                .with_note("; when that is mended, start_environment goes on from there"),
-            _ => error.with_note(
-                "; the app is down until it has started: start_environment looks first, and goes on from there",
-            ),
-        }
-    })
+    done.map(|()| run.tell_started()).map_err(|error| run.report(at.listing_names(error)))
 }

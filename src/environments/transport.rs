@@ -9,18 +9,22 @@ use crate::id::PackageId;
 pub(super) const LATER: &str = "SERVICE UNAVAILABLE";
 pub(super) const APP_IS_RUNNING: &str = "APP_IS_RUNNING";
 
+/// Another package is needed.
+pub(super) const UNUSABLE: [&str; 3] = ["NOT ALLOWED", "PACKAGE_NOT_FOUND", "PACKAGE_PARSE_FAILED"];
+
 const RIGHTS: &str = "the user needs Transport Rights for this environment (Permissions tab of the Environments page)";
+const UNUSABLE_PACKAGE: &str = "the package is unusable: check how it was built, then upload a new one and use its id";
 const CODES: [(&str, &str); 8] = [
     ("INVALID_RUNTIME_VERSION", "the environment does not have the version of Mendix that the package was made with"),
     ("NO_ACCESS", RIGHTS),
     ("TRANSPORT_NOT_ALLOWED", RIGHTS),
     (APP_IS_RUNNING, "stop it first (stop_environment)"),
-    ("NOT ALLOWED", "the package is no use: check how it was built, and upload it again"),
+    ("NOT ALLOWED", UNUSABLE_PACKAGE),
     (
         "PACKAGE_NOT_FOUND",
-        "it may have expired (after 15 days, unless deployed), or belong to another app; upload it again",
+        "it may have expired (after 15 days, unless deployed), or belong to another app: upload it again, and use the new id",
     ),
-    ("PACKAGE_PARSE_FAILED", "the package is no use: check how it was built, and upload it again"),
+    ("PACKAGE_PARSE_FAILED", UNUSABLE_PACKAGE),
     (LATER, "it is not ready yet: wait_for_package waits until it is"),
 ];
 

@@ -8,6 +8,7 @@ mod killed;
 mod reading;
 mod refusals;
 mod steps;
+mod texts;
 mod together;
 
 use mendix_deploy::emulator::Emulator;

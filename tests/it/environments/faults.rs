@@ -149,9 +149,9 @@ fn each_refusal_of_a_transport_says_what_helps() {
         ("NO_ACCESS", "Transport Rights"),
         ("TRANSPORT_NOT_ALLOWED", "Transport Rights"),
         ("APP_IS_RUNNING", "stop_environment"),
-        ("NOT ALLOWED", "upload it again"),
+        ("NOT ALLOWED", "upload a new one"),
         ("PACKAGE_NOT_FOUND", "expired"),
-        ("PACKAGE_PARSE_FAILED", "upload it again"),
+        ("PACKAGE_PARSE_FAILED", "upload a new one"),
         ("INVALID_PARAMETERS", "Not enough parameters"),
     ] {
         let (emulator, caller) = stopped();
@@ -165,9 +165,8 @@ fn each_refusal_of_a_transport_says_what_helps() {
         // Two looks and two requests; only what may be due to the name has the names listed.
         assert!(emulator.requests() - asked <= 4 + usize::from(code == "INVALID_PARAMETERS"), "{code}");
         assert!(error.to_string().contains(says) && error.code() == Some(code), "{error}");
-        let keeps =
-            format!("environment Acceptance keeps package {} until package {package}", Emulator::DEPLOYED_PACKAGE);
-        assert!(error.to_string().contains(&keeps), "{error}");
+        let had = format!("environment Acceptance had package {} on it", Emulator::DEPLOYED_PACKAGE);
+        assert!(error.to_string().contains(&had), "{error}");
     }
     let (emulator, caller) = start();
     let package = uploaded(&caller);
@@ -288,7 +287,7 @@ fn an_outage_ends_no_wait_for_a_start() {
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &poll);
     let error = outcome.error(ErrorKind::NoAnswer).to_string();
     assert!(error.contains("gave up waiting for the start of environment Acceptance"), "{error}");
-    assert!(error.contains("the app is down until it has started: start_environment looks first"), "{error}");
+    assert!(error.contains("the app may be down: ") && error.contains("call start_environment again"), "{error}");
 }
 
 #[test]

@@ -36,6 +36,11 @@ pub(crate) struct Passed {
 }
 
 impl Passed {
+    /// The status that the client got.
+    pub(crate) fn status(&self) -> Option<u16> {
+        Some(self.answer.as_ref()?.0)
+    }
+
     /// This field of a success that the client got.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.answer.as_ref().filter(|(status, _)| *status == 200)?.1.get(name)?.as_str()

@@ -1,0 +1,102 @@
+//! What an error says of the environment: where it stood when it was last polled, and which call resumes.
+
+use super::course::{Goal, Pending};
+use super::run::Run;
+use super::start::ALREADY_STARTED;
+use super::transport;
+use crate::error::{Error, ErrorKind};
+use crate::id::PackageId;
+use crate::status::EnvironmentStatus;
+
+impl Run<'_> {
+    /// Adds all that to the error that ends the call.
+    pub(crate) fn report(&self, error: Error) -> Error {
+        let kind = error.kind();
+        let may_be_down = kind == ErrorKind::StartFailed || self.course.may_be_down(&self.seen, self.elapsed());
+        let error = self.start_job().into_iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
+        let notes = self.stands(kind) + &self.resume(&error);
+        match self.warning(kind, may_be_down) {
+            Some(warning) => error.prefixed_with(warning),
+            None => error,
+        }
+        .with_note(&notes)
+    }
+
+    /// What somebody who wants the app to run must read first.
+    fn warning(&self, kind: ErrorKind, may_be_down: bool) -> Option<&'static str> {
+        let wants_it_down = matches!(self.course.goal, Goal::Stopped | Goal::On(_));
+        let was_down = self.seen.status.as_ref().is_some_and(EnvironmentStatus::is_down);
+        match kind {
+            ErrorKind::StartFailed => Some("the app is DOWN"),
+            _ if wants_it_down || !may_be_down || !self.course.has_acted() => None,
+            _ if was_down && !self.course.may_run() => Some("the app is down"),
+            _ => Some("the app may be down"),
+        }
+    }
+
+    fn stands(&self, kind: ErrorKind) -> String {
+        let environment = self.at.environment;
+        let status = self.seen.status.as_ref().map(|status| format!("was {status}"));
+        let on_it = self.has_read_package.then(|| format!("{} on it", name_of(self.seen.on_it.as_ref())));
+        let was = match (status, on_it) {
+            (Some(status), Some(on_it)) => format!("environment {environment} {status} with {on_it}"),
+            (Some(status), None) => format!("environment {environment} {status}"),
+            (None, Some(on_it)) => format!("environment {environment} had {on_it}"),
+            (None, None) if self.course.has_acted() => return String::new(),
+            (None, None) => return "; nothing was changed".to_owned(),
+        };
+        if !self.course.has_acted() {
+            return format!("; nothing was changed: {was}");
+        }
+        let before = self.course.before.as_ref().filter(|before| self.seen.on_it.as_ref() != Some(before));
+        let before = before.map_or_else(String::new, |before| format!(" (before: package {before})"));
+        let pending = match (self.course.pending(&self.seen, self.elapsed()), &self.lost) {
+            (None, _) => "",
+            _ if kind == ErrorKind::StartFailed => "",
+            (Some(Pending::Stop), _) => "; the stop that was requested may still take effect",
+            (Some(Pending::Transport), _) => "; the transport that was requested may still take effect",
+            (Some(Pending::Start), None) => "; the start that was requested may still take effect",
+            (Some(Pending::Start), Some(why)) => {
+                return format!(
+                    "; when last polled, {was}{before}; whether the request to start it arrived is unknown: {why}"
+                );
+            }
+            (Some(Pending::ForeignStart), _) => "; something else was starting the app, perhaps with another package",
+        };
+        format!("; when last polled, {was}{before}{pending}")
+    }
+
+    fn resume(&self, error: &Error) -> String {
+        let call = match self.course.goal {
+            Goal::Stopped => "stop_environment".to_owned(),
+            Goal::On(package) => format!("transport_package with package {package}"),
+            Goal::Runs => "start_environment".to_owned(),
+            Goal::Deployed { package, .. } if self.course.needs_restart(&self.seen, self.elapsed()) => {
+                format!("deploy_package with package {package} and Deploy::with_restart(true)")
+            }
+            Goal::Deployed { package, .. } => format!("deploy_package with package {package}"),
+        };
+        let resume = match error.kind() {
+            ErrorKind::JobFailed | ErrorKind::NotAllowed => String::new(),
+            ErrorKind::Rejected if transport::UNUSABLE.iter().any(|code| error.has_code(code)) => String::new(),
+            ErrorKind::Rejected if error.has_code(ALREADY_STARTED) => format!("; call {call} again"),
+            ErrorKind::StartFailed | ErrorKind::Rejected => format!("; once the cause is fixed, call {call} again"),
+            ErrorKind::Overtaken => format!("; once that has ended, call {call} again"),
+            _ if self.course.has_acted() => format!("; call {call} again to resume"),
+            _ => format!("; call {call} again"),
+        };
+        let is_refused = matches!(error.kind(), ErrorKind::StartFailed | ErrorKind::Rejected);
+        match (self.course.goal, &self.course.before) {
+            (Goal::Deployed { package, .. }, Some(before))
+                if is_refused && error.app_may_be_down() && self.course.has_acted() && before != package =>
+            {
+                format!("{resume}; to go back, call deploy_package with package {before}")
+            }
+            _ => resume,
+        }
+    }
+}
+
+fn name_of(package: Option<&PackageId>) -> String {
+    package.map_or_else(|| "no package".to_owned(), |package| format!("package {package}"))
+}
