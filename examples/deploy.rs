@@ -50,7 +50,7 @@ struct Task {
     name: EnvironmentName,
     production: bool,
     restart: bool,
-    /// What goes on, but for the package. Without `--restart`: what has been restarted is not to be restarted again.
+    /// What goes on, but for the package. An error says whether it needs `--restart`.
     command: String,
     progress: Progress,
 }
@@ -124,8 +124,8 @@ impl Task {
         let Some(package) = error.package_id().filter(|_| !is_failed_upload) else {
             return progress::explain(&self.app, error);
         };
-        // The app that ran before still runs, although the package is there.
-        let restart = if error.code() == Some("ALREADY_STARTED") { " --restart" } else { "" };
+        // What runs may be another package although this one is there.
+        let restart = if error.to_string().contains("Deploy::with_restart(true)") { " --restart" } else { "" };
         anyhow::anyhow!("{error:?}\n\nto go on:\n  {} {package}{restart}", self.command)
     }
 }

@@ -115,7 +115,8 @@ impl Error {
     ///
     /// Always `false` after an upload that may have been accepted, and so for every error from the waiting half of
     /// [`upload_and_wait`](crate::upload_and_wait), or from [`find_upload`](crate::find_upload): a loop around the whole
-    /// would upload again.
+    /// would upload again. `false` as well if [`deploy_package`](crate::deploy_package) has to be called with
+    /// [`Deploy::with_restart`](crate::Deploy::with_restart), as its error says, because another package may be running.
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }

@@ -196,12 +196,19 @@ impl<'a> Course<'a> {
     /// Whether another call for the same goal must restart the app: it was to be restarted and was not stopped yet, or what
     /// runs or comes up may be another package although ours is on the environment, or will be.
     pub(super) fn needs_restart(&self, seen: &Seen, now: Duration) -> bool {
-        let is_down = seen.is_down() && self.has_acted();
         let is_due = matches!(self.goal, Goal::Deployed { restart: true, .. }) && !self.stop.is_done;
-        let is_accepted = matches!(self.start, Start::Accepted { .. });
-        let is_foreign = matches!(self.start, Start::Foreign(_)) || (self.stop.is_forced && !is_accepted);
-        let may_run_another = self.has_acted() && (self.is_there(seen) || self.waits_for_transport());
-        is_foreign || (!is_down && (is_due || (may_run_another && !self.is_shown(seen, now))))
+        let may_be_there = self.is_there(seen) || self.waits_for_transport();
+        let is_ours = match self.start {
+            Start::Accepted { .. } => seen.is_down() || self.is_shown(seen, now),
+            _ => !self.is_to_differ(),
+        };
+        (is_due && !(self.has_acted() && seen.is_down())) || (self.has_acted() && may_be_there && !is_ours)
+    }
+
+    /// Whether there are signs that what runs or comes up is another package, so that the same call could take it for ours.
+    pub(super) fn may_run_another(&self, seen: &Seen, now: Duration) -> bool {
+        let is_said = matches!(self.start, Start::Foreign(_)) || (self.stop.is_forced && !self.start.is_made());
+        is_said || (seen.runs() && self.needs_restart(seen, now))
     }
 
     /// Whether the app has been seen to run since the start was requested.
@@ -263,8 +270,12 @@ impl<'a> Course<'a> {
 
     /// Whether what comes up can only be what this call has asked for, or nothing was changed that it could differ from.
     fn is_own(&self) -> bool {
-        let is_to_differ = self.has_changed || matches!(self.goal, Goal::Deployed { restart: true, .. });
-        matches!(self.start, Start::Accepted { .. }) || !is_to_differ
+        matches!(self.start, Start::Accepted { .. }) || !self.is_to_differ()
+    }
+
+    /// Whether what is to run is not what ran before.
+    fn is_to_differ(&self) -> bool {
+        self.has_changed || matches!(self.goal, Goal::Deployed { restart: true, .. })
     }
 
     fn is_there(&self, seen: &Seen) -> bool {

@@ -14,7 +14,12 @@ impl Run<'_> {
         let kind = error.kind();
         let may_be_down = kind == ErrorKind::StartFailed || self.course.may_be_down(&self.seen, self.elapsed());
         let error = self.start_job().into_iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
-        let notes = self.stands(kind) + &self.resume(&error);
+        let needs_restart = self.course.needs_restart(&self.seen, self.elapsed());
+        let asks_for_it = matches!(self.course.goal, Goal::Deployed { restart: true, .. });
+        let may_run_another = self.course.may_run_another(&self.seen, self.elapsed());
+        let transient = error.is_transient() && (asks_for_it || !may_run_another);
+        let error = error.with_transient(transient);
+        let notes = self.stands(kind) + &self.resume(&error, needs_restart);
         match self.warning(kind, may_be_down) {
             Some(warning) => error.prefixed_with(warning),
             None => error,
@@ -66,12 +71,12 @@ impl Run<'_> {
         format!("; when last polled, {was}{before}{pending}")
     }
 
-    fn resume(&self, error: &Error) -> String {
+    fn resume(&self, error: &Error, needs_restart: bool) -> String {
         let call = match self.course.goal {
             Goal::Stopped => "stop_environment".to_owned(),
             Goal::On(package) => format!("transport_package with package {package}"),
             Goal::Runs => "start_environment".to_owned(),
-            Goal::Deployed { package, .. } if self.course.needs_restart(&self.seen, self.elapsed()) => {
+            Goal::Deployed { package, .. } if needs_restart => {
                 format!("deploy_package with package {package} and Deploy::with_restart(true)")
             }
             Goal::Deployed { package, .. } => format!("deploy_package with package {package}"),

@@ -84,7 +84,8 @@ fn play(seed: u64) -> Option<String> {
         caller.stop(&acceptance(), &often()).ok();
     }
     let mut played = Vec::new();
-    for _ in 0..random.below(4) {
+    let deeds = usize::try_from(random.below(4)).unwrap();
+    for _ in 0..deeds {
         let deed = match random.below(3) {
             0 => Meanwhile::Stop,
             1 => Meanwhile::Transport(theirs.clone()),
@@ -130,6 +131,16 @@ fn play(seed: u64) -> Option<String> {
         }
     };
     let problem = problem.or_else(|| (counts > [3, 2, 3]).then(|| format!("too many: {counts:?}")));
+    // If nobody else does anything any more, the call that the error names ends well.
+    let others = steps.iter().filter(|step| step.starts_with("somebody")).count();
+    let again = outcome.result.as_ref().err().filter(|_| others == deeds).map(|error| {
+        let restart = Deploy::default().with_restart(error.to_string().contains("Deploy::with_restart(true)"));
+        caller.deploy(&acceptance(), &package, &restart, &poll)
+    });
+    let is_well = again
+        .as_ref()
+        .is_none_or(|again| again.result.is_ok() && emulator.running(&app(), "Acceptance").as_ref() == Some(&package));
+    let problem = problem.or_else(|| (!is_well).then(|| format!("then: {again:?} {:?}", emulator.steps())));
     let result = outcome.result.map(|_| "ok").map_err(|error| error.to_string());
     problem.map(|problem| format!("seed {seed}: {problem}; runs {running:?}; {played:?}; {steps:?}; {result:?}"))
 }

@@ -167,10 +167,10 @@ const TRANSPORTS: &[Case] = &[
         |emulator| emulator.fail_transports(1, Fault::NeverEnds),
         PASS,
         StillRunning,
-        "the app is down: the deployment of package NEW to environment Acceptance of app calc had not \
-             ended after T s (Poll::with_timeout); when last \
-             polled, environment Acceptance was Stopped with package OLD on it; the transport that was \
-             requested may still take effect; call deploy_package with package NEW again to resume",
+        "the app is down: the deployment of package NEW to environment Acceptance of app calc had not ended \
+         after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with package \
+         OLD on it; the transport that was requested may still take effect; call deploy_package with package \
+         NEW and Deploy::with_restart(true) again to resume",
     ),
     (
         |emulator| emulator.fail_transports(99, Fault::Code("SERVICE UNAVAILABLE")),
@@ -185,10 +185,9 @@ const TRANSPORTS: &[Case] = &[
         |emulator| emulator.fail_transports(99, Fault::Code("APP_IS_RUNNING")),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had \
-             not ended after T s (Poll::with_timeout); when last polled, \
-             environment Acceptance was Stopped with package OLD on it; call deploy_package with package \
-             NEW and Deploy::with_restart(true) again to resume",
+        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had not \
+         ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with \
+         package OLD on it; call deploy_package with package NEW again to resume",
     ),
 ];
 
@@ -218,30 +217,30 @@ const STARTS: &[Case] = &[
         |emulator| emulator.fail_starts(99, Fault::Status(502)),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had \
-             not ended after T s (Poll::with_timeout); when last polled, \
-             environment Acceptance was Stopped with package NEW on it (before: package OLD); whether the \
-             request to start it arrived is unknown: the server answered 502; call deploy_package with \
-             package NEW again to resume",
+        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had not \
+         ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with \
+         package NEW on it (before: package OLD); whether the request to start it arrived is unknown: the \
+         server answered 502; call deploy_package with package NEW and Deploy::with_restart(true) again to \
+         resume",
     ),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { UNAUTHORIZED } else { Then::Pass },
         Rejected,
         "the app is down: the request to start environment Acceptance of app calc was refused: 401, \
-             UNAUTHORIZED, Who are you?; check the user name and the API key; when last polled, \
-             environment Acceptance was Stopped with package NEW on it (before: package OLD); once the \
-             cause is fixed, call deploy_package with package NEW again; to go back, call deploy_package \
-             with package OLD",
+         UNAUTHORIZED, Who are you?; check the user name and the API key; when last polled, environment \
+         Acceptance was Stopped with package NEW on it (before: package OLD); once the cause is fixed, call \
+         deploy_package with package NEW and Deploy::with_restart(true) again; to go back, call \
+         deploy_package with package OLD",
     ),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { LOCKED } else { Then::Pass },
         StillRunning,
-        "the app is down: the deployment of package NEW to environment Acceptance of app calc had not \
-             ended after T s (Poll::with_timeout); when last polled, \
-             environment Acceptance was Stopped with package NEW on it (before: package OLD); call \
-             deploy_package with package NEW again to resume",
+        "the app is down: the deployment of package NEW to environment Acceptance of app calc had not ended \
+         after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with package \
+         NEW on it (before: package OLD); call deploy_package with package NEW and Deploy::with_restart(true) \
+         again to resume",
     ),
     (
         |emulator| emulator.fail_starts(99, Fault::Code("ALREADY_STARTED")),
