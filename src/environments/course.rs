@@ -196,7 +196,8 @@ impl<'a> Course<'a> {
     /// Whether another call for the same goal must restart the app: it was to be restarted and was not stopped yet, or what
     /// runs or comes up may be another package although ours is on the environment, or will be.
     pub(super) fn needs_restart(&self, seen: &Seen, now: Duration) -> bool {
-        let is_due = matches!(self.goal, Goal::Deployed { restart: true, .. }) && !self.stop.is_done;
+        let Goal::Deployed { restart, .. } = self.goal else { return false };
+        let is_due = restart && !self.stop.is_done;
         let may_be_there = self.is_there(seen) || self.waits_for_transport();
         let is_ours = match self.start {
             Start::Accepted { .. } => seen.is_down() || self.is_shown(seen, now),
@@ -208,7 +209,7 @@ impl<'a> Course<'a> {
     /// Whether there are signs that what runs or comes up is another package, so that the same call could take it for ours.
     pub(super) fn may_run_another(&self, seen: &Seen, now: Duration) -> bool {
         let is_said = matches!(self.start, Start::Foreign(_)) || (self.stop.is_forced && !self.start.is_made());
-        is_said || (seen.runs() && self.needs_restart(seen, now))
+        self.needs_restart(seen, now) && (is_said || seen.runs())
     }
 
     /// Whether the app has been seen to run since the start was requested.

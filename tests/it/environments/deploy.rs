@@ -136,7 +136,7 @@ fn after_each_failure_the_same_call_resumes_and_only_what_was_not_seen_is_repeat
         let poll = often().with_timeout(Duration::from_millis(1500));
         let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &poll);
         let error = outcome.error(kind);
-        assert!(error.to_string().contains(&format!("call deploy_package with package {package} again")), "{error}");
+        assert!(error.to_string().contains(&format!("call deploy_package with package {package} ")), "{error}");
         assert_eq!(error.app_may_be_down(), fault != Fault::Code("STOP_FAILED"), "{error}");
 
         caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
