@@ -22,7 +22,8 @@
 //! | unknown outcome, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, and `find_upload` returns `None` |
 //! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | `find_upload` looks again |
 //! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `find_upload` names both in an error |
-//! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `find_upload` returns `None`: the package seems too old |
+//! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `Ok`: ages are by the server's own `Date` |
+//! | an earlier package of the same name | [`age_packages`](Emulator::age_packages)`(Duration::from_secs(3600))` before the upload | `find_upload` never takes it for the upload's |
 //! | packages with little to know them by | [`omit_fields`](Emulator::omit_fields)`(&["CreationDate"])` | the same |
 //! | v1 is out of reach | [`refuse_v1`](Emulator::refuse_v1) | `find_upload`: `Rejected`, 404 |
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
@@ -242,9 +243,14 @@ impl Emulator {
         lock(&self.state).hidden_for = polls;
     }
 
-    /// Dates packages by a clock that is slow by so much. Applies to uploads that end afterwards.
+    /// Sets the server's clock, by which responses (`Date`) and packages (`CreationDate`) are dated, back by so much. Default 0.
     pub fn set_clock_behind(&self, behind: Duration) {
         lock(&self.state).clock_behind = behind;
+    }
+
+    /// Makes the packages of all uploads so far older by so much.
+    pub fn age_packages(&self, by: Duration) {
+        lock(&self.state).age_packages(by);
     }
 
     /// Leaves these fields out of all packages and environments, such as `CreationDate` or `Production`.

@@ -1,7 +1,11 @@
 //! Clears up an upload of unknown outcome by the package list of v1.
 
+mod list;
+
 use std::cell::RefCell;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
+
+use list::{List, Verdict};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, UnknownUpload};
@@ -9,15 +13,9 @@ use crate::event::Subject;
 use crate::id::{AppId, JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
-use crate::status::PackageStatus;
-use crate::text;
-use crate::units::{Grouped, Seconds};
+use crate::units::Seconds;
 use crate::wait::{Look, Wait};
 
-/// `Date` is in whole seconds.
-const ROUNDING: Duration = Duration::from_secs(2);
-/// How many packages are named in an error.
-const NAMED_MAX: usize = 5;
 const NOT_LISTED: &str = "not listed";
 
 /// Looks for the package of an upload whose outcome is unknown, and **never uploads anything**.
@@ -29,11 +27,12 @@ const NOT_LISTED: &str = "not listed";
 /// listed late, and its size and date even later, this polls until the timeout of [`Poll`](crate::Poll) (30 min if it has none).
 ///
 /// - `Some`: the package is there, in whatever status. Pass its id to [`wait_for_package`](crate::wait_for_package).
-/// - `None`: it was not listed while this looked. That is **no proof** that the upload was not accepted.
+/// - `None`: nothing like it was listed while this polled. That is **no proof** that the upload was not accepted.
 ///
 /// Give each upload a name that no other package has, for example with the number of the build
-/// ([`Upload::with_name`](crate::Upload::with_name)). Older packages of that name do not matter. If several were made since
-/// the upload began, or one of another size or of unknown age, this refuses to guess, and its error names them.
+/// ([`Upload::with_name`](crate::Upload::with_name)). Older packages of that name are never taken for the upload's. If several
+/// were made since the upload began, or one of another size or of unknown age, or if at the end of the time only older ones
+/// have the name, or others this size, this refuses to guess, and its error names them.
 ///
 /// Blocks for at most the timeout of `Poll` plus two requests. The user needs API Rights for the app. What this rests on, and
 /// what happens if it is wrong, is in the [guide](crate::guide#after-an-unknown-outcome).
@@ -107,7 +106,7 @@ impl Search<'_> {
         let name = format!("the search for {sought} among the packages of app {app}");
         let wait =
             Wait::new(&client, app, Subject::Upload(sought), name).resumed_by("call find_upload with this error");
-        let mut has_looked = false;
+        let (mut has_looked, begun) = (false, Instant::now());
         let end = wait.until_end(|| {
             let look = self.look()?;
             has_looked = true;
@@ -116,7 +115,10 @@ impl Search<'_> {
         match end {
             Ok(package) => Ok(Some(package)),
             Err(error) => match error.kind() {
-                ErrorKind::StillRunning if has_looked => self.open.take().map_or(Ok(None), Err),
+                ErrorKind::StillRunning if has_looked => {
+                    let note = format!("; the list was polled for {}", Seconds(begun.elapsed()));
+                    self.open.take().map_or(Ok(None), |open| Err(open.with_note(&note)))
+                }
                 ErrorKind::JobFailed | ErrorKind::OutcomeUnknown => Err(error),
                 _ => {
                     let sought = self.sought();
@@ -151,21 +153,21 @@ impl Search<'_> {
         let (said, open) = match list.look_for(name, self.upload.size) {
             Verdict::Found(package) => return Ok(found(package)),
             Verdict::Unclear(packages) => {
-                let which = if packages.len() == 1 {
-                    "the only package of that name may be another one"
-                } else {
-                    "several packages have that name"
+                return Ok(Look::ended(Err(list.unclear(self.upload, which_of(&packages), &packages))));
+            }
+            Verdict::NotYet(packages) => {
+                let statuses: Vec<_> = packages.iter().map(|package| package.status.as_str()).collect();
+                (statuses.join(", "), Some(list.unclear(self.upload, which_of(&packages), &packages)))
+            }
+            Verdict::NotListed { similar, older } => {
+                let which = match (similar.is_empty(), &older) {
+                    (true, None) => None,
+                    (false, None) => Some("none has that name, but this size and time"),
+                    (true, Some(_)) => Some("every package of that name is older, the youngest one is"),
+                    (false, Some(_)) => Some("none of that time has that name; the closest are"),
                 };
-                return Ok(Look::ended(Err(list.unclear(self.upload, which, &packages))));
-            }
-            Verdict::NotYet(package) => {
-                let which = "the only package of that name may be another one";
-                (package.status.to_string(), Some(list.unclear(self.upload, which, &[package])))
-            }
-            Verdict::NotListed(similar) if similar.is_empty() => (NOT_LISTED.to_owned(), None),
-            Verdict::NotListed(similar) => {
-                let which = "none has that name, but this size and time";
-                (NOT_LISTED.to_owned(), Some(list.unclear(self.upload, which, &similar)))
+                let named: Vec<_> = similar.into_iter().chain(older).collect();
+                (NOT_LISTED.to_owned(), which.map(|which| list.unclear(self.upload, which, &named)))
             }
         };
         self.open.replace(open);
@@ -174,6 +176,13 @@ impl Search<'_> {
 
     fn sought(&self) -> String {
         self.upload.sought(self.package_id)
+    }
+}
+
+fn which_of(candidates: &[Package]) -> &'static str {
+    match candidates {
+        [_] => "the only package of that name may be another one",
+        _ => "several packages have that name",
     }
 }
 
@@ -186,87 +195,5 @@ fn unless_unknown<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Err(error) if matches!(error.status(), Some(400 | 404)) => Ok(None),
         result => result.map(Some),
-    }
-}
-
-/// What the list was when it was read.
-struct List {
-    /// Each with its name as it came.
-    entries: Vec<(Package, String)>,
-    /// By the server's clock.
-    date: Option<SystemTime>,
-    /// Since the upload began, by ours.
-    elapsed: Duration,
-}
-
-/// What a list says of an upload.
-#[derive(Debug, PartialEq)]
-enum Verdict {
-    Found(Package),
-    /// Nothing has the name; these are of the same size, and young enough.
-    NotListed(Vec<Package>),
-    /// It is still being made, or cannot be told from others yet.
-    NotYet(Package),
-    /// These cannot be told apart.
-    Unclear(Vec<Package>),
-}
-
-impl List {
-    /// How long before the list was read a package was made. A date of 0, or in the future, tells nothing.
-    fn age(&self, package: &Package) -> Option<Duration> {
-        let (date, created) = (self.date?, package.created.filter(|created| *created > SystemTime::UNIX_EPOCH)?);
-        (date + ROUNDING).duration_since(created).ok().map(|age| age.saturating_sub(ROUNDING))
-    }
-
-    fn look_for(&self, name: &str, size: u64) -> Verdict {
-        let is_old = |package: &Package| self.age(package).is_some_and(|age| age > self.elapsed + ROUNDING);
-        let young = || self.entries.iter().filter(|(package, _)| !is_old(package));
-        let candidates: Vec<_> =
-            young().filter(|(_, listed)| listed == name.trim()).map(|(found, _)| found.clone()).collect();
-        match &candidates[..] {
-            [] => {
-                let fits = |package: &Package| package.size == Some(size) && self.age(package).is_some();
-                Verdict::NotListed(
-                    young().map(|(package, _)| package).filter(|package| fits(package)).cloned().collect(),
-                )
-            }
-            [package] => {
-                let is_made = matches!(package.status, PackageStatus::Succeeded | PackageStatus::Failed);
-                // It may not have one.
-                let of_unknown_size = package.size.is_none_or(|size| size == 0);
-                match (self.age(package), package.size == Some(size)) {
-                    (Some(_), true) => Verdict::Found(package.clone()),
-                    (Some(_), false) if is_made && of_unknown_size => Verdict::Found(package.clone()),
-                    (Some(_), false) if is_made => Verdict::Unclear(candidates),
-                    _ => Verdict::NotYet(package.clone()),
-                }
-            }
-            _ => Verdict::Unclear(candidates),
-        }
-    }
-
-    fn unclear(&self, upload: &UnknownUpload, which: &str, packages: &[Package]) -> Error {
-        let (app, size) = (&upload.app, Grouped(upload.size));
-        let name = text::name(upload.name.as_deref().unwrap_or_default());
-        let described: Vec<_> = packages.iter().take(NAMED_MAX).map(|package| self.describe(package)).collect();
-        let more = if packages.len() > NAMED_MAX { ", and more" } else { "" };
-        let message = format!(
-            "cannot tell which package the upload of {name} ({size} bytes) to app {app} made, if any: {which}: {}{more}; \
-             compare on the app's Environments page before you upload again, and give each upload a name of its own next time \
-             (Upload::with_name), by which its package can be found",
-            described.join(", ")
-        );
-        Error::new(ErrorKind::OutcomeUnknown, message)
-    }
-
-    fn describe(&self, package: &Package) -> String {
-        let Package { package_id, status, size, .. } = package;
-        let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("{} bytes", Grouped(size)));
-        let made = self.age(package).map(|age| match self.elapsed.checked_sub(age) {
-            Some(after) => format!("made {} after the upload began", Seconds(after)),
-            None => format!("made {} before the upload began", Seconds(age.saturating_sub(self.elapsed))),
-        });
-        let made = made.unwrap_or_else(|| "made at an unknown time".to_owned());
-        format!("package {package_id} ({status}, {size}, {made})")
     }
 }

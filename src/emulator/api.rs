@@ -190,8 +190,8 @@ pub(super) fn error_body(status: u16, code: Option<&str>, message: &str) -> Stri
     json!({ "errorCode": code, "errorMessage": message }).to_string()
 }
 
-pub(super) fn render(status: u16, body: &str) -> String {
-    let date = http_date(SystemTime::now());
+pub(super) fn render(status: u16, body: &str, now: SystemTime) -> String {
+    let date = http_date(now);
     let head = format!("HTTP/1.1 {status} {}\r\nDate: {date}\r\nConnection: close\r\n", reason(status));
     match status {
         // These two have no body (RFC 9112 §6.3).

@@ -68,24 +68,24 @@ impl Listing {
         self.hidden_for = self.hidden_for.saturating_sub(1);
         is_shown
     }
+}
 
-    /// A package as in Build API, "Retrieve Packages". How its status follows that of the job is documented nowhere.
-    pub(super) fn package(&self, received: &Received, job_status: &str, omitted: &[String]) -> Value {
-        let status = match job_status {
-            "Completed" => "Succeeded",
-            "Running" => "Uploading",
-            same => same,
-        };
-        let created = self.created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let package = json!({
-            "PackageId": received.package_id,
-            "Name": received.name,
-            "Status": status,
-            "Description": null,
-            "Creator": "Richard Ford",
-            "CreationDate": u64::try_from(created.as_millis()).unwrap_or(u64::MAX),
-            "Size": received.size,
-        });
-        without(omitted, package)
-    }
+/// A package as in Build API, "Retrieve Packages". How its status follows that of the job is documented nowhere.
+pub(super) fn listed(received: &Received, created: SystemTime, job_status: &str, omitted: &[String]) -> Value {
+    let status = match job_status {
+        "Completed" => "Succeeded",
+        "Running" => "Uploading",
+        same => same,
+    };
+    let created = created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let package = json!({
+        "PackageId": received.package_id,
+        "Name": received.name,
+        "Status": status,
+        "Description": null,
+        "Creator": "Richard Ford",
+        "CreationDate": u64::try_from(created.as_millis()).unwrap_or(u64::MAX),
+        "Size": received.size,
+    });
+    without(omitted, package)
 }

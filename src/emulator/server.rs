@@ -119,7 +119,8 @@ fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>
             return Ok(());
         }
     };
-    stream.write_all(api::render(status, &body).as_bytes())?;
+    let now = lock(state).now();
+    stream.write_all(api::render(status, &body, now).as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     // Closing a socket with unread input resets it, and the reset can overtake the response (RFC 9112 §9.6).
     stream.set_read_timeout(Some(LINGER))?;

@@ -34,7 +34,7 @@ pub(super) struct State {
     pub(super) requests: usize,
     /// Packages appear after so many polls of the list.
     pub(super) hidden_for: u32,
-    /// How far the clock of packages is behind.
+    /// How far the server's clock is behind.
     pub(super) clock_behind: Duration,
     /// Fields that no package and no environment has.
     pub(super) omitted: Vec<String>,
@@ -63,10 +63,20 @@ impl State {
         let Part { file_name, size, content } = part;
         let ids = (package_id.clone(), job_id.clone());
         let received = Received { app_id: app, name, file_name, size, content, package_id, job_id };
-        let created = SystemTime::now().checked_sub(self.clock_behind).unwrap_or(SystemTime::UNIX_EPOCH);
-        let listing = Listing { created, hidden_for: self.hidden_for };
+        let listing = Listing { created: SystemTime::now(), hidden_for: self.hidden_for };
         self.uploads.push(Upload { received, job: Job::new(Instant::now()), listing });
         Ok(ids)
+    }
+
+    /// By the server's clock.
+    pub(super) fn now(&self) -> SystemTime {
+        earlier(SystemTime::now(), self.clock_behind)
+    }
+
+    pub(super) fn age_packages(&mut self, by: Duration) {
+        for Upload { listing, .. } in &mut self.uploads {
+            listing.created = earlier(listing.created, by);
+        }
     }
 
     /// Polls a job, which exists only under its own app.
@@ -77,15 +87,16 @@ impl State {
 
     /// The packages of an app that are to be seen, or one of them. Seeing one polls its job.
     pub(super) fn packages(&mut self, app: &AppId, only: Option<&PackageId>) -> Vec<Value> {
-        let mut packages = Vec::new();
+        let mut found = Vec::new();
         for Upload { received, job, listing } in &mut self.uploads {
             let is_wanted = received.app_id == *app && only.is_none_or(|id| received.package_id == *id);
             if is_wanted && listing.is_shown() {
                 let status = job.poll(self.pace, self.end, Instant::now());
-                packages.push(listing.package(received, status, &self.omitted));
+                let created = earlier(listing.created, self.clock_behind);
+                found.push(packages::listed(received, created, status, &self.omitted));
             }
         }
-        packages
+        found
     }
 
     /// One package. That which was on the environments before anything was uploaded is not in the list.
@@ -120,6 +131,10 @@ impl State {
     pub(super) fn environment(&mut self, app: &AppId, mode: &str) -> Option<&mut Environment> {
         self.environments(app).find(|environment| environment.mode.eq_ignore_ascii_case(mode))
     }
+}
+
+fn earlier(time: SystemTime, by: Duration) -> SystemTime {
+    time.checked_sub(by).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A random UUID (RFC 9562 §5.4), the shape of the service's own ids.

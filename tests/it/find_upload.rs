@@ -99,17 +99,30 @@ fn two_packages_are_an_error_that_names_both() {
 }
 
 #[test]
-fn an_older_package_of_the_same_name_is_neither_ours_nor_an_obstacle() {
+fn an_older_package_of_the_same_name_is_never_ours_and_no_obstacle_and_named_when_the_time_is_over() {
     let (emulator, caller) = start();
-    emulator.set_clock_behind(MINUTE * 5);
-    caller.upload(Package::small()).ok();
-    emulator.set_clock_behind(Duration::ZERO);
+    for age in [50, 5] {
+        caller.upload(Package::small()).ok();
+        emulator.age_packages(MINUTE * age);
+    }
+    // Whatever the server's clock says.
+    for behind in [Duration::ZERO, MINUTE * 100_000] {
+        emulator.set_clock_behind(behind);
+        emulator.fail_uploads(1, Fault::Status(500));
+        let failed = caller.upload(Package::small());
+        let text = refusal(&caller, failed.error(ErrorKind::OutcomeUnknown));
+        let youngest = emulator.uploads().last().unwrap().package_id.clone();
+        let named =
+            format!("every package of that name is older, the youngest one is: package {youngest} (Succeeded, 22");
+        assert!(text.contains(&named) && text.contains(" s before the upload began"), "{text}");
+        let found = caller.find_upload(&unknown(&emulator, &caller), &once()).ok().unwrap();
+        assert_eq!(found.package_id, emulator.uploads().last().unwrap().package_id);
+        emulator.age_packages(MINUTE * 5);
+    }
     emulator.fail_uploads(1, Fault::Status(500));
     let failed = caller.upload(Package::small());
-    assert_eq!(caller.find_upload(failed.error(ErrorKind::OutcomeUnknown), &once()).ok(), None);
-    let found = caller.find_upload(&unknown(&emulator, &caller), &once()).ok().unwrap();
-    assert_eq!(found.package_id, emulator.uploads()[1].package_id);
 
+    caller.upload(Package::small()).ok();
     for n in 0..5 {
         caller.upload(Package::small()).ok();
         let text = refusal(&caller, failed.error(ErrorKind::OutcomeUnknown));
@@ -136,7 +149,12 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
         let caller = Caller::of(&server);
         let outcome = caller.upload(Package::small());
         let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
-        assert_eq!(found.ok().is_some(), is_found, "{age}");
+        match &found.result {
+            Ok(found) => assert!(found.is_some() && is_found, "{age}"),
+            Err(error) => {
+                assert!(!is_found && error.to_string().contains("every package of that name is older"), "{error}");
+            }
+        }
     }
     // Without a date of the server's, nobody knows.
     let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", NOW, 22))]);
@@ -144,6 +162,43 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
     let outcome = caller.upload(Package::small());
     let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
     assert!(text.contains("package p-9 (Succeeded, 22 bytes, made at an unknown time)"), "{text}");
+}
+
+#[test]
+fn one_of_two_that_is_still_being_made_may_turn_out_to_be_older() {
+    let entry = |id: &str, status: &str, created: u128, size: u64| {
+        format!(
+            r#"{{"PackageId":"{id}","Name":"calc.mda","Status":"{status}","CreationDate":{created},"Size":{size}}}"#
+        )
+    };
+    let both =
+        |created| list(&format!("[{},{}]", entry("p-9", "Succeeded", NOW, 22), entry("p-8", "Uploading", created, 22)));
+    let server = Server::start([vec![Step::Request], both(0), both(NOW - 60_000)]);
+    let caller = Caller::of(&server);
+    let outcome = caller.upload(Package::small());
+    let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &often());
+    assert_eq!((found.pauses().len(), found.ok().unwrap().package_id.as_str()), (1, "p-9"));
+
+    let server = Server::start([vec![Step::Request], both(0)]);
+    let caller = Caller::of(&server);
+    let outcome = caller.upload(Package::small());
+    let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
+    assert!(text.contains("several packages have that name: package p-9") && text.contains("package p-8"), "{text}");
+}
+
+#[test]
+fn a_date_in_other_units_or_in_the_future_is_no_proof_and_the_package_is_named() {
+    for (created, says) in [
+        (NOW / 1000, "every package of that name is older, the youngest one is: package p-9"),
+        (NOW + 60_000, "may be another one: package p-9 (Succeeded, 22 bytes, made at an unknown time)"),
+        (0, "may be another one: package p-9 (Succeeded, 22 bytes, made at an unknown time)"),
+    ] {
+        let server = Server::start([vec![Step::Request], list(&listed("calc.mda", created, 22))]);
+        let caller = Caller::of(&server);
+        let outcome = caller.upload(Package::small());
+        let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
+        assert!(text.contains(says) && text.contains("; the list was polled for "), "{text}");
+    }
 }
 
 #[test]
