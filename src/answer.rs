@@ -80,13 +80,15 @@ impl Asked {
         let error = if let Some((Verdicts { kind, undone, .. }, meaning)) = verdict {
             let words = if meaning.is_empty() { words } else { words.trim_end_matches('.') };
             Error::new(*kind, format!("{undone}: {status}{words}{meaning}"))
-        } else if is_refusal(status) || (is_retryable_status(status) && !may_be_done) {
+        } else if is_refusal(status, may_be_done) || (is_retryable_status(status) && !may_be_done) {
             let message = format!(" was refused{}: {status}{words}", self.undone);
             Error::of_request(ErrorKind::Rejected, self.what.as_str(), message)
                 .with_note(&self.meaning(&reply, said.by == SaidBy::Others))
                 .with_transient(is_retryable_status(status))
         } else {
-            open(Some(&format!("the server answered {status}{words}")))
+            // A 303 says where the result is.
+            let target = reply.target.as_deref().map_or_else(String::new, |to| format!(", which redirects to {to}"));
+            open(Some(&format!("the server answered {status}{words}{target}")))
         };
         let error =
             error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after).with_said_by(said_by);
@@ -127,9 +129,13 @@ pub(crate) fn app_not_found(app: &AppId) -> String {
 
 /// Whether a status is a definite refusal: a redirect, or a client error registered with IANA (RFC 9110 §16.2; 418 is
 /// registered as unused). 408 is not: gateways send it, like 499, when they or their client ran out of time, which says
-/// nothing about what the server behind them did.
-fn is_refusal(status: u16) -> bool {
-    matches!(status, 300..=407 | 409..=417 | 421..=426 | 428 | 429 | 431 | 451)
+/// nothing about what the server behind them did. Nor is a 303 to a request that may have been carried out: it is what
+/// answers a POST that was (RFC 9110 §15.4.4).
+fn is_refusal(status: u16, may_be_done: bool) -> bool {
+    match status {
+        303 => !may_be_done,
+        _ => matches!(status, 300..=407 | 409..=417 | 421..=426 | 428 | 429 | 431 | 451),
+    }
 }
 
 /// Statuses that mean "later".

@@ -236,7 +236,9 @@ fn failure(
         Ok(BodyError(cause)) => return Failure { stage: Stage::ReadingBody, cause },
         Err(error) => UreqError::from(error),
     };
-    if state.is_connected && !failure::is_handshake_alert(&error) {
+    // In TLS 1.3, the end of a handshake shows only after it; but the same alerts end what was established.
+    let is_of_handshake = failure::is_handshake_alert(&error) && !state.may_be_handled();
+    if state.is_connected && !is_of_handshake {
         let timed_out = timeouts.expired(&error).is_some();
         let cause = timeouts.plain_cause(error);
         return Failure { stage: Stage::Exchanging { handed: state.handed, timed_out }, cause };

@@ -39,12 +39,20 @@ impl<'a> Object<'a> {
 
     /// The same for a value of any kind but `null`.
     pub(crate) fn any_text(&self, name: &str) -> Option<String> {
-        let text = match self.field(name)? {
-            Value::Null => return None,
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        Some(self.secrets.sanitized(&text)).filter(|text| !text.is_empty())
+        Some(self.secrets.sanitized(&self.any_raw(name)?)).filter(|text| !text.is_empty())
+    }
+
+    /// The same for an error code, which programs compare.
+    pub(crate) fn code(&self, name: &str) -> Option<String> {
+        Some(self.secrets.sanitized_code(&self.any_raw(name)?)).filter(|text| !text.is_empty())
+    }
+
+    fn any_raw(&self, name: &str) -> Option<String> {
+        match self.field(name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        }
     }
 
     /// The object in a field.

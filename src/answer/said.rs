@@ -68,8 +68,8 @@ pub(crate) fn has_error_code(reply: &Reply) -> bool {
 /// Code and words of an error in one of the API's two formats.
 fn api_error(object: &Object) -> Option<(Option<String>, String)> {
     let (code, message, details) = match object.inner("error") {
-        Some(error) => (error.any_text("code"), error.any_text("message"), error.any_text("detail")),
-        None => (object.any_text("errorCode"), object.any_text("errorMessage"), object.any_text("details")),
+        Some(error) => (error.code("code"), error.any_text("message"), error.any_text("detail")),
+        None => (object.code("errorCode"), object.any_text("errorMessage"), object.any_text("details")),
     };
     if code.is_none() && message.is_none() {
         return None;

@@ -137,9 +137,9 @@ impl<'a> Run<'a> {
         self.job.failure = None;
         let is_time = self.job.polls % JOB_POLLS == 0;
         let (said, error) = match start::job_status(self.at, job) {
-            Ok((status, _)) if status.eq_ignore_ascii_case("Started") => (Job::Started, None),
-            Ok((status, retry_after)) => {
-                self.job.status = status;
+            Ok(start::Status { is_started: true, .. }) => (Job::Started, None),
+            Ok(start::Status { text, retry_after, .. }) => {
+                self.job.status = text;
                 return Ok((!is_time).then(|| Look::at(&self.job.status, retry_after)));
             }
             Err(error) if error.has_code(NO_SUCH_JOB) => (Job::Forgotten, None),

@@ -78,12 +78,24 @@ pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     })
 }
 
-pub(super) fn job_status(at: At, job: &JobId) -> Result<(String, Option<Duration>)> {
+/// What the API says of a start job.
+pub(super) struct Status {
+    /// Sanitized.
+    pub(super) text: String,
+    pub(super) is_started: bool,
+    pub(super) retry_after: Option<Duration>,
+}
+
+pub(super) fn job_status(at: At, job: &JobId) -> Result<Status> {
     let call = at.get(&format!("/start/{job}"), &format!("the status of start job {job} of "));
     // A failed start is told as the error of a request for its status.
     let undone = format!("{} did not start (start job {job})", at.name());
     let verdicts = Some(Verdicts { kind: ErrorKind::StartFailed, undone, codes: &CODES });
     let asked = Asked { verdicts, ..call.asked };
     let call = Call { asked, ..call };
-    call.once(|reply| Some((reply.json().text("Status")?, reply.retry_after)))
+    call.once(|reply| {
+        let (json, retry_after) = (reply.json(), reply.retry_after);
+        let is_started = json.raw("Status")?.eq_ignore_ascii_case("Started");
+        Some(Status { text: json.text("Status")?, is_started, retry_after })
+    })
 }

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::time::Duration;
 
+use ureq::Proxy;
+
 use super::proxy::Chosen;
 use super::tls::RootCertificates;
 use crate::base_url::BaseUrl;
@@ -22,8 +24,9 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// What no text may show.
     pub(super) fn secrets(&self, proxy: Option<&Chosen>) -> Secrets {
-        let credentials = proxy.iter().flat_map(|chosen| [chosen.proxy.username(), chosen.proxy.password()]).flatten();
-        Secrets::new(credentials.chain([self.api_key.expose()]))
+        let proxy = proxy.map(|chosen| &chosen.proxy);
+        let (user, password) = (proxy.and_then(Proxy::username), proxy.and_then(Proxy::password));
+        Secrets::of_request(self.api_key.expose(), user, password)
     }
 }
 

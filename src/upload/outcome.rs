@@ -128,7 +128,13 @@ mod tests {
             // A success without ids.
             ((200..=299).collect(), unknown, unknown),
             // A redirect, a 4xx that is registered.
-            ((300..=407).chain(409..=417).chain([421, 422, 423, 424, 426, 428, 431, 451]).collect(), once, once),
+            (
+                (300..=302).chain(304..=407).chain(409..=417).chain([421, 422, 423, 424, 426, 428, 431, 451]).collect(),
+                once,
+                once,
+            ),
+            // What answers a POST that was carried out.
+            (vec![303], once, unknown),
             // "Later", which only the server itself says.
             (vec![425, 429], retried, retried),
             // "Later", which a gateway says as well once the server behind it has everything.

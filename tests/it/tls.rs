@@ -6,6 +6,9 @@
 //! names and with `basicConstraints=CA:TRUE`, and `thousand-names.pem`, for `host-0.example.com` to `host-999.example.com`,
 //! were made in the same way with `-selfsign`.
 
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use mendix_deploy::{Client, ErrorKind};
@@ -108,6 +111,37 @@ fn a_demand_for_a_client_certificate_is_told_once_and_leaves_no_doubt_about_the_
             assert_eq!((server.stop().connections, outcome.retries()), (1, 0));
         }
     }
+}
+
+/// Passes on what the client sends only after so long, but for its first flight.
+fn delaying(server: &Server, delay: Duration) -> String {
+    let (listener, target) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.address());
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut upstream = TcpStream::connect(target).unwrap();
+        let (mut from_client, mut to_server) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+        thread::spawn(move || {
+            let mut hello = [0; 16 << 10];
+            let length = from_client.read(&mut hello)?;
+            to_server.write_all(&hello[..length])?;
+            thread::sleep(delay);
+            io::copy(&mut from_client, &mut to_server)
+        });
+        io::copy(&mut upstream, &mut client)
+    });
+    url
+}
+
+#[test]
+fn an_alert_after_the_whole_body_leaves_it_open_whether_there_is_a_package() {
+    let server = Server::tls_as(tls_config_for_known_clients(&rustls::version::TLS13), [accepted()]);
+    // The body is sent after a second without 100 Continue.
+    let url = delaying(&server, Duration::from_millis(1600));
+    let outcome = Caller::at(&url).with(trusting).upload(Package::small());
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
+    assert!(error.may_have_been_accepted() && outcome.retries() == 0, "{error:?}");
+    assert!(format!("{error:?}").to_ascii_lowercase().replace(' ', "").contains("certificaterequired"), "{error:?}");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct State {
     /// How much of it the kernel had accepted when the queue was last empty.
     pub(crate) handed: Handed,
     on_progress: Option<OnProgress>,
+    /// Whether anything has come from the server since the connection was established.
+    pub(crate) has_heard: bool,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) is_answered: bool,
     /// The response's status, 0 until it is known, its `Retry-After` and its `Date`. They count even if the rest of the
@@ -98,6 +100,13 @@ impl State {
     /// The request has a body of so many bytes.
     pub(crate) fn expect_body(&mut self, length: u64, on_progress: OnProgress) {
         (self.handed.total, self.on_progress) = (length, Some(on_progress));
+    }
+
+    /// Whether the server may have begun to handle the request: something came from it, or the kernel has accepted some of the
+    /// body, or all of an empty one.
+    pub(crate) fn may_be_handled(&self) -> bool {
+        let has_body = self.on_progress.is_some();
+        self.has_heard || (has_body && (self.handed.bytes > 0 || self.handed.is_whole()))
     }
 
     /// Reports how much of the body the kernel has accepted. What is queued of the current block counts as unsent; after

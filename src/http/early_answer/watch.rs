@@ -44,6 +44,7 @@ impl Watch {
         self.input.extend_from_slice(buffers.input());
         let length = buffers.input().len();
         buffers.input_consume(length);
+        self.exchange.lock().has_heard |= length > 0;
         result
     }
 

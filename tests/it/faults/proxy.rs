@@ -3,9 +3,11 @@
 use std::process::Command;
 use std::time::Duration;
 
-use mendix_deploy::{Client, Error, ErrorKind, Retry};
+use mendix_deploy::{Client, Error, ErrorKind, Retry, Start};
 
-use crate::support::caller::{Caller, Outcome, PROXY_AUTHORIZATION, PROXY_PASSWORD as PASSWORD, fast_retry, trusting};
+use crate::support::caller::{
+    Caller, Outcome, PROXY_AUTHORIZATION, PROXY_PASSWORD as PASSWORD, fast_retry, often, trusting,
+};
 use crate::support::child;
 use crate::support::package::{MIB, Package};
 use crate::support::server::{Seen, Server, Step, accepted, answer, answered, go_ahead, write};
@@ -445,5 +447,38 @@ fn a_refusal_in_one_outer_record_with_an_interim_answer_is_seen_through_a_proxy_
         let test = "a_refusal_in_one_outer_record_with_an_interim_answer_is_seen_through_a_proxy_reached_by_tls";
         in_child(test, &server.url(), &[("ALL_PROXY", &proxy.url())]);
         assert!(server.stop().body_bytes() < 64 * MIB);
+    }
+}
+
+#[test]
+fn a_proxy_whose_user_or_password_is_a_word_of_a_code_a_status_or_a_name_hides_none_of_them() {
+    let environment = |status: &str| answered("200 OK", &format!(r#"{{"Mode":"Acceptance","Status":"{status}"}}"#));
+    let name = "Acceptance".parse().unwrap();
+    if child::is_running() {
+        let caller = Caller::from_env().with(trusting);
+        let outcome = caller.start(&name, &Start::default(), &often());
+        let error = outcome.error(ErrorKind::StartFailed);
+        assert_eq!(error.code(), Some("INSECURE_ADMIN_PASSWORD"));
+        assert!(error.to_string().contains("Change Admin Password"), "{error}");
+        caller.start(&name, &Start::default(), &often()).ok();
+        assert_eq!(caller.environments().ok()[0].name, name);
+        return;
+    }
+    let failed = r#"{"errorCode":"INSECURE_ADMIN_PASSWORD","errorMessage":"Cannot start app."}"#;
+    for credentials in ["admin:PASSWORD", "acceptance:started", "INSECURE:found", "stopped:running"] {
+        let server = Server::tls([
+            environment("Stopped"),
+            answered("500 No", failed),
+            environment("Stopped"),
+            answered("200 OK", r#"{"JobId":"j-1"}"#),
+            answered("200 OK", r#"{"Status":"Started"}"#),
+            environment("Running"),
+            answered("200 OK", r#"[{"Mode":"Acceptance","Status":"Running"}]"#),
+        ]);
+        let proxy = proxy_to(&server);
+        let address = format!("http://{credentials}@{}", proxy.address());
+        let test = "a_proxy_whose_user_or_password_is_a_word_of_a_code_a_status_or_a_name_hides_none_of_them";
+        in_child(test, &server.url(), &[("https_proxy", &address)]);
+        assert_eq!(server.stop().connections, 7, "{credentials}");
     }
 }

@@ -104,3 +104,18 @@ fn a_pause_is_longer_the_longer_the_wait() {
     pause(started, LONGEST);
     assert!(before.elapsed() >= LONGEST_PAUSE);
 }
+
+#[test]
+fn a_request_may_be_handled_once_something_came_or_some_of_its_body_or_an_empty_one_went() {
+    let mut state = State::default();
+    assert!(!state.may_be_handled(), "without a body");
+    state.expect_body(7, Box::new(|_| ()));
+    assert!(!state.may_be_handled(), "nothing was sent");
+    state.handed.bytes = 1;
+    assert!(state.may_be_handled());
+    state.expect_body(0, Box::new(|_| ()));
+    state.handed.bytes = 0;
+    assert!(state.may_be_handled(), "an empty body");
+    let state = State { has_heard: true, ..State::default() };
+    assert!(state.may_be_handled());
+}
