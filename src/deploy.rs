@@ -66,8 +66,8 @@ pub struct Deployed {
 /// Waits until the package is ready, and only then stops the app, transports the package, and starts the app, each as
 /// [`stop_environment`](crate::stop_environment), [`transport_package`](crate::transport_package) and
 /// [`start_environment`](crate::start_environment) do. **The app is down in between.** What has been done before is not done
-/// again: after an error or an interruption, the same call goes on from where the environment stands. If the app runs with
-/// the package on the environment, nothing is done (see [`Deploy::with_restart`]).
+/// again: after an interruption, the same call resumes, and after an error the one that it names. If the app runs with the
+/// package on the environment, nothing is done (see [`Deploy::with_restart`]).
 ///
 /// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which errors
 /// name, too; a database that was adapted to the package stays so ([`Start::with_database_sync`]).
@@ -77,8 +77,8 @@ pub struct Deployed {
 /// [guide](crate::guide#from-a-package-to-a-running-app).
 ///
 /// # Errors
-/// Each says where the environment stands and which package was on it, and [`Error::app_may_be_down`] whether the app may be
-/// down. By [`ErrorKind`]: `NotAllowed` for a production environment, and `JobFailed` if the package cannot be deployed, both
+/// Each says where the environment stood when it was last polled, which package was on it, and which call resumes;
+/// [`Error::app_may_be_down`] says whether the app may be down. By [`ErrorKind`]: `NotAllowed` for a production environment, and `JobFailed` if the package cannot be deployed, both
 /// before anything is stopped; `StartFailed` if the app did not start: **it is down**; `Overtaken` if another deployment has
 /// put its package on the environment meanwhile; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer`
 /// after an outage.

@@ -13,8 +13,9 @@ pub enum ErrorKind {
     File,
     /// No byte of the request was sent: name lookup, refused connection, TLS, proxy, connect timeout.
     Connect,
-    /// The server refused: a redirect or an IANA-registered 4xx; before the whole body was sent, and for a call that
-    /// only reads, also 408 and 503; a stop, transport or start also by a documented `errorCode` with any status.
+    /// The server refused: a redirect (after the whole body, any but 303) or an IANA-registered 4xx; before the whole body
+    /// was sent, and for a call that only reads, also 408 and 503; a stop, transport or start also by a documented
+    /// `errorCode` with any status.
     Rejected,
     /// The connection broke while the body was being sent, so the server cannot have the whole package.
     Interrupted,
