@@ -44,30 +44,28 @@ fn run() -> anyhow::Result<()> {
 }
 
 /// What is to be done.
+#[derive(Clone)]
 struct Task {
     client: Client,
     app: AppId,
     name: EnvironmentName,
     production: bool,
     restart: bool,
-    /// What goes on, but for the package. An error says whether it needs `--restart`.
-    command: String,
     progress: Progress,
 }
 
 impl Task {
     fn new(app: AppId, name: EnvironmentName, production: bool, restart: bool) -> anyhow::Result<Task> {
-        let flag = if production { " --production" } else { "" };
-        let command = format!("cargo run --example deploy --{flag} {app} {name} --package");
-        let progress = Progress::new();
-        let (shown, goes_on) = (progress.clone(), command.clone());
-        let client = Client::from_env()?.on_event(move |event| {
-            shown.show(event);
+        let client = Client::from_env()?;
+        let mut task = Task { client: client.clone(), app, name, production, restart, progress: Progress::new() };
+        let shown = task.clone();
+        task.client = client.on_event(move |event| {
+            shown.progress.show(event);
             if let Event::Accepted { package_id, .. } = event {
-                print(&shown, &how_to_go_on(&goes_on, package_id));
+                shown.print_how_to_resume(package_id);
             }
         });
-        Ok(Task { client, app, name, production, restart, command, progress })
+        Ok(task)
     }
 
     fn finish(&self, run: impl FnOnce(&Task) -> anyhow::Result<serde_json::Value>) -> anyhow::Result<()> {
@@ -91,11 +89,11 @@ impl Task {
         let Task { client, app, .. } = self;
         match upload_and_wait(client, app, &Upload::new(file)) {
             Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
-                print(&self.progress, &unknown.to_string());
+                self.print(&unknown.to_string());
                 let found = find_upload(client, app, &unknown).map_err(|error| self.explain(error))?;
                 let package =
                     found.ok_or(unknown).context("the package is not listed, but may still appear")?.package_id;
-                print(&self.progress, &how_to_go_on(&self.command, &package));
+                self.print_how_to_resume(&package);
                 Ok(package)
             }
             result => Ok(result.map_err(|error| self.explain(error))?.package_id),
@@ -125,16 +123,24 @@ impl Task {
             return progress::explain(&self.app, error);
         };
         // What runs may be another package although this one is there.
-        let restart = if error.to_string().contains("Deploy::with_restart(true)") { " --restart" } else { "" };
-        anyhow::anyhow!("{error:?}\n\nto go on:\n  {} {package}{restart}", self.command)
+        let restart = error.to_string().contains("Deploy::with_restart(true)");
+        anyhow::anyhow!("{error:?}\n\nto go on:\n  {}", self.command(package, restart))
     }
-}
 
-fn how_to_go_on(command: &str, package: &PackageId) -> String {
-    format!("to go on if this is interrupted:\n  {command} {package}")
-}
+    /// Deploys what was uploaded.
+    fn command(&self, package: &PackageId, restart: bool) -> String {
+        let Task { app, name, .. } = self;
+        let flags = [(self.production, " --production"), (restart, " --restart")];
+        let flags: String = flags.into_iter().filter_map(|(is_set, flag)| is_set.then_some(flag)).collect();
+        format!("cargo run --example deploy --{flags} {app} {name} --package {package}")
+    }
 
-/// Prints to stderr, above a progress bar.
-fn print(progress: &Progress, text: &str) {
-    let _ = progress.0.suspend(|| writeln!(stderr(), "{text}"));
+    fn print_how_to_resume(&self, package: &PackageId) {
+        self.print(&format!("to go on if this is interrupted:\n  {}", self.command(package, self.restart)));
+    }
+
+    /// Prints to stderr, above a progress bar.
+    fn print(&self, text: &str) {
+        let _ = self.progress.0.suspend(|| writeln!(stderr(), "{text}"));
+    }
 }

@@ -52,11 +52,11 @@ impl fmt::Display for DeployStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DeployStep::Begun { package, previous } => {
-                match previous {
-                    Some(previous) => write!(f, "package {package} is to replace package {previous}")?,
-                    None => write!(f, "package {package} is to be its first")?,
+                write!(f, "deploying package {package}")?;
+                if let Some(previous) = previous.as_ref().filter(|previous| *previous != package) {
+                    write!(f, " in place of package {previous}")?;
                 }
-                f.write_str("; if this is interrupted, deploy_package with the same package goes on")
+                f.write_str("; if this is interrupted, make the same call again")
             }
             DeployStep::AlreadyRuns { package } => write!(f, "already runs package {package}, nothing to do"),
             DeployStep::StopRequested => f.write_str("asked to stop"),

@@ -77,15 +77,11 @@ fn every_step_of_a_deployment_is_one_readable_line() {
     for (step, line) in [
         (
             DeployStep::Begun { package: package.clone(), previous },
-            format!(
-                "package {ID} is to replace package p-1; if this is interrupted, deploy_package with the same package goes on"
-            ),
+            format!("deploying package {ID} in place of package p-1; if this is interrupted, make the same call again"),
         ),
         (
             DeployStep::Begun { package: package.clone(), previous: None },
-            format!(
-                "package {ID} is to be its first; if this is interrupted, deploy_package with the same package goes on"
-            ),
+            format!("deploying package {ID}; if this is interrupted, make the same call again"),
         ),
         (DeployStep::AlreadyRuns { package: package.clone() }, format!("already runs package {ID}, nothing to do")),
         (DeployStep::StopRequested, "asked to stop (34 s)".into()),

@@ -21,7 +21,9 @@ fn a_package_is_stopped_for_transported_and_started_and_the_second_time_nothing_
     let package = uploaded(&caller);
     let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
     let begun = outcome.events[0].to_string();
-    let says = format!("package {package} is to replace package {OLD}; if this is interrupted, deploy_package");
+    let says = format!(
+        "deploying package {package} in place of package {OLD}; if this is interrupted, make the same call again"
+    );
     assert!(begun.contains(&says), "{begun}");
     let deployed = outcome.ok();
     assert_eq!(deployed.previous.unwrap().as_str(), OLD);
