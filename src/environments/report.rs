@@ -30,13 +30,16 @@ impl Run<'_> {
     /// What somebody who wants the app to run must read first.
     fn warning(&self, kind: ErrorKind, may_be_down: bool) -> Option<&'static str> {
         let wants_it_down = matches!(self.course.goal, Goal::Stopped | Goal::On(_));
-        let was_down = self.seen.status.as_ref().is_some_and(EnvironmentStatus::is_down);
         match kind {
             ErrorKind::StartFailed => Some("the app is DOWN"),
             _ if wants_it_down || !may_be_down || !self.course.has_acted() => None,
-            _ if was_down && !self.course.may_run() => Some("the app is down"),
+            _ if self.was_down() && !self.course.may_run() => Some("the app is down"),
             _ => Some("the app may be down"),
         }
+    }
+
+    fn was_down(&self) -> bool {
+        self.seen.status.as_ref().is_some_and(EnvironmentStatus::is_down)
     }
 
     fn stands(&self, kind: ErrorKind) -> String {
@@ -90,11 +93,14 @@ impl Run<'_> {
             _ if self.course.has_acted() => format!("; call {call} again to resume"),
             _ => format!("; call {call} again"),
         };
-        let is_refused = matches!(error.kind(), ErrorKind::StartFailed | ErrorKind::Rejected);
+        // If a stop may still take effect, the package before seems to run, and nothing would be done.
+        let can_go_back = match error.kind() {
+            ErrorKind::StartFailed => true,
+            ErrorKind::Rejected => self.was_down() && self.course.has_acted(),
+            _ => false,
+        };
         match (self.course.goal, &self.course.before) {
-            (Goal::Deployed { package, .. }, Some(before))
-                if is_refused && error.app_may_be_down() && self.course.has_acted() && before != package =>
-            {
+            (Goal::Deployed { package, .. }, Some(before)) if can_go_back && before != package => {
                 format!("{resume}; to go back, call deploy_package with package {before}")
             }
             _ => resume,

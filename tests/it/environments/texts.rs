@@ -138,7 +138,7 @@ const STOPS: &[Case] = &[
              refused: 401, UNAUTHORIZED, Who are you?; check the user name and the API key; when last \
              polled, environment Acceptance was Running with package OLD on it; the stop that was \
              requested may still take effect; once the cause is fixed, call deploy_package with package \
-             NEW again; to go back, call deploy_package with package OLD",
+             NEW again",
     ),
 ];
 
