@@ -31,8 +31,10 @@ pub(crate) struct Verdicts {
     pub(crate) kind: ErrorKind,
     /// What they all mean, such as "environment Acceptance of app calc did not start".
     pub(crate) undone: String,
-    /// Each with what it means and what helps. In a success, any other code is one, too.
+    /// Each with what it means and what helps.
     pub(crate) codes: &'static [(&'static str, &'static str)],
+    /// In a success, any other code is one, too.
+    pub(crate) any_in_success: bool,
 }
 
 impl Verdicts {
@@ -74,7 +76,8 @@ impl Asked {
         let words = &said.words;
         let verdict = self.verdicts.as_ref().and_then(|verdicts| {
             let meaning = verdicts.meaning(said.code.as_deref()?).map(|meaning| format!("; {meaning}"));
-            Some((verdicts, meaning.or(reply.is_success().then(String::new))?))
+            let is_any = verdicts.any_in_success && reply.is_success();
+            Some((verdicts, meaning.or(is_any.then(String::new))?))
         });
         let said_by = if verdict.is_some() { SaidBy::Verdict } else { said.by };
         let error = if let Some((Verdicts { kind, undone, .. }, meaning)) = verdict {

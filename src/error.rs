@@ -287,6 +287,16 @@ impl Error {
         }
     }
 
+    /// The same with what was asked for, to follow "because".
+    pub(crate) fn what_in_brief(&self) -> String {
+        let (what, brief) = (&self.0.what, self.in_brief());
+        match self.kind() {
+            _ if what.is_empty() => brief,
+            ErrorKind::Connect => format!("{brief} for {what}"),
+            _ => format!("{brief} to {what}"),
+        }
+    }
+
     /// The error and its causes in one line, for an event.
     pub(crate) fn one_line(&self) -> String {
         anyhow::Chain::new(self).map(ToString::to_string).collect::<Vec<_>>().join(": ")

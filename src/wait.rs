@@ -191,7 +191,9 @@ impl<'a> Wait<'a> {
     fn gave_up(&self, outage: Duration, last: Error) -> Error {
         let (name, outage) = (&self.name, Seconds(outage));
         let message = format!(
-            "gave up waiting for {name}: no poll has brought a status for {outage} (Poll::with_max_outage){}",
+            "gave up waiting for {name}: every attempt failed for {outage} (Poll::with_max_outage), the last one because \
+             {}{}",
+            self.why(&last),
             self.how_to_resume("; ")
         );
         Error::new(last.kind(), message)
@@ -204,16 +206,28 @@ impl<'a> Wait<'a> {
 
     fn still_running(&self, elapsed: Duration, last_status: Option<&str>, failure: Option<Error>) -> Error {
         let (name, elapsed) = (&self.name, Seconds(elapsed));
-        let so_far = match last_status {
-            Some(status) => {
-                format!("{name} had not ended after {elapsed} (Poll::with_timeout; last status: {status})")
-            }
-            None => format!("{name} has shown no status for {elapsed} (Poll::with_timeout)"),
+        let last = match (&failure, last_status) {
+            (Some(failure), _) => format!("; the last attempt failed because {}", self.why(failure)),
+            (None, Some(status)) => format!("; last status: {status}"),
+            (None, None) => String::new(),
+        };
+        let so_far = if last_status.is_some() || self.is_amid.get() {
+            format!("{name} had not ended after {elapsed} (Poll::with_timeout{last})")
+        } else {
+            format!("{name} has shown no status for {elapsed} (Poll::with_timeout{last})")
         };
         let error = Error::new(ErrorKind::StillRunning, so_far + &self.how_to_resume(": "));
         match failure {
             Some(failure) => error.with_source(failure),
             None => error,
+        }
+    }
+
+    /// Only an environment is asked more than one thing.
+    fn why(&self, failure: &Error) -> String {
+        match self.subject {
+            Subject::Environment(_) => failure.what_in_brief(),
+            _ => failure.in_brief(),
         }
     }
 

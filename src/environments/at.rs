@@ -99,7 +99,7 @@ impl<'a> At<'a> {
         Package::listed(&reply.json()).map(Some)
     }
 
-    /// What accepts a stop or a transport. A body that is neither empty nor JSON is a gateway's, and proves nothing.
+    /// What accepts a stop, a transport or a start. A body that is neither empty nor JSON is a gateway's, and proves nothing.
     pub(super) fn accepted(reply: &Reply) -> Option<()> {
         let body = reply.body.trim_ascii();
         (body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok()).then_some(())

@@ -69,7 +69,7 @@ pub(super) enum Next {
     Wait,
     Done,
     /// This package, which is neither ours nor the one before, was transported by somebody else.
-    GiveWayTo(Option<PackageId>),
+    GiveWayTo(PackageId),
 }
 
 impl Next {
@@ -218,8 +218,8 @@ impl<'a> Course<'a> {
     }
 
     pub(super) fn next(&self, seen: &Seen, now: Duration) -> Next {
-        if self.is_overtaken(seen, now) {
-            return Next::GiveWayTo(seen.on_it.clone());
+        if let Some(other) = self.overtaken_by(seen, now) {
+            return Next::GiveWayTo(other.clone());
         }
         match &self.start {
             Start::NotMade => self.before_the_start(seen, now),
@@ -255,12 +255,13 @@ impl<'a> Course<'a> {
     }
 
     /// A third package after our transport is somebody else's at once. The one from before may be shown by what lags behind, and
-    /// without a transport of ours, that can be any.
-    fn is_overtaken(&self, seen: &Seen, now: Duration) -> bool {
+    /// without a transport of ours, that can be any. No package at all is nobody's: it is not there yet.
+    fn overtaken_by<'s>(&self, seen: &'s Seen, now: Duration) -> Option<&'s PackageId> {
         let has_transported = self.transport != Request::NotMade;
         let is_third = has_transported && seen.on_it != self.before;
         let is_gone = matches!(self.place, Place::GoneSince(since) if now >= since + self.patience);
-        (has_transported || self.start.is_made()) && !self.is_there(seen) && (is_third || is_gone)
+        let is_overtaken = (has_transported || self.start.is_made()) && !self.is_there(seen) && (is_third || is_gone);
+        seen.on_it.as_ref().filter(|_| is_overtaken)
     }
 
     /// Whether `Running` may be a status from before, even if the app was seen down in between: of two that are asked in turn, one
@@ -294,6 +295,9 @@ impl<'a> Course<'a> {
             self.before.clone_from(&seen.on_it);
         }
         self.stop.is_done |= self.stop.is_pending() && seen.is_down();
+        if matches!(self.place, Place::GoneSince(_)) && self.is_there(seen) && self.start.is_made() {
+            self.doubt_the_start(now);
+        }
         self.place = match self.place {
             _ if self.is_there(seen) => Place::There,
             Place::There => Place::GoneSince(now),
@@ -302,6 +306,13 @@ impl<'a> Course<'a> {
         };
         self.may_run_other = seen.runs() && (self.may_run_other || !self.is_there(seen));
         self.evidence.saw(seen.runs(), now);
+    }
+
+    /// Our package was seen, then not, and then again: what was started in between may be another one.
+    fn doubt_the_start(&mut self, now: Duration) {
+        (self.start, self.evidence) = (Start::Foreign(now + self.patience), Evidence::None);
+        self.stop.force();
+        self.has_changed = true;
     }
 
     /// Returns whether there is a way on.
@@ -339,7 +350,10 @@ impl<'a> Course<'a> {
             }
             (Step::Start, answer) if self.is_own() => {
                 self.start.repeat_from(again);
-                self.evidence = if matches!(answer, Answer::Runs) { Evidence::Proven } else { Evidence::None };
+                // If the app was shown as down, what was shown of the package may have been as old.
+                let is_same = matches!(self.start, Start::Accepted { .. }) || matches!(self.goal, Goal::Runs);
+                let is_proof = is_same && matches!(answer, Answer::Runs);
+                self.evidence = if is_proof { Evidence::Proven } else { Evidence::None };
             }
             (Step::Start, answer) if self.has_restarted => {
                 if matches!(answer, Answer::Runs) {

@@ -31,7 +31,7 @@ impl Run<'_> {
     fn warning(&self, kind: ErrorKind, may_be_down: bool) -> Option<&'static str> {
         let wants_it_down = matches!(self.course.goal, Goal::Stopped | Goal::On(_));
         match kind {
-            ErrorKind::StartFailed => Some("the app is DOWN"),
+            ErrorKind::StartFailed if self.seen.status != Some(EnvironmentStatus::Running) => Some("the app is DOWN"),
             _ if wants_it_down || !may_be_down || !self.course.has_acted() => None,
             _ if self.was_down() && !self.course.may_run() => Some("the app is down"),
             _ => Some("the app may be down"),
@@ -58,20 +58,24 @@ impl Run<'_> {
         }
         let before = self.course.before.as_ref().filter(|before| self.seen.on_it.as_ref() != Some(before));
         let before = before.map_or_else(String::new, |before| format!(" (before: package {before})"));
-        let pending = match (self.course.pending(&self.seen, self.elapsed()), &self.lost) {
-            (None, _) => "",
-            _ if kind == ErrorKind::StartFailed => "",
-            (Some(Pending::Stop), _) => "; the stop that was requested may still take effect",
-            (Some(Pending::Transport), _) => "; the transport that was requested may still take effect",
-            (Some(Pending::Start), None) => "; the start that was requested may still take effect",
-            (Some(Pending::Start), Some(why)) => {
-                return format!(
-                    "; when last polled, {was}{before}; whether the request to start it arrived is unknown: {why}"
-                );
-            }
-            (Some(Pending::ForeignStart), _) => "; something else was starting the app, perhaps with another package",
-        };
+        let pending = if kind == ErrorKind::StartFailed { String::new() } else { self.pending() };
         format!("; when last polled, {was}{before}{pending}")
+    }
+
+    fn pending(&self) -> String {
+        let what = match self.course.pending(&self.seen, self.elapsed()) {
+            None => return String::new(),
+            Some(Pending::ForeignStart) => {
+                return "; something else was starting the app, perhaps with another package".to_owned();
+            }
+            Some(Pending::Stop) => "stop",
+            Some(Pending::Transport) => "transport",
+            Some(Pending::Start) => "start",
+        };
+        match &self.lost {
+            Some(why) => format!("; whether the request to {what} arrived is unknown ({why})"),
+            None => format!("; the {what} that was requested may still take effect"),
+        }
     }
 
     fn resume(&self, error: &Error, needs_restart: bool) -> String {

@@ -29,7 +29,7 @@ pub(crate) struct Run<'a> {
     begun: Instant,
     step_begun: Instant,
     job: StartJob,
-    /// Why the last request to start was not answered.
+    /// Why the last request that may have been carried out was not answered, if it was not.
     pub(super) lost: Option<String>,
 }
 
@@ -80,7 +80,12 @@ impl<'a> Run<'a> {
         let (name, subject) = (format!("{what} {}", self.at.name()), Subject::Environment(environment.clone()));
         let client = self.client();
         let wait = Wait::new(&client, app, subject, name).amid(self.seen.status.is_some());
-        wait.until_end(|| self.look(&wait))
+        let done = wait.until_end(|| self.look(&wait));
+        if matches!(&done, Err(error) if error.kind() == ErrorKind::StartFailed) {
+            // So that what is reported is newer than the failure, if it can be had.
+            let _ = self.see();
+        }
+        done
     }
 
     /// Goes on as far as it does without a pause.
@@ -101,7 +106,7 @@ impl<'a> Run<'a> {
                     let look = Look::at(self.waits_for(), retry_after).anew(goes_on);
                     return self.job.failure.take().map_or(Ok(look), Err);
                 }
-                Next::GiveWayTo(other) => return Ok(Look::ended(Err(self.overtaken(other.as_ref())))),
+                Next::GiveWayTo(other) => return Ok(Look::ended(Err(self.overtaken(&other)))),
             };
             let result = self.request(step);
             let now = self.elapsed();
@@ -196,14 +201,17 @@ impl<'a> Run<'a> {
             (Step::Transport, None) => Ok(None),
             (Step::Start, _) => start::request(self.at, self.start),
         };
+        if result.is_ok() {
+            self.lost = None;
+        }
         match (&result, step) {
             (Ok(_), Step::Stop) => self.tell(DeployStep::StopRequested),
             (Ok(job), Step::Start) => {
-                (self.job.id, self.lost) = (job.clone(), None);
+                self.job.id.clone_from(job);
                 self.tell(DeployStep::StartRequested { job: job.clone() });
             }
             (Err(error), _) if error.kind() == ErrorKind::NoAnswer => {
-                self.lost = (step == Step::Start).then(|| error.in_brief());
+                self.lost = Some(error.in_brief());
                 self.tell(DeployStep::Unanswered { reason: error.reason() });
             }
             _ => {}
@@ -240,10 +248,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn overtaken(&self, other: Option<&PackageId>) -> Error {
-        let has = other.map_or_else(|| "no package".to_owned(), |other| format!("package {other}"));
+    fn overtaken(&self, other: &PackageId) -> Error {
         let ours = self.course.goal.package().map_or_else(String::new, |ours| format!(" in place of package {ours}"));
-        let message = format!("another deployment is under way: {} has {has} on it{ours}", self.at.name());
+        let message = format!("another deployment is under way: {} has package {other} on it{ours}", self.at.name());
         Error::new(ErrorKind::Overtaken, message)
     }
 

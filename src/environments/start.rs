@@ -6,6 +6,7 @@ use super::at::At;
 use crate::answer::{Asked, Verdicts};
 use crate::call::Call;
 use crate::error::{ErrorKind, Result, is_code};
+use crate::http::Reply;
 use crate::id::JobId;
 
 pub(super) const ALREADY_STARTED: &str = "ALREADY_STARTED";
@@ -14,7 +15,7 @@ pub(super) const NO_SUCH_JOB: &str = "NO_SUCH_STARTJOB";
 pub(super) const LOCKED: &str = "ALREADY_LOCKED";
 
 const NO_PACKAGE: &str = "there is no package on it: transport_package first";
-const CODES: [(&str, &str); 12] = [
+const CODES: [(&str, &str); 11] = [
     (ALREADY_STARTED, "it was running already"),
     ("NO_MDA_HAS_BEEN_DEPLOYED", NO_PACKAGE),
     (STARTS_ALREADY, "it is being started already"),
@@ -32,7 +33,6 @@ const CODES: [(&str, &str); 12] = [
     ),
     ("STARTUP_ACTION_FAILED", "the after-startup microflow failed; see the log of the app"),
     ("START_FAILED", "see the log of the app"),
-    ("INVALID_APPID", "check the AppId"),
 ];
 
 /// Documented for the job of a start that failed; of the answer to the request, they mean the same.
@@ -71,8 +71,13 @@ impl Start {
 pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
     let undone = format!("{} did not start", at.name());
-    let call = at.post("/start", body, "start ", Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES });
-    call.once(|reply| Some(reply.json().id("JobId"))).map_err(|error| {
+    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES, any_in_success: true };
+    let call = at.post("/start", body, "start ", verdicts);
+    let read = |reply: &Reply| {
+        let job = reply.json().id("JobId");
+        (job.is_some() || At::accepted(reply).is_some()).then_some(job)
+    };
+    call.once(read).map_err(|error| {
         let has_failed = error.code().is_some_and(|code| FAILED.iter().any(|failed| is_code(code, failed)));
         if has_failed { error.with_kind(ErrorKind::StartFailed) } else { error }
     })
@@ -90,7 +95,7 @@ pub(super) fn job_status(at: At, job: &JobId) -> Result<Status> {
     let call = at.get(&format!("/start/{job}"), &format!("the status of start job {job} of "));
     // A failed start is told as the error of a request for its status.
     let undone = format!("{} did not start (start job {job})", at.name());
-    let verdicts = Some(Verdicts { kind: ErrorKind::StartFailed, undone, codes: &CODES });
+    let verdicts = Some(Verdicts { kind: ErrorKind::StartFailed, undone, codes: &CODES, any_in_success: false });
     let asked = Asked { verdicts, ..call.asked };
     let call = Call { asked, ..call };
     call.once(|reply| {

@@ -11,6 +11,6 @@ const CODES: [(&str, &str); 1] = [(
 
 pub(super) fn request(at: At) -> Result<()> {
     let undone = format!("{} was not stopped", at.name());
-    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES };
+    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES, any_in_success: true };
     at.post("/stop", String::new(), "stop ", verdicts).once(At::accepted)
 }

@@ -30,7 +30,7 @@ const CODES: [(&str, &str); 8] = [
 
 pub(super) fn request(at: At, package: &PackageId) -> Result<()> {
     let undone = format!("package {package} was not transported to {}", at.name());
-    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES };
+    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES, any_in_success: true };
     let (body, to) =
         (serde_json::json!({ "PackageId": package }).to_string(), format!("transport package {package} to "));
     at.post("/transport", body, &to, verdicts).once(At::accepted)

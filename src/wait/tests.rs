@@ -219,7 +219,7 @@ fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count
         let (error, last) = (outcome.error(), cause());
         assert_eq!((error.kind(), error.status(), error.code()), (kind, last.status(), last.code()));
         assert!(error.is_transient() && (300 * S..315 * S).contains(&outcome.clock.now), "{:?}", outcome.clock.now);
-        assert!(error.to_string().contains("thing 1: no poll has brought a status for 5 min"), "{error}");
+        assert!(error.to_string().contains("thing 1: every attempt failed for 5 min"), "{error}");
         assert_eq!(error.source().unwrap().to_string(), last.to_string());
         assert_eq!(outcome.events[1], format!("no status for 1s, next in 1s: {last}"));
     }
@@ -331,13 +331,11 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let outcome = wait_on(&poll, |n| if n == 0 { running() } else { Err(answered(500)) });
     let error = outcome.error();
     assert_eq!((error.kind(), outcome.polls), (ErrorKind::StillRunning, 4), "the last poll is made at the timeout");
-    assert!(error.to_string().contains("last status: Running") && error.source().is_some(), "{error:?}");
+    assert!(error.to_string().contains("; the last attempt failed because ") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
-    assert!(
-        never.error().to_string().contains("has shown no status for 3.0 s (Poll::with_timeout): wait again"),
-        "{}",
-        never.error()
-    );
+    let says =
+        "has shown no status for 3.0 s (Poll::with_timeout; the last attempt failed because no usable answer came)";
+    assert!(never.error().to_string().contains(says), "{}", never.error());
 }
 
 #[test]

@@ -81,9 +81,10 @@ const BEFORE_THE_STOP: &[Case] = &[
         |_| (),
         |n, _| if n == 0 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "gave up waiting for the package on environment Acceptance of app calc: no poll has brought a \
-             status for T s (Poll::with_max_outage); nothing was changed: environment Acceptance was \
-             Running; call deploy_package with package NEW again",
+        "gave up waiting for the package on environment Acceptance of app calc: every attempt failed for T s \
+         (Poll::with_max_outage), the last one because the server answered 502 to the request for the package \
+         on environment Acceptance of app calc; nothing was changed: environment Acceptance was Running; call \
+         deploy_package with package NEW again",
     ),
     (
         |emulator| emulator.jobs_end(JobEnd::Never),
@@ -116,19 +117,20 @@ const STOPS: &[Case] = &[
         |emulator| emulator.fail_stops(9, Fault::Status(502)),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had \
-             not ended after T s (Poll::with_timeout); when last polled, \
-             environment Acceptance was Running with package OLD on it; the stop that was requested may \
-             still take effect; call deploy_package with package NEW again to resume",
+        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had not \
+         ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Running with \
+         package OLD on it; whether the request to stop arrived is unknown (the server answered 502); call \
+         deploy_package with package NEW again to resume",
     ),
     (
         |emulator| emulator.fail_stops(1, Fault::NeverEnds),
         |n, _| if n < 6 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up waiting for the deployment of package NEW to environment \
-             Acceptance of app calc: no poll has brought a status for T s (Poll::with_max_outage); when \
-             last polled, environment Acceptance was Running with package OLD on it; the stop that was \
-             requested may still take effect; call deploy_package with package NEW again to resume",
+        "the app may be down: gave up waiting for the deployment of package NEW to environment Acceptance of \
+         app calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server \
+         answered 502 to the request for the package on environment Acceptance of app calc; when last polled, \
+         environment Acceptance was Running with package OLD on it; the stop that was requested may still \
+         take effect; call deploy_package with package NEW again to resume",
     ),
     (
         |emulator| emulator.fail_stops(1, Fault::NeverEnds),
@@ -219,9 +221,8 @@ const STARTS: &[Case] = &[
         StillRunning,
         "the app may be down: the deployment of package NEW to environment Acceptance of app calc had not \
          ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with \
-         package NEW on it (before: package OLD); whether the request to start it arrived is unknown: the \
-         server answered 502; call deploy_package with package NEW and Deploy::with_restart(true) again to \
-         resume",
+         package NEW on it (before: package OLD); whether the request to start arrived is unknown (the server \
+         answered 502); call deploy_package with package NEW and Deploy::with_restart(true) again to resume",
     ),
     (
         |_| (),
@@ -281,11 +282,12 @@ const OTHER_DEPLOYMENTS: &[Case] = &[
         |_| (),
         |n, _| if n < 14 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up waiting for the deployment of package NEW to environment \
-             Acceptance of app calc: no poll has brought a status for T s (Poll::with_max_outage); when \
-             last polled, environment Acceptance was Stopped with package NEW on it (before: package \
-             OLD); the start that was requested may still take effect; call deploy_package with package \
-             NEW again to resume [start job JOB]",
+        "the app may be down: gave up waiting for the deployment of package NEW to environment Acceptance of \
+         app calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server \
+         answered 502 to the request for the package on environment Acceptance of app calc; when last polled, \
+         environment Acceptance was Stopped with package NEW on it (before: package OLD); the start that was \
+         requested may still take effect; call deploy_package with package NEW again to resume [start job \
+         JOB]",
     ),
 ];
 

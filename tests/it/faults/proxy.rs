@@ -470,6 +470,7 @@ fn a_proxy_whose_user_or_password_is_a_word_of_a_code_a_status_or_a_name_hides_n
             environment("Stopped"),
             answered("500 No", failed),
             environment("Stopped"),
+            environment("Stopped"),
             answered("200 OK", r#"{"JobId":"j-1"}"#),
             answered("200 OK", r#"{"Status":"Started"}"#),
             environment("Running"),
@@ -479,6 +480,6 @@ fn a_proxy_whose_user_or_password_is_a_word_of_a_code_a_status_or_a_name_hides_n
         let address = format!("http://{credentials}@{}", proxy.address());
         let test = "a_proxy_whose_user_or_password_is_a_word_of_a_code_a_status_or_a_name_hides_none_of_them";
         in_child(test, &server.url(), &[("https_proxy", &address)]);
-        assert_eq!(server.stop().connections, 7, "{credentials}");
+        assert_eq!(server.stop().connections, 8, "{credentials}");
     }
 }
