@@ -139,9 +139,10 @@ impl Search<'_> {
         } else if let Some(id) = self.job_id {
             unless_unknown(job::check_not_failed(client, app, id))?;
         }
+        let asked = self.upload.began.elapsed();
         let (list, retry_after) = packages::list_call(client, app).once(|reply| {
             let (entries, elapsed) = (packages::read_entries(reply)?, self.upload.began.elapsed());
-            Some((List { entries, date: reply.date, elapsed }, reply.retry_after))
+            Some((List { entries, date: reply.date, asked, elapsed }, reply.retry_after))
         })?;
         if let Some((package, _)) =
             list.entries.iter().find(|(package, _)| Some(&package.package_id) == self.package_id)

@@ -149,7 +149,7 @@ fn reply(status: u16, state: &State, secrets: &Secrets) -> Reply {
     Reply {
         status,
         retry_after: retry_after::parse(state.retry_after.as_deref(), state.date.as_deref()),
-        date: retry_after::date(state.date.as_deref()),
+        date: retry_after::date(state.date.as_deref(), state.age.as_deref()),
         target: None,
         encoding: None,
         body: Vec::new(),

@@ -19,7 +19,8 @@ pub(super) struct List {
     pub(super) entries: Vec<(Package, String)>,
     /// By the server's clock.
     pub(super) date: Option<SystemTime>,
-    /// Since the upload began, by ours.
+    /// Since the upload began, by ours: when it was asked for, and when it had come. The server's date is from in between.
+    pub(super) asked: Duration,
     pub(super) elapsed: Duration,
 }
 
@@ -41,21 +42,24 @@ pub(super) enum Verdict {
 }
 
 impl List {
-    /// How long before the list was read a package was made. A date of 0, or in the future, tells nothing.
+    /// How long before the list was made a package was. A date of 0, or in the future, tells nothing.
     fn age(&self, package: &Package) -> Option<Duration> {
         let (date, created) = (self.date?, package.created.filter(|created| *created > SystemTime::UNIX_EPOCH)?);
         (date + ROUNDING).duration_since(created).ok().map(|age| age.saturating_sub(ROUNDING))
     }
 
     pub(super) fn look_for(&self, name: &str, size: u64) -> Verdict {
-        let is_old = |package: &Package| self.age(package).is_some_and(|age| age > self.elapsed + ROUNDING);
+        let is_older_than = |package: &Package, time| self.age(package).is_some_and(|age| age > time + ROUNDING);
+        let is_old = |package: &Package| is_older_than(package, self.elapsed);
+        // A list that took its time may be from before or after.
+        let has_age = |package: &Package| self.age(package).is_some() && !is_older_than(package, self.asked);
         let young = || self.entries.iter().filter(|(package, _)| !is_old(package));
         let candidates: Vec<_> =
             young().filter(|(_, listed)| listed == name.trim()).map(|(found, _)| found.clone()).collect();
         let is_made = |package: &Package| matches!(package.status, PackageStatus::Succeeded | PackageStatus::Failed);
         match &candidates[..] {
             [] => {
-                let fits = |package: &&Package| package.size == Some(size) && self.age(package).is_some();
+                let fits = |package: &&Package| package.size == Some(size) && has_age(package);
                 let similar = young().map(|(package, _)| package).filter(fits).cloned().collect();
                 let namesakes = self.entries.iter().filter(|(_, listed)| listed == name.trim()).map(|(found, _)| found);
                 Verdict::NotListed { similar, older: namesakes.min_by_key(|found| self.age(found)).cloned() }
@@ -64,17 +68,15 @@ impl List {
                 let is_made = is_made(package);
                 // It may not have one.
                 let of_unknown_size = package.size.is_none_or(|size| size == 0);
-                match (self.age(package), package.size == Some(size)) {
-                    (Some(_), true) => Verdict::Found(package.clone()),
-                    (Some(_), false) if is_made && of_unknown_size => Verdict::Found(package.clone()),
-                    (Some(_), false) if is_made => Verdict::Unclear(candidates),
+                match (has_age(package), package.size == Some(size)) {
+                    (true, true) => Verdict::Found(package.clone()),
+                    (true, false) if is_made && of_unknown_size => Verdict::Found(package.clone()),
+                    (true, false) if is_made => Verdict::Unclear(candidates),
                     _ => Verdict::NotYet(candidates),
                 }
             }
-            // One that is being made may turn out to be older.
-            _ if candidates.iter().any(|package| !is_made(package) && self.age(package).is_none()) => {
-                Verdict::NotYet(candidates)
-            }
+            // One of them may turn out to be older.
+            _ if candidates.iter().any(|package| !has_age(package)) => Verdict::NotYet(candidates),
             _ => Verdict::Unclear(candidates),
         }
     }

@@ -19,10 +19,12 @@ pub(super) fn parse(retry_after: Option<&str>, date: Option<&str>) -> Option<Dur
     Some(Duration::from_secs(http_date(value, now)?.saturating_sub(now)))
 }
 
-/// The server's own time.
-pub(super) fn date(date: Option<&str>) -> Option<SystemTime> {
+/// The server's own time when it responded, or when a cache did: `Date`, and the `Age` since then (RFC 9111 §5.1).
+pub(super) fn date(date: Option<&str>, age: Option<&str>) -> Option<SystemTime> {
     let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    UNIX_EPOCH.checked_add(Duration::from_secs(http_date(date?.trim(), here)?))
+    let date = http_date(date?.trim(), here)?;
+    let age = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
+    UNIX_EPOCH.checked_add(Duration::from_secs(date.saturating_add(age)))
 }
 
 /// Seconds since 1970 of a date in any of the three forms of RFC 9110 §5.6.7.

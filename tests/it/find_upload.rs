@@ -7,7 +7,7 @@ use mendix_deploy::{Error, ErrorKind, Event, JobId, PackageId, PackageStatus, Su
 
 use crate::support::caller::{Caller, app, often, once, start};
 use crate::support::package::Package;
-use crate::support::server::{Server, Step, answered, side_by_side};
+use crate::support::server::{Server, Step, answered, side_by_side, write};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -162,6 +162,28 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
     let outcome = caller.upload(Package::small());
     let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
     assert!(text.contains("package p-9 (Succeeded, 22 bytes, made at an unknown time)"), "{text}");
+}
+
+#[test]
+fn a_list_that_takes_its_time_or_comes_from_a_cache_makes_no_older_package_young() {
+    // Its body takes so long, or its head, or it is from a cache.
+    let body = listed("calc.mda", NOW - 3000, 22);
+    let (head, rest) = (
+        format!("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: {}\r\n\r\n", body.len()),
+        body.clone(),
+    );
+    let pause = Step::Pause(Duration::from_millis(1500));
+    let slow_body = vec![Step::Request, write(head.clone()), pause.clone(), write(rest)];
+    let slow_head = vec![Step::Request, pause, write(head + &body)];
+    let cached =
+        answered("200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nAge: 600", &listed("calc.mda", NOW - 1000, 22));
+    for (list, says) in [(slow_body, "may be another one"), (slow_head, "may be another one"), (cached, "is older")] {
+        let server = Server::start([vec![Step::Request], list]);
+        let caller = Caller::of(&server);
+        let outcome = caller.upload(Package::small());
+        let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
+        assert!(text.contains(says) && text.contains("package p-9"), "{text}");
+    }
 }
 
 #[test]

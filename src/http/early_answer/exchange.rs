@@ -43,11 +43,12 @@ pub(crate) struct State {
     pub(crate) has_heard: bool,
     /// Whether the server has answered, so that nothing more is sent.
     pub(crate) is_answered: bool,
-    /// The response's status, 0 until it is known, its `Retry-After` and its `Date`. They count even if the rest of the
+    /// The response's status, 0 until it is known, its `Retry-After`, `Date` and `Age`. They count even if the rest of the
     /// head is useless or never comes.
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
     pub(crate) date: Option<String>,
+    pub(crate) age: Option<String>,
     /// The maximum size of the response's body.
     pub(crate) body_max: usize,
     stream: Option<TcpStream>,

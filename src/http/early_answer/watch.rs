@@ -143,9 +143,9 @@ impl Watch {
             _ => *head == Head::NotHttp,
         });
         let field = |name| head::field(self.input(), name);
-        let (retry_after, date) = (field("Retry-After"), field("Date"));
+        let (retry_after, date, age) = (field("Retry-After"), field("Date"), field("Age"));
         let mut state = self.exchange.lock();
-        (state.retry_after, state.date) = (retry_after, date);
+        (state.retry_after, state.date, state.age) = (retry_after, date, age);
         drop(state);
         let problem = match (head?, head::end_of_head(self.input())) {
             (Head::NotHttp, _) => "the server did not send an HTTP/1 response",

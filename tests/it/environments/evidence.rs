@@ -1,5 +1,6 @@
 //! Success is what was seen after its cause, and what is claimed of the package is read last.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, Meanwhile};
@@ -87,9 +88,9 @@ fn a_start_is_asked_for_again_while_something_else_has_locked_the_environment() 
     for times in [1, 4] {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
-        let left = std::sync::atomic::AtomicU32::new(times);
+        let left = AtomicU32::new(times);
         let gateway = Gateway::to(&emulator, move |_, line| {
-            let is_locked = is_start(line) && left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) > 0;
+            let is_locked = is_start(line) && left.fetch_sub(1, Ordering::Relaxed) > 0;
             if is_locked { Then::Answer("500 Locked", LOCKED) } else { Then::Pass }
         });
         gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
@@ -117,9 +118,46 @@ fn a_start_that_was_lost_is_requested_again_and_told_with_the_reason_if_it_fails
 }
 
 #[test]
+fn a_web_page_in_place_of_an_answer_to_the_start_is_no_acceptance() {
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    // Somebody's start, of the package before, is under way; the transport does not end it.
+    emulator.meanwhile(7, Meanwhile::Start(8));
+    let asked = AtomicU32::new(0);
+    let gateway = Gateway::to(&emulator, move |_, line| {
+        let is_first = is_start(line) && asked.fetch_add(1, Ordering::Relaxed) == 0;
+        if is_first { Then::Answer("200 OK", "<html><title>Welcome</title></html>") } else { Then::Pass }
+    });
+    gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+    assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{:?}", emulator.steps());
+    assert!(emulator.steps().iter().any(|step| step == "somebody else: start Acceptance"));
+}
+
+#[test]
+fn a_job_that_is_told_to_have_failed_while_the_app_runs_is_told_so() {
+    const FAILED: &str = r#"{"errorCode":"START_FAILED","errorMessage":"Cannot start app: 1"}"#;
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    let polls = AtomicU32::new(0);
+    let gateway = Gateway::to(&emulator, move |_, line| {
+        if !is_start_job(line) {
+            return Then::Pass;
+        }
+        let is_early = polls.fetch_add(1, Ordering::Relaxed) < 2;
+        if is_early { Then::Answer("200 OK", STARTING) } else { Then::Answer("500 No", FAILED) }
+    });
+    let outcome = gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &often());
+    let text = outcome.error(ErrorKind::StartFailed).to_string();
+    let was = format!("when last polled, environment Acceptance was Running with package {package} on it");
+    assert!(text.starts_with("the app may be down: ") && text.contains(&was), "{text}");
+}
+
+#[test]
 fn a_start_job_that_hangs_or_cannot_be_polled_is_overruled_by_the_environment() {
     type Plan = fn(&str) -> Then;
-    let plans: [Plan; 3] = [
+    const INTERNAL: &str = r#"{"errorCode":"INTERNAL","errorMessage":"no"}"#;
+    let plans: [Plan; 4] = [
+        |line| if is_start_job(line) { Then::Answer("200 OK", INTERNAL) } else { Then::Pass },
         |line| if is_start_job(line) { Then::Answer("200 OK", STARTING) } else { Then::Pass },
         |line| if is_start_job(line) { Then::Answer("404 No", "<html>nginx</html>") } else { Then::Pass },
         |line| if is_start_job(line) { Then::Answer("502 No", "") } else { Then::Pass },
@@ -160,9 +198,9 @@ fn running_that_is_shown_only_once_after_the_start_is_no_success() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     emulator.fail_starts(1, Fault::Slow(6));
-    let started = std::sync::atomic::AtomicU32::new(0);
+    let started = AtomicU32::new(0);
     let gateway = Gateway::to(&emulator, move |_, line| {
-        let count = |by| started.fetch_add(by, std::sync::atomic::Ordering::Relaxed);
+        let count = |by| started.fetch_add(by, Ordering::Relaxed);
         match line {
             line if is_start(line) => drop(count(1)),
             line if is_start_job(line) => return Then::Answer("200 OK", STARTING),

@@ -24,6 +24,9 @@ const UNKNOWN: Then =
 const LOCKED: Then = Then::Answer("500 No", r#"{"errorCode":"ALREADY_LOCKED","errorMessage":"Cannot start app."}"#);
 const BAD_GATEWAY: Then = Then::Answer("502 No", "<html><title>Bad gateway</title></html>");
 
+const FORBIDDEN: Then = Then::Answer("403 No", "<html><title>Access denied</title></html>");
+const MOVED: Then = Then::Answer("301 No", "");
+
 const PASS: Plan = |_, _| Then::Pass;
 
 /// Outages are short, and what never ends takes no longer than this.
@@ -234,6 +237,9 @@ const STARTS: &[Case] = &[
          deploy_package with package NEW and Deploy::with_restart(true) again; to go back, call \
          deploy_package with package OLD",
     ),
+    (|_| (), |_, line| if line.ends_with("/start") { FORBIDDEN } else { Then::Pass }, Rejected, "X"),
+    (|_| (), |_, line| if line.ends_with("/transport") { MOVED } else { Then::Pass }, Rejected, "Y"),
+    (|_| (), |_, line| if line.ends_with("/stop") { BAD_GATEWAY } else { Then::Pass }, StillRunning, "Z"),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { LOCKED } else { Then::Pass },
