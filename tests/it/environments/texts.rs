@@ -237,9 +237,27 @@ const STARTS: &[Case] = &[
          deploy_package with package NEW and Deploy::with_restart(true) again; to go back, call \
          deploy_package with package OLD",
     ),
-    (|_| (), |_, line| if line.ends_with("/start") { FORBIDDEN } else { Then::Pass }, Rejected, "X"),
-    (|_| (), |_, line| if line.ends_with("/transport") { MOVED } else { Then::Pass }, Rejected, "Y"),
-    (|_| (), |_, line| if line.ends_with("/stop") { BAD_GATEWAY } else { Then::Pass }, StillRunning, "Z"),
+    (
+        |_| (),
+        |_, line| if line.ends_with("/start") { FORBIDDEN } else { Then::Pass },
+        Rejected,
+        "the app is down: gave up waiting for the deployment of package NEW to environment Acceptance of app \
+         calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server answered \
+         403 to the request to start environment Acceptance of app calc; when last polled, environment \
+         Acceptance was Stopped with package NEW on it (before: package OLD); once the cause is fixed, call \
+         deploy_package with package NEW and Deploy::with_restart(true) again; to go back, call \
+         deploy_package with package OLD",
+    ),
+    (
+        |_| (),
+        |_, line| if line.ends_with("/transport") { MOVED } else { Then::Pass },
+        Rejected,
+        "the app is down: gave up waiting for the deployment of package NEW to environment Acceptance of app \
+         calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server answered \
+         301 to the request to transport package NEW to environment Acceptance of app calc; when last polled, \
+         environment Acceptance was Stopped with package OLD on it; once the cause is fixed, call \
+         deploy_package with package NEW again; to go back, call deploy_package with package OLD",
+    ),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { LOCKED } else { Then::Pass },
