@@ -2,7 +2,7 @@
 
 use super::course::{Goal, Pending};
 use super::run::Run;
-use super::start::ALREADY_STARTED;
+use super::start::{ALREADY_STARTED, STARTS_ALREADY};
 use super::transport;
 use crate::error::{Error, ErrorKind};
 use crate::id::PackageId;
@@ -91,7 +91,9 @@ impl Run<'_> {
         let resume = match error.kind() {
             ErrorKind::JobFailed | ErrorKind::NotAllowed => String::new(),
             ErrorKind::Rejected if transport::UNUSABLE.iter().any(|code| error.has_code(code)) => String::new(),
-            ErrorKind::Rejected if error.has_code(ALREADY_STARTED) => format!("; call {call} again"),
+            ErrorKind::Rejected if error.has_code(ALREADY_STARTED) || error.has_code(STARTS_ALREADY) => {
+                format!("; call {call} again")
+            }
             ErrorKind::StartFailed | ErrorKind::Rejected => format!("; once the cause is fixed, call {call} again"),
             ErrorKind::Overtaken => format!("; once that has ended, call {call} again"),
             _ if self.course.has_acted() => format!("; call {call} again to resume"),

@@ -148,7 +148,7 @@ fn play(seed: u64) -> Option<String> {
 #[test]
 fn ok_means_that_the_package_runs_whatever_somebody_else_does() {
     let (seeds, from) = (
-        std::env::var("SEEDS").map_or(32, |n| n.parse().unwrap()),
+        std::env::var("SEEDS").map_or(24, |n| n.parse().unwrap()),
         std::env::var("FROM").map_or(0, |n| n.parse().unwrap()),
     );
     let problems = std::sync::Mutex::new(Vec::new());

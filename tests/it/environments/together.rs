@@ -33,9 +33,9 @@ fn emulator(n: u32) -> (Emulator, PackageId, PackageId) {
 
 #[test]
 fn the_same_package_deployed_twice_at_once_runs_and_both_say_so() {
-    side_by_side(0..12, |n| {
+    side_by_side(0..8, |n| {
         let (emulator, package, _) = emulator(n);
-        for outcome in deploy(&emulator, [&package, &package], Duration::from_millis(60) * n) {
+        for outcome in deploy(&emulator, [&package, &package], Duration::from_millis(90) * n) {
             outcome.ok();
         }
         assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{n}: {:?}", emulator.steps());
@@ -44,9 +44,9 @@ fn the_same_package_deployed_twice_at_once_runs_and_both_say_so() {
 
 #[test]
 fn of_two_packages_deployed_at_once_the_one_that_runs_is_told_and_the_other_is_overtaken() {
-    side_by_side(0..12, |n| {
+    side_by_side(0..8, |n| {
         let (emulator, one, other) = emulator(n);
-        let outcomes = deploy(&emulator, [&one, &other], Duration::from_millis(60) * n);
+        let outcomes = deploy(&emulator, [&one, &other], Duration::from_millis(90) * n);
         let told = format!("{n}: {outcomes:?} {:?}", emulator.steps());
         for error in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()) {
             assert_eq!(error.kind(), ErrorKind::Overtaken, "{told}");
