@@ -146,7 +146,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether nothing but a status says that the app is down, or it was asked to start.
+    /// Whether the app may run although its status says otherwise: it was asked to start, or the API said that it runs.
     pub(super) fn may_run(&self) -> bool {
         self.start.is_made() || self.stop.is_forced
     }
