@@ -249,7 +249,7 @@ impl<'a> Course<'a> {
         match self.goal {
             Goal::Stopped | Goal::On(_) => Next::Done,
             Goal::Deployed { restart: false, .. } if seen.runs() && !self.has_changed => Next::Done,
-            // Also if it seems to run: whoever calls may have stopped it, and the status may be from before.
+            // Requested even if the status is `Running`: the caller may have stopped the app, and the status may be stale.
             Goal::Runs | Goal::Deployed { .. } => Next::Do(Step::Start),
         }
     }

@@ -125,10 +125,12 @@ impl<'a> Run<'a> {
                     // The answer to a start confirms a status; of the package, it says nothing.
                     let is_confirmed =
                         matches!(self.course.goal, Goal::Runs) && self.course.next(&self.seen, now) == Next::Done;
-                    return Ok(match has_a_way_on {
-                        false => Look::ended(Err(error)),
-                        true if is_confirmed => Look::ended(Ok(())),
-                        true => Look::at(self.waits_because(step, &error), retry_after).anew(goes_on),
+                    return Ok(if !has_a_way_on {
+                        Look::ended(Err(error))
+                    } else if is_confirmed {
+                        Look::ended(Ok(()))
+                    } else {
+                        Look::at(self.waits_because(step, &error), retry_after).anew(goes_on)
                     });
                 }
             }

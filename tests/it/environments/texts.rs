@@ -41,15 +41,17 @@ fn masked(text: &str, known: &[(&str, &str)]) -> String {
         .iter()
         .fold(text.to_owned(), |text, (id, name)| text.replace(id, name).replace(&format!("{}…", &id[..8]), name));
     let words: Vec<_> = known.split(' ').collect();
-    let is_time =
-        |n: usize| words[n].parse::<f64>().is_ok() && words.get(n + 1).is_some_and(|unit| unit.starts_with('s'));
-    let is_job = |word: &str| word.len() >= 36 && word.matches('-').count() == 4;
-    let word = |n: usize| match words[n] {
-        _ if is_time(n) => "T".to_owned(),
-        word if is_job(word) => format!("JOB{}", &word[36..]),
-        word => word.to_owned(),
-    };
-    let text = (0..words.len()).map(word).collect::<Vec<_>>().join(" ");
+    let units = words.iter().skip(1).chain(&[""]);
+    let masked = words.iter().zip(units).map(|(word, unit)| {
+        let is_time = word.parse::<f64>().is_ok() && unit.starts_with('s');
+        let is_job = word.len() >= 36 && word.matches('-').count() == 4;
+        match *word {
+            _ if is_time => "T".to_owned(),
+            word if is_job => format!("JOB{}", &word[36..]),
+            word => word.to_owned(),
+        }
+    });
+    let text = masked.collect::<Vec<_>>().join(" ");
     match text.split_once("; last status: ").and_then(|(before, rest)| Some((before, rest.split_once(')')?.1))) {
         Some((before, rest)) => format!("{before}){rest}"),
         None => text,
