@@ -38,6 +38,11 @@ pub(crate) struct Verdicts {
 }
 
 impl Verdicts {
+    /// Of a request that changes something: each of them is a refusal.
+    pub(crate) fn refusals(undone: String, codes: &'static [(&'static str, &'static str)]) -> Verdicts {
+        Verdicts { kind: ErrorKind::Rejected, undone, codes, any_in_success: true }
+    }
+
     fn meaning(&self, said: &str) -> Option<&'static str> {
         self.codes.iter().find(|(code, _)| is_code(said, code)).map(|(_, meaning)| *meaning)
     }

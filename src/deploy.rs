@@ -118,9 +118,7 @@ impl Chain<'_> {
         run.seen.status = Some(found.status.clone());
         self.check_allowed(&found)?;
         run.first_look()?;
-        let is_ours = |on_it: &PackageId| package.is_same_as(on_it.as_str());
-        let previous = run.seen.on_it.clone();
-        let is_there = previous.as_ref().is_some_and(is_ours);
+        let (previous, is_there) = (run.seen.on_it.clone(), run.course.is_there(&run.seen));
         if !is_there || found.status != EnvironmentStatus::Running || self.deploy.restart {
             self.at.notify(DeployStep::Begun { package: package.clone(), previous }, run.elapsed());
         }
@@ -134,7 +132,7 @@ impl Chain<'_> {
         } else {
             self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, run.elapsed());
         }
-        let previous = run.course.before.clone().filter(|before| !is_ours(before));
+        let previous = run.course.previous().cloned();
         Ok(Deployed { package: package.clone(), previous, url: found.url, changed })
     }
 

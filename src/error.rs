@@ -172,7 +172,7 @@ impl Error {
         }))
     }
 
-    /// The error of a request; `message` goes on after its name.
+    /// The error of a request; `message` follows its name.
     pub(crate) fn of_request(kind: ErrorKind, what: impl Into<String>, message: impl Into<String>) -> Self {
         let mut error = Self::new(kind, message);
         error.0.what = what.into();

@@ -87,7 +87,7 @@ struct Search<'a> {
     upload: &'a UnknownUpload,
     package_id: Option<&'a PackageId>,
     job_id: Option<&'a JobId>,
-    /// What is to be told when the time is over.
+    /// The error to return on timeout.
     open: RefCell<Option<Error>>,
 }
 
@@ -102,11 +102,12 @@ impl Search<'_> {
             );
             return Err(Error::new(ErrorKind::OutcomeUnknown, message));
         }
-        let (client, app, sought) = (self.client.for_the_rest(Instant::now()), &self.upload.app, self.sought());
+        let begun = Instant::now();
+        let (client, app, sought) = (self.client.for_the_rest(begun), &self.upload.app, self.sought());
         let name = format!("the search for {sought} among the packages of app {app}");
         let wait =
             Wait::new(&client, app, Subject::Upload(sought), name).resumed_by("call find_upload with this error");
-        let (mut has_looked, begun) = (false, Instant::now());
+        let mut has_looked = false;
         let end = wait.until_end(|| {
             let look = self.look()?;
             has_looked = true;
@@ -150,7 +151,7 @@ impl Search<'_> {
             return Ok(found(package.clone()));
         }
         let Some(name) = &self.upload.name else { return Ok(Look::at(NOT_LISTED, retry_after)) };
-        // What is told when the time is over.
+        // The status to report, and the error to return on timeout.
         let (said, open) = match list.look_for(name, self.upload.size) {
             Verdict::Found(package) => return Ok(found(package)),
             Verdict::Unclear(packages) => {

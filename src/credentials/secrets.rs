@@ -6,7 +6,7 @@ use crate::text::{self, Plain};
 
 /// The maximum length of foreign text in a message, in bytes.
 const SANITIZED_MAX: usize = 2 * 1024;
-/// A shorter secret is not looked for, because it would be found everywhere.
+/// A shorter secret is not searched for, because matches would be everywhere.
 const SHORTEST: usize = 4;
 /// A run this long of a longer secret counts as a leak. A secret that is shorter only counts where it stands alone.
 const PIECE: usize = 8;

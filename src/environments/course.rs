@@ -106,7 +106,7 @@ pub(crate) struct Course<'a> {
     stop: Stop,
     transport: Request,
     /// The package that was on it right before the transport, or before the start if there is none.
-    pub(crate) before: Option<PackageId>,
+    pub(super) before: Option<PackageId>,
     place: Place,
     start: Start,
     evidence: Evidence,
@@ -280,9 +280,18 @@ impl<'a> Course<'a> {
         self.has_changed || matches!(self.goal, Goal::Deployed { restart: true, .. })
     }
 
-    fn is_there(&self, seen: &Seen) -> bool {
-        let is_it = |package: &PackageId| seen.on_it.as_ref().is_some_and(|on_it| package.is_same_as(on_it.as_str()));
-        self.goal.package().is_none_or(is_it)
+    /// Whether our package is on the environment, if there is one.
+    pub(crate) fn is_there(&self, seen: &Seen) -> bool {
+        self.goal.package().is_none() || seen.on_it.as_ref().is_some_and(|on_it| self.is_ours(on_it))
+    }
+
+    fn is_ours(&self, on_it: &PackageId) -> bool {
+        self.goal.package().is_some_and(|package| package.is_same_as(on_it.as_str()))
+    }
+
+    /// The package to go back to: the one before, unless that is ours.
+    pub(crate) fn previous(&self) -> Option<&PackageId> {
+        self.before.as_ref().filter(|before| !self.is_ours(before))
     }
 
     /// Takes in what was seen, before `next` is asked.

@@ -1,5 +1,7 @@
 //! What an error says of the environment: where it stood when it was last polled, and which call resumes.
 
+use std::time::Duration;
+
 use super::course::{Goal, Pending};
 use super::run::Run;
 use super::start::{ALREADY_STARTED, STARTS_ALREADY};
@@ -11,15 +13,15 @@ use crate::status::EnvironmentStatus;
 impl Run<'_> {
     /// Adds all that to the error that ends the call.
     pub(crate) fn report(&self, error: Error) -> Error {
-        let kind = error.kind();
-        let may_be_down = kind == ErrorKind::StartFailed || self.course.may_be_down(&self.seen, self.elapsed());
+        let (kind, now) = (error.kind(), self.elapsed());
+        let may_be_down = kind == ErrorKind::StartFailed || self.course.may_be_down(&self.seen, now);
         let error = self.start_job().into_iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
-        let needs_restart = self.course.needs_restart(&self.seen, self.elapsed());
+        // The same call could take another package for ours.
         let asks_for_it = matches!(self.course.goal, Goal::Deployed { restart: true, .. });
-        let may_run_another = self.course.may_run_another(&self.seen, self.elapsed());
-        let transient = error.is_transient() && (asks_for_it || !may_run_another);
+        let may_succeed = asks_for_it || !self.course.may_run_another(&self.seen, now);
+        let transient = error.is_transient() && may_succeed;
         let error = error.with_transient(transient);
-        let notes = self.stands(kind) + &self.resume(&error, needs_restart);
+        let notes = self.stands(kind, now) + &self.resume(&error, now);
         match self.warning(kind, may_be_down) {
             Some(warning) => error.prefixed_with(warning),
             None => error,
@@ -42,7 +44,7 @@ impl Run<'_> {
         self.seen.status.as_ref().is_some_and(EnvironmentStatus::is_down)
     }
 
-    fn stands(&self, kind: ErrorKind) -> String {
+    fn stands(&self, kind: ErrorKind, now: Duration) -> String {
         let environment = self.at.environment;
         let status = self.seen.status.as_ref().map(|status| format!("was {status}"));
         let on_it = self.has_read_package.then(|| format!("{} on it", name_of(self.seen.on_it.as_ref())));
@@ -58,12 +60,12 @@ impl Run<'_> {
         }
         let before = self.course.before.as_ref().filter(|before| self.seen.on_it.as_ref() != Some(before));
         let before = before.map_or_else(String::new, |before| format!(" (before: package {before})"));
-        let pending = if kind == ErrorKind::StartFailed { String::new() } else { self.pending() };
+        let pending = if kind == ErrorKind::StartFailed { String::new() } else { self.pending(now) };
         format!("; when last polled, {was}{before}{pending}")
     }
 
-    fn pending(&self) -> String {
-        let what = match self.course.pending(&self.seen, self.elapsed()) {
+    fn pending(&self, now: Duration) -> String {
+        let what = match self.course.pending(&self.seen, now) {
             None => return String::new(),
             Some(Pending::ForeignStart) => {
                 return "; something else was starting the app, perhaps with another package".to_owned();
@@ -78,12 +80,12 @@ impl Run<'_> {
         }
     }
 
-    fn resume(&self, error: &Error, needs_restart: bool) -> String {
+    fn resume(&self, error: &Error, now: Duration) -> String {
         let call = match self.course.goal {
             Goal::Stopped => "stop_environment".to_owned(),
             Goal::On(package) => format!("transport_package with package {package}"),
             Goal::Runs => "start_environment".to_owned(),
-            Goal::Deployed { package, .. } if needs_restart => {
+            Goal::Deployed { package, .. } if self.course.needs_restart(&self.seen, now) => {
                 format!("deploy_package with package {package} and Deploy::with_restart(true)")
             }
             Goal::Deployed { package, .. } => format!("deploy_package with package {package}"),
@@ -105,9 +107,9 @@ impl Run<'_> {
             ErrorKind::Rejected => self.was_down() && self.course.has_acted(),
             _ => false,
         };
-        match (self.course.goal, &self.course.before) {
-            (Goal::Deployed { package, .. }, Some(before)) if can_go_back && before != package => {
-                format!("{resume}; to go back, call deploy_package with package {before}")
+        match (self.course.goal, self.course.previous()) {
+            (Goal::Deployed { .. }, Some(previous)) if can_go_back => {
+                format!("{resume}; to go back, call deploy_package with package {previous}")
             }
             _ => resume,
         }

@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Goes on until the goal is reached, or the time of the call is over. `what` it is in messages, such as "the stop of".
+    /// Polls and requests until the goal is reached, or until the timeout. Messages call it `what`, such as "the stop of".
     pub(crate) fn until_done(&mut self, what: &str) -> Result<()> {
         let At { app, environment, .. } = self.at;
         let (name, subject) = (format!("{what} {}", self.at.name()), Subject::Environment(environment.clone()));
@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
         done
     }
 
-    /// Goes on as far as it does without a pause.
+    /// Polls once, and makes the requests that follow from it, up to the next pause.
     fn look(&mut self, wait: &Wait) -> Result<Look<()>> {
         let mut goes_on = false;
         loop {
@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `None` if the environment is to be polled.
+    /// Polls the start job, if there is one. `None` if the environment has to be polled as well.
     fn look_at_job(&mut self) -> Result<Option<Look<()>>> {
         let Some(job) = self.course.job() else { return Ok(None) };
         self.job.polls += 1;

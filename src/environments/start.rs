@@ -71,8 +71,7 @@ impl Start {
 pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
     let undone = format!("{} did not start", at.name());
-    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES, any_in_success: true };
-    let call = at.post("/start", body, "start ", verdicts);
+    let call = at.post("/start", body, "start ", Verdicts::refusals(undone, &CODES));
     let read = |reply: &Reply| {
         let job = reply.json().id("JobId");
         (job.is_some() || At::accepted(reply).is_some()).then_some(job)

@@ -2,7 +2,7 @@
 
 use super::at::At;
 use crate::answer::Verdicts;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 
 const CODES: [(&str, &str); 1] = [(
     "STOP_FAILED",
@@ -11,6 +11,5 @@ const CODES: [(&str, &str); 1] = [(
 
 pub(super) fn request(at: At) -> Result<()> {
     let undone = format!("{} was not stopped", at.name());
-    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES, any_in_success: true };
-    at.post("/stop", String::new(), "stop ", verdicts).once(At::accepted)
+    at.post("/stop", String::new(), "stop ", Verdicts::refusals(undone, &CODES)).once(At::accepted)
 }

@@ -2,7 +2,7 @@
 
 use super::at::At;
 use crate::answer::Verdicts;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::id::PackageId;
 
 /// The package is not ready yet.
@@ -30,8 +30,7 @@ const CODES: [(&str, &str); 8] = [
 
 pub(super) fn request(at: At, package: &PackageId) -> Result<()> {
     let undone = format!("package {package} was not transported to {}", at.name());
-    let verdicts = Verdicts { kind: ErrorKind::Rejected, undone, codes: &CODES, any_in_success: true };
     let (body, to) =
         (serde_json::json!({ "PackageId": package }).to_string(), format!("transport package {package} to "));
-    at.post("/transport", body, &to, verdicts).once(At::accepted)
+    at.post("/transport", body, &to, Verdicts::refusals(undone, &CODES)).once(At::accepted)
 }

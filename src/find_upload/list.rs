@@ -53,15 +53,16 @@ impl List {
         let is_old = |package: &Package| is_older_than(package, self.elapsed);
         // A list that took its time may be from before or after.
         let has_age = |package: &Package| self.age(package).is_some() && !is_older_than(package, self.asked);
+        let has_name = |listed: &String| listed == name.trim();
         let young = || self.entries.iter().filter(|(package, _)| !is_old(package));
         let candidates: Vec<_> =
-            young().filter(|(_, listed)| listed == name.trim()).map(|(found, _)| found.clone()).collect();
+            young().filter(|(_, listed)| has_name(listed)).map(|(found, _)| found.clone()).collect();
         let is_made = |package: &Package| matches!(package.status, PackageStatus::Succeeded | PackageStatus::Failed);
         match &candidates[..] {
             [] => {
                 let fits = |package: &&Package| package.size == Some(size) && has_age(package);
                 let similar = young().map(|(package, _)| package).filter(fits).cloned().collect();
-                let namesakes = self.entries.iter().filter(|(_, listed)| listed == name.trim()).map(|(found, _)| found);
+                let namesakes = self.entries.iter().filter(|(_, listed)| has_name(listed)).map(|(found, _)| found);
                 Verdict::NotListed { similar, older: namesakes.min_by_key(|found| self.age(found)).cloned() }
             }
             [package] => {

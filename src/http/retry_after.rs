@@ -1,4 +1,4 @@
-//! The `Retry-After` field of a response (RFC 9110 §10.2.3).
+//! The times in the head of a response: `Retry-After` (RFC 9110 §10.2.3), `Date` and `Age`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -56,7 +56,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// `plan` says what becomes of each request, by its number from 0 and its first line.
-    pub(crate) fn to(emulator: &Emulator, plan: impl Fn(usize, &str) -> Then + Send + 'static) -> Gateway {
+    pub(crate) fn to(emulator: &Emulator, plan: impl FnMut(usize, &str) -> Then + Send + 'static) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let emulator = emulator.url().strip_prefix("http://").unwrap().parse().unwrap();
@@ -91,7 +91,7 @@ impl Drop for Gateway {
 fn listen(
     listener: &TcpListener,
     emulator: SocketAddr,
-    plan: impl Fn(usize, &str) -> Then,
+    mut plan: impl FnMut(usize, &str) -> Then,
     passed: &Mutex<Vec<Passed>>,
     over: &AtomicBool,
 ) {
@@ -109,7 +109,7 @@ fn listen(
 fn serve(
     mut client: TcpStream,
     emulator: SocketAddr,
-    plan: impl Fn(&str) -> Then,
+    plan: impl FnOnce(&str) -> Then,
     passed: &Mutex<Vec<Passed>>,
 ) -> io::Result<()> {
     client.set_nonblocking(false)?;
