@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::credentials::not_a_value;
 use crate::error::{Error, Result};
+use crate::key::not_a_value;
 use crate::text;
 
 /// The host that serves Mendix Cloud.

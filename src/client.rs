@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base_url::{BaseUrl, MENDIX_CLOUD};
-use crate::credentials::{ApiKey, validate_header_value};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::file;
 use crate::http::{Endpoint, RootCertificates};
+use crate::key::{ApiKey, validate_header_value};
 use crate::poll::Poll;
 use crate::retry::Retry;
 use crate::text;

@@ -21,8 +21,8 @@ use early_answer::{Exchange, LONGEST, State};
 use failure::{BodyError, Circumstances, Timeouts};
 use proxy::Chosen;
 
-use crate::credentials::Secrets;
 use crate::json::{self, Object};
+use crate::secrets::Secrets;
 
 pub(crate) use failure::{Failure, Handed, Stage};
 pub(crate) use request::{Body, Endpoint, Request};

@@ -120,7 +120,7 @@ fn read_reason(object: &Object) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Secrets;
+    use crate::secrets::Secrets;
 
     #[test]
     fn the_reason_of_a_failure_is_read_from_any_likely_field() {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::credentials::Secrets;
+use crate::secrets::Secrets;
 
 /// The text of a JSON object, read anew for every field. It may be truncated after the last one that is asked for.
 pub(crate) struct Object<'a> {

@@ -39,11 +39,12 @@ mod poll;
 mod retry;
 
 // The vocabulary, and what is read and shown of foreign text.
-mod credentials;
 mod error;
 mod event;
 mod id;
 mod json;
+mod key;
+mod secrets;
 mod status;
 
 // Leaves.

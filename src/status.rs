@@ -107,7 +107,7 @@ impl EnvironmentStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Secrets;
+    use crate::secrets::Secrets;
 
     #[test]
     fn a_status_is_read_without_case_and_an_unknown_one_is_kept() {

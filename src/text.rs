@@ -1,7 +1,6 @@
 //! Foreign text, sanitized and cut to fit one line.
 
 use std::fmt::Write as _;
-use std::ops::Range;
 use std::path::Path;
 
 /// The maximum length of a path or a package's name in a message, in characters.
@@ -84,6 +83,11 @@ pub(crate) fn sanitize(text: &str) -> String {
     clean
 }
 
+/// Whether a reader sees it.
+pub(crate) fn is_visible(c: char) -> bool {
+    !is_blank(c) && !is_invisible(c)
+}
+
 /// What separates words, or begins an escape sequence of a terminal.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control() || c == '\u{2800}'
@@ -97,82 +101,6 @@ fn is_invisible(c: char) -> bool {
         | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
         | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// What escapes of JSON, HTML and URLs begin with.
-const ESCAPES: [char; 3] = ['\\', '&', '%'];
-
-/// A character that is left of a text when nothing hides it, and where it stands in the text.
-pub(crate) type Plain = (char, Range<usize>);
-
-/// What a reader may make of `text`: without whitespace and invisible characters, and with escapes resolved `depth` times,
-/// because they may be escaped themselves.
-pub(crate) fn plain(text: &str, depth: usize) -> Vec<Plain> {
-    let mut plain: Vec<_> = text.char_indices().map(|(start, c)| (c, start..start + c.len_utf8())).collect();
-    plain.retain(is_shown);
-    for _ in 0..depth {
-        plain = without_escapes(&plain);
-        plain.retain(is_shown);
-    }
-    plain
-}
-
-fn is_shown((c, _): &Plain) -> bool {
-    !is_blank(*c) && !is_invisible(*c)
-}
-
-/// Whether [`plain`] makes more than one text of it.
-pub(crate) fn has_escapes(text: &str) -> bool {
-    text.contains(ESCAPES)
-}
-
-fn without_escapes(mut rest: &[Plain]) -> Vec<Plain> {
-    let mut plain = Vec::with_capacity(rest.len());
-    while let Some((first, others)) = rest.split_first() {
-        let escape = if ESCAPES.contains(&first.0) { escape(first.0, others) } else { None };
-        let escaped = escape.and_then(|(c, length)| Some((c, others.split_at_checked(length)?)));
-        if let Some((c, (escaped, after))) = escaped {
-            let end = escaped.last().map_or(first.1.end, |last| last.1.end);
-            plain.push((c, first.1.start..end));
-            rest = after;
-        } else {
-            plain.push(first.clone());
-            rest = others;
-        }
-    }
-    plain
-}
-
-/// The character that an escape stands for, and the number of characters after its first.
-fn escape(first: char, others: &[Plain]) -> Option<(char, usize)> {
-    const NAMED: [(&str, char); 8] = [
-        ("amp;", '&'),
-        ("lt;", '<'),
-        ("gt;", '>'),
-        ("quot;", '"'),
-        ("apos;", '\''),
-        ("nbsp;", '\u{a0}'),
-        ("shy;", '\u{ad}'),
-        ("zwnj;", '\u{200c}'),
-    ];
-    let text: String = others.iter().take(10).map(|(c, _)| *c).collect();
-    let number = |start: usize, length: usize, radix| {
-        let code = u32::from_str_radix(text.get(start..start + length)?, radix).ok()?;
-        Some((char::from_u32(code)?, start + length))
-    };
-    match (first, text.chars().next()?) {
-        ('%', _) => number(0, 2, 16),
-        ('\\', 'u') => number(1, 4, 16),
-        ('\\', 'x') => number(1, 2, 16),
-        ('\\', 'n' | 'r' | 't') => Some((' ', 1)),
-        ('\\', c) => c.is_ascii_punctuation().then_some((c, 1)),
-        (_, '#') => {
-            let (start, radix) = if text.starts_with("#x") || text.starts_with("#X") { (2, 16) } else { (1, 10) };
-            let (c, end) = number(start, text.find(';')?.checked_sub(start)?, radix)?;
-            Some((c, end + 1))
-        }
-        _ => NAMED.iter().find(|(name, _)| text.starts_with(name)).map(|(name, c)| (*c, name.len())),
-    }
 }
 
 /// Resolves percent-encoding (RFC 3986 §2.1); a `%` that begins no escape stands for itself.
@@ -230,23 +158,6 @@ mod tests {
         assert_eq!(sanitize("###[error]#\u{200b}#teamcity[x]"), "# # #[error]# #teamcity[x]");
         assert_eq!(sanitize(" ::error::std::io"), ": :error::std::io");
         assert_eq!(sanitize(":\u{ad}:\u{200b}:x"), ": ::x");
-    }
-
-    #[test]
-    fn escapes_of_all_kinds_are_resolved_also_within_each_other() {
-        for text in [
-            "a-1", "a -\r\n1", "a\u{ad}-\u{200b}1", r"\u0061\u002d\u0031", r"\x61\-1", "%61%2D1", "&#97;&#45;&#49;",
-            "&#x61;&#X2d;&#x00031;", "%2561-1", "&amp;#97;-1", r"\u0026#x61;-1", "a-&#\n49;", r"a\n-\u000a\u00ad1",
-            "a&shy;-%0d%0a&nbsp;1",
-        ] {
-            let plain = plain(text, 3);
-            assert_eq!(plain.iter().map(|(c, _)| *c).collect::<String>(), "a-1", "{text}");
-            assert_eq!((plain[0].1.start, plain[2].1.end), (0, text.len()), "{text}");
-        }
-        for text in ["%", "%4", "%zz", "&", "&x;", "&#;", "&#xd800;", r"\", r"\u12", "&#99999999999;", "é%é"] {
-            assert_eq!(plain(text, 3).iter().map(|(c, _)| *c).collect::<String>(), text, "{text}");
-        }
-        assert_eq!(plain("<&lt;&quot;&amp;", 3).iter().map(|(c, _)| *c).collect::<String>(), "<<\"&");
     }
 
     #[test]

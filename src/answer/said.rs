@@ -116,10 +116,10 @@ fn title_of_web_page(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Secrets;
     use crate::http::Handed;
     use crate::json::is_whole;
     use crate::random::{self, below};
+    use crate::secrets::Secrets;
 
     fn reply(status: u16, body: &[u8]) -> Reply {
         let handed = Handed { bytes: 1, total: 1 };

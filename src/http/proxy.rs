@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::base_url::{BaseUrl, host_and_port};
-use crate::credentials::not_a_value;
+use crate::key::not_a_value;
 use crate::text;
 
 /// In the order in which they are considered. `HTTP_PROXY` is not for https.

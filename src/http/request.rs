@@ -8,7 +8,8 @@ use ureq::Proxy;
 use super::proxy::Chosen;
 use super::tls::RootCertificates;
 use crate::base_url::BaseUrl;
-use crate::credentials::{ApiKey, Secrets};
+use crate::key::ApiKey;
+use crate::secrets::Secrets;
 
 /// Where the API is, who calls it, and the timeouts.
 #[derive(Clone)]

@@ -79,7 +79,7 @@ fn whole_number(value: &Value) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Secrets;
+    use crate::secrets::Secrets;
 
     fn listed(object: &str) -> Option<Package> {
         Package::listed(&Object::of(object.as_bytes(), &Secrets::new(["s3cret-key"])))

@@ -91,7 +91,7 @@ mod tests {
     use ErrorKind::{Connect, File, Interrupted, OutcomeUnknown, Rejected};
 
     use super::*;
-    use crate::credentials::Secrets;
+    use crate::secrets::Secrets;
 
     const BOTH: &str = r#"{"PackageId":"p-1","JobId":"j-1"}"#;
     const NOTHING: Handed = Handed { bytes: 0, total: 1000 };

@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for UploadedPackage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Secrets;
+    use crate::secrets::Secrets;
 
     fn read(body: &str, key: &str) -> (Option<String>, Option<String>) {
         let (package, job) = ids(&Object::of(body.as_bytes(), &Secrets::new([key])));

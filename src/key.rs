@@ -1,12 +1,8 @@
-//! User name and API key: validated, never shown.
-
-mod secrets;
+//! The API key: validated, never shown. And what people paste in place of a value.
 
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-
-pub(crate) use secrets::Secrets;
 
 /// The API key, without `Debug` and `Display`, so that it cannot be printed by accident.
 #[derive(Clone)]
