@@ -2,7 +2,7 @@
 
 mod said;
 
-use crate::error::{Error, ErrorKind, SaidBy, is_code};
+use crate::error::{Error, ErrorKind, Response, SaidBy};
 use crate::http::{Failure, Reply, Stage};
 use crate::id::AppId;
 use crate::units::Seconds;
@@ -98,8 +98,7 @@ impl Asked {
             let target = reply.target.as_deref().map_or_else(String::new, |to| format!(", which redirects to {to}"));
             open(Some(&format!("the server answered {status}{words}{target}")))
         };
-        let error =
-            error.with_status(status).with_code(said.code).with_retry_after(reply.retry_after).with_said_by(said_by);
+        let error = error.with_response(Response { status, code: said.code, said_by, retry_after: reply.retry_after });
         match reply.cut_short {
             Some(cause) => error.with_source(anyhow::Error::new(cause).context("the response is incomplete")),
             None => error,
@@ -128,6 +127,16 @@ impl Asked {
         };
         format!("; {meaning}")
     }
+}
+
+/// Whether the API said one of these codes.
+pub(crate) fn has_code(error: &Error, codes: &[&str]) -> bool {
+    error.code().is_some_and(|said| codes.iter().any(|code| is_code(said, code)))
+}
+
+/// The documentation has some codes with blanks and others with underscores.
+fn is_code(said: &str, code: &str) -> bool {
+    said.replace('_', " ").eq_ignore_ascii_case(&code.replace('_', " "))
 }
 
 /// A hint for a 404 of a call about an app.

@@ -17,8 +17,9 @@ pub(crate) const JSON: Option<&str> = Some("application/json");
 
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
+    /// What follows "apps/".
     pub(crate) path: String,
-    /// v1 has error codes in successes.
+    /// Of the Deploy API v1, to which the Build API belongs, and which has error codes in successes.
     pub(crate) is_v1: bool,
     /// Makes it a POST with this body, which may be empty.
     pub(crate) post: Option<String>,
@@ -30,18 +31,15 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A GET of v2. `path` follows "apps/".
-    pub(crate) fn v2(client: &'a Client, path: &str, what: String, not_found: String) -> Call<'a> {
-        Call::get(client, format!("/api/v2/apps/{path}"), false, Asked::new(what, not_found))
+    /// A GET of v2. Messages call it `what`, and say `not_found` of a 404.
+    pub(crate) fn v2(client: &'a Client, path: String, what: String, not_found: String) -> Call<'a> {
+        let asked = Asked::new(what, not_found);
+        Call { client, path, is_v1: false, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
     }
 
-    /// A GET of v1, to which the Build API belongs. `path` follows "apps/".
-    pub(crate) fn v1(client: &'a Client, path: &str, what: String, not_found: String) -> Call<'a> {
-        Call::get(client, format!("/api/1/apps/{path}"), true, Asked::new(what, not_found))
-    }
-
-    fn get(client: &'a Client, path: String, is_v1: bool, asked: Asked) -> Call<'a> {
-        Call { client, path, is_v1, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
+    /// The same of v1.
+    pub(crate) fn v1(client: &'a Client, path: String, what: String, not_found: String) -> Call<'a> {
+        Call { is_v1: true, ..Call::v2(client, path, what, not_found) }
     }
 
     /// Makes one request. `read` extracts what was asked for from a success.
@@ -50,7 +48,8 @@ impl<'a> Call<'a> {
         let is_post = self.post.is_some();
         let default_timeout = if is_post { POST_TIMEOUT } else { RESPONSE_TIMEOUT };
         let response_timeout = client.response_timeout.unwrap_or(default_timeout);
-        let (path, content_type, response_max) = (&self.path, self.content_type, self.response_max);
+        let path = format!("/api/{}/apps/{}", if self.is_v1 { "1" } else { "v2" }, self.path);
+        let (content_type, response_max) = (self.content_type, self.response_max);
         let mut source = self.post.as_deref().unwrap_or_default().as_bytes();
         let length = source.len() as u64;
         let body = is_post.then(|| Body {
@@ -59,7 +58,8 @@ impl<'a> Call<'a> {
             expect_continue: false,
             on_progress: Box::new(|_| ()),
         });
-        let end = http::send(&client.endpoint, Request { path, content_type, body, response_timeout, response_max });
+        let end =
+            http::send(&client.endpoint, Request { path: &path, content_type, body, response_timeout, response_max });
         let is_success = |reply: &&Reply| reply.is_success() && !(self.is_v1 && answer::has_error_code(reply));
         if let Some(found) = end.as_ref().ok().filter(is_success).and_then(read) {
             return Ok(found);

@@ -35,7 +35,7 @@ use crate::upload::{self, Upload};
 pub fn check(client: &Client, app: &AppId, upload: &Upload) -> Result<()> {
     upload::check_file(app, upload)?;
     let what = format!("the request for app {app}");
-    let call = Call::v1(client, app.as_str(), what, answer::app_not_found(app));
+    let call = Call::v1(client, app.to_string(), what, answer::app_not_found(app));
     let call = Call { content_type: JSON, ..call };
     call.with_retry(|reply| reply.json().text("AppId"))?;
     Ok(())

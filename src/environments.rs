@@ -3,6 +3,7 @@
 mod at;
 mod course;
 mod environment;
+mod list;
 mod report;
 mod run;
 mod start;
@@ -10,7 +11,7 @@ mod steps;
 mod stop;
 mod transport;
 
-use at::{list_call, none_if_unknown, read_list};
+use at::none_if_unknown;
 
 use crate::client::Client;
 use crate::error::Result;
@@ -42,7 +43,7 @@ pub use steps::{start_environment, stop_environment, transport_package};
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn list_environments(client: &Client, app: &AppId) -> Result<Vec<Environment>> {
-    list_call(client, app).with_retry(read_list)
+    list::call(client, app).with_retry(list::read)
 }
 
 /// Returns an environment (Deploy API v1, "Retrieve Environment"). Blocks as [`list_environments`] does.
@@ -51,7 +52,7 @@ pub fn list_environments(client: &Client, app: &AppId) -> Result<Vec<Environment
 /// Those of [`list_environments`]. If there is no environment of that name, the error lists those that there are.
 pub fn environment(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<Environment> {
     let at = At { client, app, environment };
-    at.environment_call().with_retry(|reply| at.read(reply)).map_err(|error| at.listing_names(error))
+    at.environment_call().with_retry(|reply| at.read(reply)).map_err(|error| list::with_names(at, error))
 }
 
 /// Returns the package that is on an environment (Deploy API v1, "Retrieve Environment Package"); `None` if none was ever
@@ -62,5 +63,5 @@ pub fn environment(client: &Client, app: &AppId, environment: &EnvironmentName) 
 /// Those of [`environment`].
 pub fn environment_package(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<Option<Package>> {
     let at = At { client, app, environment };
-    none_if_unknown(at.package_call().with_retry(At::read_package)).map_err(|error| at.listing_names(error))
+    none_if_unknown(at.package_call().with_retry(At::read_package)).map_err(|error| list::with_names(at, error))
 }

@@ -1,16 +1,16 @@
 //! The error type: what happened, to which object, whether a package may exist, and what to do about it.
 
 mod kind;
+mod response;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::id::{AppId, JobId, PackageId};
-use crate::text;
 
 pub use kind::ErrorKind;
-pub(crate) use kind::SaidBy;
+pub(crate) use response::{Response, SaidBy};
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,21 +35,15 @@ struct Inner {
     what: String,
     /// What became of it.
     message: String,
-    status: Option<u16>,
-    code: Option<String>,
+    response: Option<Response>,
     package_id: Option<PackageId>,
     job_id: Option<JobId>,
     start_job: Option<JobId>,
     app_may_be_down: bool,
     transient: bool,
-    said_by: SaidBy,
-    retry_after: Option<Duration>,
     upload: Option<UnknownUpload>,
     cause: Option<anyhow::Error>,
 }
-
-/// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
-const DEFAULT_NAME: &str = "default.mda";
 
 /// An upload of unknown outcome, for [`find_upload`](crate::find_upload).
 #[derive(Debug, Clone)]
@@ -63,19 +57,6 @@ pub(crate) struct UnknownUpload {
     pub(crate) began: Instant,
 }
 
-impl UnknownUpload {
-    /// Whether anything tells its package from others.
-    pub(crate) fn can_be_found(&self, package: Option<&PackageId>) -> bool {
-        self.name.is_some() || package.is_some()
-    }
-
-    /// What to look for: the package, if its id is known, or its name.
-    pub(crate) fn sought(&self, package: Option<&PackageId>) -> String {
-        let name = || text::name(self.name.as_deref().unwrap_or(DEFAULT_NAME));
-        package.map_or_else(name, |id| format!("package {id}"))
-    }
-}
-
 impl Error {
     /// The kind of error, for a program to match on.
     pub fn kind(&self) -> ErrorKind {
@@ -84,12 +65,12 @@ impl Error {
 
     /// The HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
-        self.0.status
+        self.response().map(|response| response.status)
     }
 
     /// The server's `errorCode`, an opaque string such as `UNAUTHORIZED` or `NOT ALLOWED`.
     pub fn code(&self) -> Option<&str> {
-        self.0.code.as_deref()
+        self.response()?.code.as_deref()
     }
 
     /// The package, once the server has named it.
@@ -145,7 +126,7 @@ impl Error {
 
     /// How long the server asked the client to wait (`Retry-After`, RFC 9110 §10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
+        self.response()?.retry_after
     }
 }
 
@@ -158,15 +139,12 @@ impl Error {
             kind,
             what: String::new(),
             message: message.into(),
-            status: None,
-            code: None,
+            response: None,
             package_id: None,
             job_id: None,
             start_job: None,
             app_may_be_down: false,
             transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
-            said_by: SaidBy::Nobody,
-            retry_after: None,
             upload: None,
             cause: None,
         }))
@@ -194,19 +172,17 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_status(mut self, status: impl Into<Option<u16>>) -> Self {
-        self.0.status = status.into();
+    pub(crate) fn with_response(mut self, response: impl Into<Option<Response>>) -> Self {
+        self.0.response = response.into();
         self
     }
 
-    pub(crate) fn with_code(mut self, code: Option<String>) -> Self {
-        self.0.code = code;
-        self
+    pub(crate) fn response(&self) -> Option<&Response> {
+        self.0.response.as_ref()
     }
 
-    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.0.retry_after = wait;
-        self
+    pub(crate) fn said_by(&self) -> SaidBy {
+        self.response().map_or(SaidBy::Nobody, |response| response.said_by)
     }
 
     pub(crate) fn with_package(mut self, package: &PackageId) -> Self {
@@ -241,25 +217,6 @@ impl Error {
     pub(crate) fn with_ids(self, package: Option<&PackageId>, job: Option<&JobId>) -> Self {
         let error = package.into_iter().fold(self, Error::with_package);
         job.into_iter().fold(error, Error::with_job)
-    }
-
-    /// What is known of the upload of another error.
-    pub(crate) fn about_the_upload_of(self, other: &Error) -> Self {
-        let error = other.upload().cloned().into_iter().fold(self, Error::with_upload);
-        error.with_ids(other.package_id(), other.job_id())
-    }
-
-    pub(crate) fn with_said_by(mut self, said_by: SaidBy) -> Self {
-        self.0.said_by = said_by;
-        self
-    }
-
-    pub(crate) fn said_by(&self) -> SaidBy {
-        self.0.said_by
-    }
-
-    pub(crate) fn has_code(&self, code: &str) -> bool {
-        self.code().is_some_and(|said| is_code(said, code))
     }
 
     pub(crate) fn upload(&self) -> Option<&UnknownUpload> {
@@ -314,11 +271,6 @@ impl Error {
         self.0.message.push_str(note);
         self
     }
-}
-
-/// Whether the API said this code. Its documentation has some with blanks and others with underscores.
-pub(crate) fn is_code(said: &str, code: &str) -> bool {
-    said.replace('_', " ").eq_ignore_ascii_case(&code.replace('_', " "))
 }
 
 impl fmt::Display for Error {

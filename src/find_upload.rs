@@ -13,10 +13,13 @@ use crate::event::Subject;
 use crate::id::{AppId, JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
+use crate::text;
 use crate::units::Seconds;
 use crate::wait::{Look, Wait};
 
 const NOT_LISTED: &str = "not listed";
+/// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
+const DEFAULT_NAME: &str = "default.mda";
 
 /// Looks for the package of an upload whose outcome is unknown, and **never uploads anything**.
 ///
@@ -78,7 +81,21 @@ pub fn find_upload(client: &Client, app: &AppId, unknown: &Error) -> Result<Opti
             )))
         }
     };
-    found.map_err(|error| error.about_the_upload_of(unknown))
+    found.map_err(|error| {
+        let error = unknown.upload().cloned().into_iter().fold(error, Error::with_upload);
+        error.with_ids(unknown.package_id(), unknown.job_id())
+    })
+}
+
+/// Whether anything tells the package of an upload from others. Its id may be known.
+pub(crate) fn can_be_found(upload: &UnknownUpload, package: Option<&PackageId>) -> bool {
+    upload.name.is_some() || package.is_some()
+}
+
+/// What to look for: the package, if its id is known, or its name.
+pub(crate) fn sought(upload: &UnknownUpload, package: Option<&PackageId>) -> String {
+    let name = || text::name(upload.name.as_deref().unwrap_or(DEFAULT_NAME));
+    package.map_or_else(name, |id| format!("package {id}"))
 }
 
 /// A search for the package of an upload.
@@ -93,11 +110,11 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn run(&self) -> Result<Option<Package>> {
-        if !self.upload.can_be_found(self.package_id) {
+        if !can_be_found(self.upload, self.package_id) {
             let app = &self.upload.app;
             let message = format!(
                 "cannot look for an upload without a name among the packages of app {app}: all of those are called \
-                 default.mda; look at the app's Environments page, and give each upload a name of its own next time \
+                 {DEFAULT_NAME}; look at the app's Environments page, and give each upload a name of its own next time \
                  (Upload::with_name)"
             );
             return Err(Error::new(ErrorKind::OutcomeUnknown, message));
@@ -177,7 +194,7 @@ impl Search<'_> {
     }
 
     fn sought(&self) -> String {
-        self.upload.sought(self.package_id)
+        sought(self.upload, self.package_id)
     }
 }
 

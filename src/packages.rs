@@ -93,7 +93,7 @@ pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Packag
 
 fn one_call<'a>(client: &'a Client, app: &AppId, id: &PackageId) -> Call<'a> {
     let not_found = format!("no package of this app has that id, or {}", not_found(app));
-    Call::v1(client, &format!("{app}/packages/{id}"), format!("the request for {}", name(app, id)), not_found)
+    Call::v1(client, format!("{app}/packages/{id}"), format!("the request for {}", name(app, id)), not_found)
 }
 
 fn name(app: &AppId, id: &PackageId) -> String {
@@ -107,7 +107,7 @@ fn failed(app: &AppId, package: &PackageId) -> Error {
 
 pub(crate) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
     let what = format!("the request for the packages of app {app}");
-    let call = Call::v1(client, &format!("{app}/packages"), what, not_found(app));
+    let call = Call::v1(client, format!("{app}/packages"), what, not_found(app));
     Call { response_max: LIST_MAX, ..call }
 }
 

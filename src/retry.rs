@@ -120,11 +120,17 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
 mod tests {
     use super::*;
     use crate::ErrorKind;
+    use crate::error::Response;
 
     const S: Duration = Duration::from_secs(1);
 
     fn refused() -> Error {
         Error::new(ErrorKind::Connect, "refused").with_transient(true)
+    }
+
+    fn asking_for(wait: Duration) -> Error {
+        let response = Response { retry_after: Some(wait), ..Response::bare(429) };
+        Error::new(ErrorKind::Rejected, "later").with_transient(true).with_response(response)
     }
 
     #[test]
@@ -149,7 +155,7 @@ mod tests {
         let unknown = Error::new(ErrorKind::OutcomeUnknown, "?");
         let gave_up = Err(String::new());
         assert_eq!(Retry::default().next_wait(1, &unknown, 0.0), gave_up);
-        let wrong_key = Error::new(ErrorKind::Rejected, "no").with_status(401);
+        let wrong_key = Error::new(ErrorKind::Rejected, "no").with_response(Response::bare(401));
         assert_eq!(Retry::default().next_wait(1, &wrong_key, 0.0), gave_up);
         assert_eq!(Retry::never().next_wait(1, &refused(), 0.0), gave_up);
         assert_eq!(Retry::default().with_attempts(0).next_wait(1, &refused(), 0.0), gave_up);
@@ -157,12 +163,11 @@ mod tests {
 
     #[test]
     fn retry_after_is_a_lower_bound_up_to_the_longest_wait() {
-        let asked = |wait| Error::new(ErrorKind::Rejected, "later").with_transient(true).with_retry_after(Some(wait));
         let retry = Retry::default();
-        assert_eq!(retry.next_wait(1, &asked(7 * S), 0.9), Ok(7 * S));
-        assert_eq!(retry.next_wait(1, &asked(Duration::ZERO), 0.0), Ok(S));
-        assert_eq!(retry.next_wait(1, &asked(20 * S), 0.0), Ok(20 * S));
-        assert!(retry.next_wait(1, &asked(21 * S), 0.0).is_err_and(|note| note.contains("21 s")));
+        assert_eq!(retry.next_wait(1, &asking_for(7 * S), 0.9), Ok(7 * S));
+        assert_eq!(retry.next_wait(1, &asking_for(Duration::ZERO), 0.0), Ok(S));
+        assert_eq!(retry.next_wait(1, &asking_for(20 * S), 0.0), Ok(20 * S));
+        assert!(retry.next_wait(1, &asking_for(21 * S), 0.0).is_err_and(|note| note.contains("21 s")));
     }
 
     #[test]
@@ -171,8 +176,8 @@ mod tests {
             let (first, longest, asked) = (random::duration(), random::duration(), random::duration());
             let attempt = u32::try_from(random::bits() >> 32).unwrap() >> random::below(32);
             let retry = Retry::default().with_attempts(u32::MAX).with_first_wait(first).with_max_wait(longest);
-            let error = Error::new(ErrorKind::Rejected, "later").with_transient(true).with_retry_after(Some(asked));
-            match retry.next_wait(attempt, &error, [0.0, 1e-300, random::fraction(), 1.0][random::below(4)]) {
+            match retry.next_wait(attempt, &asking_for(asked), [0.0, 1e-300, random::fraction(), 1.0][random::below(4)])
+            {
                 Ok(wait) => assert!(asked <= wait && wait <= longest, "{retry:?}, {asked:?}, {attempt}"),
                 Err(_) => {
                     assert!(asked > longest || attempt == u32::MAX, "{retry:?}, {asked:?}, {attempt}");

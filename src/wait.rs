@@ -196,12 +196,7 @@ impl<'a> Wait<'a> {
             self.why(&last),
             self.how_to_resume("; ")
         );
-        Error::new(last.kind(), message)
-            .with_transient(true)
-            .with_status(last.status())
-            .with_code(last.code().map(str::to_owned))
-            .with_retry_after(last.retry_after())
-            .with_source(last)
+        Error::new(last.kind(), message).with_transient(true).with_response(last.response().cloned()).with_source(last)
     }
 
     fn still_running(&self, elapsed: Duration, last_status: Option<&str>, failure: Option<Error>) -> Error {

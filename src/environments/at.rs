@@ -5,34 +5,19 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 
 use super::environment::Environment;
-use crate::answer::{Asked, Verdicts};
+use crate::answer::{Asked, Verdicts, has_code};
 use crate::call::{Call, JSON};
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{DeployStep, Event};
 use crate::http::Reply;
 use crate::id::{AppId, EnvironmentName};
-use crate::packages::{self, Package};
+use crate::packages::Package;
 use crate::status::EnvironmentStatus;
 use crate::text;
 
 /// A package that nobody knows, or none.
-const PACKAGE_NOT_FOUND: &str = "PACKAGE_NOT_FOUND";
-/// Codes of a 400 or 404 that have nothing to do with the name of the environment.
-const NOT_ABOUT_THE_NAME: [&str; 2] = [PACKAGE_NOT_FOUND, "INVALID_RUNTIME_VERSION"];
-
-/// How much is shown of a list of names, in characters.
-const NAMES_MAX: usize = 2000;
-
-pub(super) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
-    let what = format!("the request for the environments of app {app}");
-    let call = Call::v1(client, &format!("{app}/environments"), what, packages::not_found(app));
-    Call { content_type: JSON, ..call }
-}
-
-pub(super) fn read_list(reply: &Reply) -> Option<Vec<Environment>> {
-    Some(reply.list()?.iter().filter_map(Environment::listed).collect())
-}
+pub(super) const PACKAGE_NOT_FOUND: &str = "PACKAGE_NOT_FOUND";
 
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a> {
@@ -51,30 +36,25 @@ impl<'a> At<'a> {
         self.client.notify(&Event::Deploying { app, environment, step, elapsed });
     }
 
-    /// A GET about it: `rest` follows its path, and `of` says what of it is wanted, such as "the package on ".
-    pub(super) fn get(self, rest: &str, of: &str) -> Call<'a> {
+    /// A GET about it: `rest` follows its path, and messages call the request `what`.
+    pub(super) fn get(self, rest: &str, what: String) -> Call<'a> {
         let At { client, app, environment } = self;
         let path = format!("{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
-        let not_found = "check the name of the environment".to_owned();
-        let call = Call::v1(client, &path, format!("the request for {of}{}", self.name()), not_found);
+        let call = Call::v1(client, path, what, "check the name of the environment".to_owned());
         let asked = Asked { rights: "API Rights for this environment", ..call.asked };
         Call { content_type: JSON, asked, ..call }
     }
 
-    /// A POST about it with this body. `to` says what is asked for, such as "stop ".
-    pub(super) fn post(self, rest: &str, body: String, to: &str, verdicts: Verdicts) -> Call<'a> {
-        let call = self.get(rest, "");
-        let asked = Asked {
-            what: format!("the request to {to}{}", self.name()),
-            rights: "API Rights and Transport Rights for this environment",
-            verdicts: Some(verdicts),
-            ..call.asked
-        };
+    /// A POST about it with this body.
+    pub(super) fn post(self, rest: &str, what: String, body: String, verdicts: Verdicts) -> Call<'a> {
+        let call = self.get(rest, what);
+        let rights = "API Rights and Transport Rights for this environment";
+        let asked = Asked { rights, verdicts: Some(verdicts), ..call.asked };
         Call { post: Some(body), asked, ..call }
     }
 
     pub(super) fn environment_call(self) -> Call<'a> {
-        self.get("", "")
+        self.get("", format!("the request for {}", self.name()))
     }
 
     pub(super) fn read(self, reply: &Reply) -> Option<Environment> {
@@ -87,7 +67,7 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn package_call(self) -> Call<'a> {
-        self.get("/package", "the package on ")
+        self.get("/package", format!("the request for the package on {}", self.name()))
     }
 
     /// `None` if it is no answer, `Some(None)` if the answer is that there is none.
@@ -99,43 +79,22 @@ impl<'a> At<'a> {
         Package::listed(&reply.json()).map(Some)
     }
 
-    /// What accepts a stop, a transport or a start. A body that is neither empty nor JSON is a gateway's, and proves nothing.
-    pub(super) fn accepted(reply: &Reply) -> Option<()> {
-        let body = reply.body.trim_ascii();
-        (body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok()).then_some(())
-    }
-
     /// One look at the package on it.
     pub(super) fn package(self) -> Result<Option<Package>> {
         none_if_unknown(self.package_call().once(At::read_package))
     }
 
-    /// An error that may be due to the name says which names there are.
-    pub(crate) fn listing_names(self, error: Error) -> Error {
-        let At { client, app, environment } = self;
-        let is_about_another = NOT_ABOUT_THE_NAME.iter().any(|code| error.has_code(code));
-        if !matches!(error.status(), Some(400 | 404)) || is_about_another {
-            return error;
-        }
-        let Ok(list) = list_call(client, app).once(read_list) else {
-            return error.with_note(&format!("; or {}", packages::not_found(app)));
-        };
-        if list.iter().any(|listed| listed.name.is_same_as(environment)) {
-            return error;
-        }
-        let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
-        let names = text::cut(names.join(", "), NAMES_MAX);
-        error.with_note(&match names.as_str() {
-            "" => format!("; no environment of app {app} is listed for this user"),
-            names => format!("; the environments of app {app} are: {names}"),
-        })
+    /// What accepts a stop, a transport or a start. A body that is neither empty nor JSON is a gateway's, and proves nothing.
+    pub(super) fn accepted(reply: &Reply) -> Option<()> {
+        let body = reply.body.trim_ascii();
+        (body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok()).then_some(())
     }
 }
 
 /// That there is no package is no error.
 pub(super) fn none_if_unknown(result: Result<Option<Package>>) -> Result<Option<Package>> {
     match result {
-        Err(error) if error.has_code(PACKAGE_NOT_FOUND) => Ok(None),
+        Err(error) if has_code(&error, &[PACKAGE_NOT_FOUND]) => Ok(None),
         result => result,
     }
 }

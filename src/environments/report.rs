@@ -6,6 +6,7 @@ use super::course::{Goal, Pending};
 use super::run::Run;
 use super::start::{ALREADY_STARTED, STARTS_ALREADY};
 use super::transport;
+use crate::answer::has_code;
 use crate::error::{Error, ErrorKind};
 use crate::id::PackageId;
 use crate::status::EnvironmentStatus;
@@ -92,8 +93,8 @@ impl Run<'_> {
         };
         let resume = match error.kind() {
             ErrorKind::JobFailed | ErrorKind::NotAllowed => String::new(),
-            ErrorKind::Rejected if transport::UNUSABLE.iter().any(|code| error.has_code(code)) => String::new(),
-            ErrorKind::Rejected if error.has_code(ALREADY_STARTED) || error.has_code(STARTS_ALREADY) => {
+            ErrorKind::Rejected if has_code(error, &transport::UNUSABLE) => String::new(),
+            ErrorKind::Rejected if has_code(error, &[ALREADY_STARTED, STARTS_ALREADY]) => {
                 format!("; call {call} again")
             }
             ErrorKind::StartFailed | ErrorKind::Rejected => format!("; once the cause is fixed, call {call} again"),

@@ -6,6 +6,7 @@ use super::at::At;
 use super::course::{Answer, Course, Goal, Job, Next, Seen, Step};
 use super::start::{self, ALREADY_STARTED, LOCKED, NO_SUCH_JOB, Start};
 use super::{stop, transport};
+use crate::answer::has_code;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, SaidBy};
 use crate::event::{DeployStep, Subject};
@@ -149,9 +150,9 @@ impl<'a> Run<'a> {
                 self.job.status = text;
                 return Ok((!is_time).then(|| Look::at(&self.job.status, retry_after)));
             }
-            Err(error) if error.has_code(NO_SUCH_JOB) => (Job::Forgotten, None),
-            Err(error) if error.has_code(LOCKED) => (Job::Locked, Some(error)),
-            Err(error) if error.has_code(ALREADY_STARTED) => (Job::Runs, Some(error)),
+            Err(error) if has_code(&error, &[NO_SUCH_JOB]) => (Job::Forgotten, None),
+            Err(error) if has_code(&error, &[LOCKED]) => (Job::Locked, Some(error)),
+            Err(error) if has_code(&error, &[ALREADY_STARTED]) => (Job::Runs, Some(error)),
             // It is a hint, and the environment decides.
             Err(error) if is_time && error.said_by() != SaidBy::Verdict => {
                 self.job.failure = Some(error);
@@ -242,7 +243,7 @@ impl<'a> Run<'a> {
 
     fn waits_because(&self, step: Step, error: &Error) -> String {
         match (step, self.course.goal.package()) {
-            (Step::Transport, Some(package)) if error.has_code(transport::LATER) => {
+            (Step::Transport, Some(package)) if has_code(error, &[transport::LATER]) => {
                 format!("package {} is still being processed", Short(package.as_str()))
             }
             _ if error.kind() == ErrorKind::NoAnswer && !error.said_by().is_of_the_api() => self.waits_for(),

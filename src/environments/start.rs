@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::at::At;
-use crate::answer::{Asked, Verdicts};
+use crate::answer::{Asked, Verdicts, has_code};
 use crate::call::Call;
-use crate::error::{ErrorKind, Result, is_code};
+use crate::error::{ErrorKind, Result};
 use crate::http::Reply;
 use crate::id::JobId;
 
@@ -70,16 +70,18 @@ impl Start {
 /// Requests the start, and returns its job if the API names one.
 pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
+    let what = format!("the request to start {}", at.name());
     let undone = format!("{} did not start", at.name());
-    let call = at.post("/start", body, "start ", Verdicts::refusals(undone, &CODES));
+    let call = at.post("/start", what, body, Verdicts::refusals(undone, &CODES));
     let read = |reply: &Reply| {
         let job = reply.json().id("JobId");
         (job.is_some() || At::accepted(reply).is_some()).then_some(job)
     };
-    call.once(read).map_err(|error| {
-        let has_failed = error.code().is_some_and(|code| FAILED.iter().any(|failed| is_code(code, failed)));
-        if has_failed { error.with_kind(ErrorKind::StartFailed) } else { error }
-    })
+    call.once(read).map_err(
+        |error| {
+            if has_code(&error, &FAILED) { error.with_kind(ErrorKind::StartFailed) } else { error }
+        },
+    )
 }
 
 /// What the API says of a start job.
@@ -91,7 +93,8 @@ pub(super) struct Status {
 }
 
 pub(super) fn job_status(at: At, job: &JobId) -> Result<Status> {
-    let call = at.get(&format!("/start/{job}"), &format!("the status of start job {job} of "));
+    let what = format!("the request for the status of start job {job} of {}", at.name());
+    let call = at.get(&format!("/start/{job}"), what);
     // A failed start is told as the error of a request for its status.
     let undone = format!("{} did not start (start job {job})", at.name());
     let verdicts = Some(Verdicts { kind: ErrorKind::StartFailed, undone, codes: &CODES, any_in_success: false });

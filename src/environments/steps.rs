@@ -2,6 +2,7 @@
 
 use super::at::At;
 use super::course::Goal;
+use super::list;
 use super::run::Run;
 use super::start::Start;
 use crate::client::Client;
@@ -26,7 +27,7 @@ pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentN
     let start = Start::default();
     let mut run = Run::new(at, Goal::Stopped, &start);
     let done = run.until_done("the stop of");
-    done.map_err(|error| run.report(at.listing_names(error)))
+    done.map_err(|error| run.report(list::with_names(at, error)))
 }
 
 /// Puts a package on an environment, and waits until it is there (Deploy API v1, "Transport a Deployment Package to an
@@ -53,7 +54,7 @@ pub fn transport_package(
     let (at, start) = (At { client, app, environment }, Start::default());
     let mut run = Run::new(at, Goal::On(package), &start);
     let done = run.until_done(&format!("the transport of package {package} to"));
-    done.map_err(|error| run.report(at.listing_names(error.with_package(package))))
+    done.map_err(|error| run.report(list::with_names(at, error.with_package(package))))
 }
 
 /// Starts the app on an environment, and waits until it runs (Deploy API v1, "Start Environment" and "Get Start Environment
@@ -75,5 +76,5 @@ pub fn start_environment(client: &Client, app: &AppId, environment: &Environment
     let at = At { client, app, environment };
     let mut run = Run::new(at, Goal::Runs, start);
     let done = run.until_done("the start of");
-    done.map(|()| run.tell_started()).map_err(|error| run.report(at.listing_names(error)))
+    done.map(|()| run.tell_started()).map_err(|error| run.report(list::with_names(at, error)))
 }

@@ -10,6 +10,7 @@ const CODES: [(&str, &str); 1] = [(
 )];
 
 pub(super) fn request(at: At) -> Result<()> {
+    let what = format!("the request to stop {}", at.name());
     let undone = format!("{} was not stopped", at.name());
-    at.post("/stop", String::new(), "stop ", Verdicts::refusals(undone, &CODES)).once(At::accepted)
+    at.post("/stop", what, String::new(), Verdicts::refusals(undone, &CODES)).once(At::accepted)
 }

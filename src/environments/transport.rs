@@ -29,8 +29,8 @@ const CODES: [(&str, &str); 8] = [
 ];
 
 pub(super) fn request(at: At, package: &PackageId) -> Result<()> {
+    let body = serde_json::json!({ "PackageId": package }).to_string();
+    let what = format!("the request to transport package {package} to {}", at.name());
     let undone = format!("package {package} was not transported to {}", at.name());
-    let (body, to) =
-        (serde_json::json!({ "PackageId": package }).to_string(), format!("transport package {package} to "));
-    at.post("/transport", body, &to, Verdicts::refusals(undone, &CODES)).once(At::accepted)
+    at.post("/transport", what, body, Verdicts::refusals(undone, &CODES)).once(At::accepted)
 }

@@ -1,4 +1,4 @@
-//! What kind of error it is, and whose word.
+//! What kind of error it is.
 
 /// The kind of an [`Error`](crate::Error); a table in the [crate's documentation](crate) says what each kind means for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,23 +32,4 @@ pub enum ErrorKind {
     Overtaken,
     /// The wait timed out. What it waited for may still come, and the wait can be resumed.
     StillRunning,
-}
-
-/// Whose word an error is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SaidBy {
-    /// There was no response, or an empty one.
-    Nobody,
-    /// A gateway's or the like: it is not in the API's format.
-    Others,
-    /// The API's, by its format.
-    Api,
-    /// The API's, with a code that is documented for the call and settles the matter.
-    Verdict,
-}
-
-impl SaidBy {
-    pub(crate) fn is_of_the_api(self) -> bool {
-        matches!(self, SaidBy::Api | SaidBy::Verdict)
-    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::uploaded::{self, UploadedPackage};
 use crate::answer::{self, Asked};
 use crate::error::{Error, ErrorKind, Result, UnknownUpload};
+use crate::find_upload;
 use crate::http::{Failure, Handed, Reply, Stage};
 use crate::id::{JobId, PackageId};
 use crate::text;
@@ -72,8 +73,9 @@ impl Attempt<'_> {
     fn unknown(&self, how: &str, package: Option<&PackageId>, job: Option<&JobId>) -> Error {
         let (file, upload, app) = (text::path(self.path), &self.upload, &self.upload.app);
         let wait = job.map_or(String::new(), |id| format!("call wait_for_job with job {id}; if that fails, "));
-        let find = if upload.can_be_found(package) { "call find_upload with this error, or " } else { "" };
-        let sought = upload.sought(package);
+        let find =
+            if find_upload::can_be_found(upload, package) { "call find_upload with this error, or " } else { "" };
+        let sought = find_upload::sought(upload, package);
         let message = format!(
             "cannot tell whether {file} was uploaded to app {app}: {how}; a package may exist, so do not upload again \
              yet: {wait}{find}look for {sought} on the app's Environments page, where it may appear late, and upload \

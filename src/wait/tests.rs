@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::error::Response;
 use crate::random::duration;
 
 const S: Duration = Duration::from_secs(1);
@@ -103,7 +104,13 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) ->
 
 /// A poll that was answered with an error; 404 and 401 are not transient.
 fn answered(status: u16) -> Error {
-    Error::new(ErrorKind::Rejected, "no").with_status(status).with_transient(![401, 404].contains(&status))
+    Error::new(ErrorKind::Rejected, "no")
+        .with_response(Response::bare(status))
+        .with_transient(![401, 404].contains(&status))
+}
+
+fn asking(status: u16, wait: Duration) -> Error {
+    answered(status).with_response(Response { retry_after: Some(wait), ..Response::bare(status) })
 }
 
 fn broken() -> Error {
@@ -197,8 +204,8 @@ fn a_zero_timeout_polls_once_and_zero_intervals_do_not_spin() {
 fn retry_after_makes_a_pause_longer_but_not_shorter_whatever_it_comes_with() {
     let asked = |status, wait| said(status, Some(wait));
     let outcome = wait_on(&Poll::default(), |n| match n {
-        0 => Err(answered(503).with_retry_after(Some(7 * S))),
-        1 => Err(answered(429).with_retry_after(Some(Duration::ZERO))),
+        0 => Err(asking(503, 7 * S)),
+        1 => Err(asking(429, Duration::ZERO)),
         2 => asked("Running", 9 * S),
         3 => asked("Running", Duration::ZERO),
         _ => asked("Completed", 900 * S),
@@ -211,7 +218,10 @@ fn retry_after_makes_a_pause_longer_but_not_shorter_whatever_it_comes_with() {
 fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count() {
     for (cause, kind) in [
         (|| Error::new(ErrorKind::Connect, "refused").with_transient(true), ErrorKind::Connect),
-        (|| answered(503).with_code(Some("DOWN".into())), ErrorKind::Rejected),
+        (
+            || answered(503).with_response(Response { code: Some("DOWN".into()), ..Response::bare(503) }),
+            ErrorKind::Rejected,
+        ),
         (broken, ErrorKind::NoAnswer),
     ] as [(fn() -> Error, ErrorKind); 3]
     {
@@ -281,7 +291,7 @@ fn a_404_for_what_was_seen_before_is_an_outage() {
 }
 
 fn refused(status: u16, said_by: SaidBy) -> Error {
-    Error::new(ErrorKind::Rejected, "no").with_status(status).with_said_by(said_by)
+    Error::new(ErrorKind::Rejected, "no").with_response(Response { said_by, ..Response::bare(status) })
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::answer::has_code;
 use crate::environments::start::{ALREADY_STARTED, LOCKED, STARTS_ALREADY};
 use crate::environments::transport::{APP_IS_RUNNING, LATER};
 use crate::error::{Error, ErrorKind, SaidBy};
@@ -26,13 +27,12 @@ pub(crate) enum Answer {
 impl Answer {
     /// `None` if the error is a refusal.
     pub(crate) fn of(error: &Error) -> Option<Answer> {
-        let has_code = |codes: &[&str]| codes.iter().any(|code| error.has_code(code));
         // A documented code settles the matter, whatever the status.
         let is_later = matches!(error.status(), Some(429 | 503)) && error.said_by() == SaidBy::Api;
         match error.kind() {
-            _ if has_code(&[ALREADY_STARTED, APP_IS_RUNNING]) => Some(Answer::Runs),
-            _ if has_code(&[STARTS_ALREADY]) => Some(Answer::ComesUp),
-            _ if is_later || has_code(&[LOCKED, LATER]) => Some(Answer::Later),
+            _ if has_code(error, &[ALREADY_STARTED, APP_IS_RUNNING]) => Some(Answer::Runs),
+            _ if has_code(error, &[STARTS_ALREADY]) => Some(Answer::ComesUp),
+            _ if is_later || has_code(error, &[LOCKED, LATER]) => Some(Answer::Later),
             ErrorKind::NoAnswer => Some(Answer::Lost(error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER))),
             _ => None,
         }
@@ -54,11 +54,12 @@ pub(crate) enum Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Response;
 
     fn said(status: u16, said_by: SaidBy, code: &str) -> Error {
         let kind = if status == 503 && said_by == SaidBy::Others { ErrorKind::NoAnswer } else { ErrorKind::Rejected };
         let code = Some(code.to_owned()).filter(|code| !code.is_empty());
-        Error::new(kind, "no").with_status(status).with_said_by(said_by).with_code(code)
+        Error::new(kind, "no").with_response(Response { status, code, said_by, retry_after: None })
     }
 
     #[test]
@@ -86,7 +87,8 @@ mod tests {
     #[test]
     fn a_gateway_that_asks_for_a_day_is_given_five_minutes() {
         let day = Some(Duration::from_secs(86_400));
-        let answer = Answer::of(&said(503, SaidBy::Others, "").with_retry_after(day));
+        let response = Response { said_by: SaidBy::Others, retry_after: day, ..Response::bare(503) };
+        let answer = Answer::of(&Error::new(ErrorKind::NoAnswer, "no").with_response(response));
         assert_eq!(format!("{answer:?}"), "Some(Lost(300s))");
     }
 }

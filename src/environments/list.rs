@@ -1,0 +1,47 @@
+//! The environments of an app, and what an error says of a name that none of them has.
+
+use super::at::{At, PACKAGE_NOT_FOUND};
+use super::environment::Environment;
+use crate::answer::has_code;
+use crate::call::{Call, JSON};
+use crate::client::Client;
+use crate::error::Error;
+use crate::http::Reply;
+use crate::id::AppId;
+use crate::packages;
+use crate::text;
+
+/// Codes of a 400 or 404 that have nothing to do with the name of the environment.
+const NOT_ABOUT_THE_NAME: [&str; 2] = [PACKAGE_NOT_FOUND, "INVALID_RUNTIME_VERSION"];
+/// How much is shown of a list of names, in characters.
+const NAMES_MAX: usize = 2000;
+
+pub(super) fn call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
+    let what = format!("the request for the environments of app {app}");
+    let call = Call::v1(client, format!("{app}/environments"), what, packages::not_found(app));
+    Call { content_type: JSON, ..call }
+}
+
+pub(super) fn read(reply: &Reply) -> Option<Vec<Environment>> {
+    Some(reply.list()?.iter().filter_map(Environment::listed).collect())
+}
+
+/// An error that may be due to the name of the environment says which names there are.
+pub(super) fn with_names(at: At, error: Error) -> Error {
+    let At { client, app, environment } = at;
+    if !matches!(error.status(), Some(400 | 404)) || has_code(&error, &NOT_ABOUT_THE_NAME) {
+        return error;
+    }
+    let Ok(list) = call(client, app).once(read) else {
+        return error.with_note(&format!("; or {}", packages::not_found(app)));
+    };
+    if list.iter().any(|listed| listed.name.is_same_as(environment)) {
+        return error;
+    }
+    let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
+    let names = text::cut(names.join(", "), NAMES_MAX);
+    error.with_note(&match names.as_str() {
+        "" => format!("; no environment of app {app} is listed for this user"),
+        names => format!("; the environments of app {app} are: {names}"),
+    })
+}
