@@ -5,56 +5,16 @@
 
 mod answer;
 mod request;
+mod state;
 
 use std::time::Duration;
 
 pub(super) use answer::{Answer, Job};
-use request::{Evidence, Request, Start, Stop};
+use request::{Evidence, Request, Start};
+use state::Place;
+pub(crate) use state::{Course, Goal, Pending, Seen};
 
-use crate::id::{JobId, PackageId};
-use crate::status::EnvironmentStatus;
-
-/// The state that a call should bring the environment to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Goal<'a> {
-    Stopped,
-    /// The package is on it.
-    On(&'a PackageId),
-    /// The app runs, whatever it is.
-    Runs,
-    /// The app runs this package.
-    Deployed {
-        package: &'a PackageId,
-        restart: bool,
-    },
-}
-
-impl<'a> Goal<'a> {
-    pub(super) fn package(self) -> Option<&'a PackageId> {
-        match self {
-            Goal::On(package) | Goal::Deployed { package, .. } => Some(package),
-            Goal::Stopped | Goal::Runs => None,
-        }
-    }
-}
-
-/// What was seen last. What the goal does not need is not looked at.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    pub(crate) on_it: Option<PackageId>,
-    /// Read after the package.
-    pub(crate) status: Option<EnvironmentStatus>,
-}
-
-impl Seen {
-    fn runs(&self) -> bool {
-        self.status == Some(EnvironmentStatus::Running)
-    }
-
-    fn is_down(&self) -> bool {
-        self.status.as_ref().is_some_and(EnvironmentStatus::is_down)
-    }
-}
+use crate::id::PackageId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -78,145 +38,7 @@ impl Next {
     }
 }
 
-/// A request that was made, and has not shown any effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pending {
-    Stop,
-    Transport,
-    Start,
-    /// The API has refused ours because of another one.
-    ForeignStart,
-}
-
-/// Whether our package was seen on the environment.
-#[derive(Debug, Default)]
-enum Place {
-    #[default]
-    NotSeen,
-    There,
-    /// Not any more, since then.
-    GoneSince(Duration),
-}
-
-#[derive(Debug)]
-pub(crate) struct Course<'a> {
-    pub(super) goal: Goal<'a>,
-    /// How long a change may take to show, and how long a status may be from before.
-    patience: Duration,
-    stop: Stop,
-    transport: Request,
-    /// The package that was on it right before the transport, or before the start if there is none.
-    pub(super) before: Option<PackageId>,
-    place: Place,
-    start: Start,
-    evidence: Evidence,
-    /// When the start was requested last.
-    start_requested: Option<Duration>,
-    /// Another package was on it while the app ran, and the app was not seen down since: it may still run that one.
-    may_run_other: bool,
-    /// This call has stopped the app or transported a package.
-    has_changed: bool,
-    /// An app that may have been somebody else's was stopped once more. There is no second time.
-    has_restarted: bool,
-}
-
-impl<'a> Course<'a> {
-    pub(crate) fn new(goal: Goal<'a>, patience: Duration) -> Course<'a> {
-        Course {
-            goal,
-            patience,
-            stop: Stop::default(),
-            transport: Request::default(),
-            before: None,
-            place: Place::default(),
-            start: Start::default(),
-            evidence: Evidence::default(),
-            start_requested: None,
-            may_run_other: false,
-            has_changed: false,
-            has_restarted: false,
-        }
-    }
-
-    /// The start job to poll.
-    pub(super) fn job(&self) -> Option<&JobId> {
-        match &self.start {
-            Start::Accepted { job, .. } => job.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// Whether the app may run although its status says otherwise: it was asked to start, or the API said that it runs.
-    pub(super) fn may_run(&self) -> bool {
-        self.start.is_made() || self.stop.is_forced
-    }
-
-    /// Whether this call has made any request that was answered, or may have arrived.
-    pub(crate) fn has_acted(&self) -> bool {
-        self.has_changed || self.start.is_made()
-    }
-
-    pub(super) fn has_changed(&self) -> bool {
-        self.has_changed
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stop.is_done
-    }
-
-    pub(super) fn was_there(&self) -> bool {
-        !matches!(self.place, Place::NotSeen)
-    }
-
-    pub(super) fn waits_for_transport(&self) -> bool {
-        !self.was_there() && self.transport != Request::NotMade
-    }
-
-    /// Whether this call has stopped the app, or found it stopped, and has not seen it run since. If it has not requested the
-    /// start yet, `Running` may well be a status from before.
-    pub(crate) fn may_be_down(&self, seen: &Seen, now: Duration) -> bool {
-        let runs = self.is_shown(seen, now) || self.evidence.is_proof() || !self.has_acted();
-        match &seen.status {
-            Some(EnvironmentStatus::Running) => self.stop.is_pending() || !runs,
-            Some(_) => true,
-            None => false,
-        }
-    }
-
-    /// The last request that has not shown any effect.
-    pub(super) fn pending(&self, seen: &Seen, now: Duration) -> Option<Pending> {
-        match &self.start {
-            Start::Foreign(_) => Some(Pending::ForeignStart),
-            start if start.is_made() => (!self.is_shown(seen, now)).then_some(Pending::Start),
-            _ if self.waits_for_transport() => Some(Pending::Transport),
-            _ => self.stop.is_pending().then_some(Pending::Stop),
-        }
-    }
-
-    /// Whether another call for the same goal must restart the app: it was to be restarted and was not stopped yet, or what
-    /// runs or comes up may be another package although ours is on the environment, or will be.
-    pub(super) fn needs_restart(&self, seen: &Seen, now: Duration) -> bool {
-        let Goal::Deployed { restart, .. } = self.goal else { return false };
-        let is_due = restart && !self.stop.is_done;
-        let may_be_there = self.is_there(seen) || self.waits_for_transport();
-        let is_ours = match self.start {
-            Start::Accepted { .. } => seen.is_down() || self.is_shown(seen, now),
-            _ => !self.is_to_differ(),
-        };
-        (is_due && !(self.has_acted() && seen.is_down())) || (self.has_acted() && may_be_there && !is_ours)
-    }
-
-    /// Whether there are signs that what runs or comes up is another package, so that the same call could take it for ours.
-    pub(super) fn may_run_another(&self, seen: &Seen, now: Duration) -> bool {
-        let is_said = matches!(self.start, Start::Foreign(_)) || (self.stop.is_forced && !self.start.is_made());
-        self.needs_restart(seen, now) && (is_said || seen.runs())
-    }
-
-    /// Whether the app has been seen to run since the start was requested.
-    fn is_shown(&self, seen: &Seen, now: Duration) -> bool {
-        self.start.is_made() && seen.runs() && self.evidence.is_believed(now, self.patience)
-    }
-
+impl Course<'_> {
     pub(super) fn next(&self, seen: &Seen, now: Duration) -> Next {
         if let Some(other) = self.overtaken_by(seen, now) {
             return Next::GiveWayTo(other.clone());
@@ -262,36 +84,6 @@ impl<'a> Course<'a> {
         let is_gone = matches!(self.place, Place::GoneSince(since) if now >= since + self.patience);
         let is_overtaken = (has_transported || self.start.is_made()) && !self.is_there(seen) && (is_third || is_gone);
         seen.on_it.as_ref().filter(|_| is_overtaken)
-    }
-
-    /// Whether `Running` may be a status from before, even if the app was seen down in between: of two that are asked in turn, one
-    /// may lag behind.
-    pub(super) fn may_be_stale(&self, now: Duration) -> bool {
-        self.start_requested.is_some_and(|requested| now < requested + self.patience) && !self.evidence.is_proof()
-    }
-
-    /// Whether what comes up can only be what this call has asked for, or nothing was changed that it could differ from.
-    fn is_own(&self) -> bool {
-        matches!(self.start, Start::Accepted { .. }) || !self.is_to_differ()
-    }
-
-    /// Whether what is to run is not what ran before.
-    fn is_to_differ(&self) -> bool {
-        self.has_changed || matches!(self.goal, Goal::Deployed { restart: true, .. })
-    }
-
-    /// Whether our package is on the environment, if there is one.
-    pub(crate) fn is_there(&self, seen: &Seen) -> bool {
-        self.goal.package().is_none() || seen.on_it.as_ref().is_some_and(|on_it| self.is_ours(on_it))
-    }
-
-    fn is_ours(&self, on_it: &PackageId) -> bool {
-        self.goal.package().is_some_and(|package| package.is_same_as(on_it.as_str()))
-    }
-
-    /// The package to go back to: the one before, unless that is ours.
-    pub(crate) fn previous(&self) -> Option<&PackageId> {
-        self.before.as_ref().filter(|before| !self.is_ours(before))
     }
 
     /// Takes in what was seen, before `next` is asked.

@@ -90,18 +90,20 @@ impl PackageFile {
     pub(super) fn read_from_start(&mut self) -> io::Result<impl Read + '_> {
         self.stamp.check(&self.file)?;
         self.file.seek(SeekFrom::Start(0))?;
-        let content = Exactly { source: &self.file, left: self.size() };
-        Ok(content.chain(Unchanged { package: self }))
+        let (source, stamp) = (&self.file, &self.stamp);
+        Ok(Exactly { source, left: stamp.size, check: || stamp.check(source) })
     }
 }
 
 /// Exactly `left` bytes of a source that ends there, or an error.
-struct Exactly<R> {
+struct Exactly<R, F> {
     source: R,
     left: u64,
+    /// At the end.
+    check: F,
 }
 
-impl<R: Read> Read for Exactly<R> {
+impl<R: Read, F: Fn() -> io::Result<()>> Read for Exactly<R, F> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -118,7 +120,7 @@ impl<R: Read> Read for Exactly<R> {
             }
         };
         match (n, self.left) {
-            (0, 0) => Ok(0),
+            (0, 0) => (self.check)().map(|()| 0),
             (0, _) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter")),
             (_, 0) => Err(io::Error::new(io::ErrorKind::InvalidData, "it became longer")),
             _ => {
@@ -126,18 +128,6 @@ impl<R: Read> Read for Exactly<R> {
                 Ok(n)
             }
         }
-    }
-}
-
-/// Yields no bytes, or an error if the file has changed.
-struct Unchanged<'a> {
-    package: &'a PackageFile,
-}
-
-impl Read for Unchanged<'_> {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.package.stamp.check(&self.package.file)?;
-        Ok(0)
     }
 }
 
@@ -190,7 +180,7 @@ mod tests {
 
     fn read(source: &[u8], size: u64) -> (Vec<u8>, Option<String>) {
         let mut bytes = Vec::new();
-        let result = Exactly { source, left: size }.read_to_end(&mut bytes);
+        let result = Exactly { source, left: size, check: || Ok(()) }.read_to_end(&mut bytes);
         (bytes, result.err().map(|error| error.to_string()))
     }
 
@@ -214,7 +204,8 @@ mod tests {
     #[test]
     fn a_signal_does_not_end_a_source_but_a_failure_does() {
         let read = |failures: &[io::ErrorKind]| {
-            Exactly { source: Failing(failures.to_vec()), left: 3 }.read(&mut [0; 9]).map_err(|error| error.kind())
+            let source = Failing(failures.to_vec());
+            Exactly { source, left: 3, check: || Ok(()) }.read(&mut [0; 9]).map_err(|error| error.kind())
         };
         assert_eq!(read(&[io::ErrorKind::Interrupted; 2]), Ok(1));
         assert_eq!(read(&[io::ErrorKind::TimedOut]), Err(io::ErrorKind::TimedOut));

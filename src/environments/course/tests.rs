@@ -1,6 +1,7 @@
 //! The decision as a table: what is seen and answered, and what must be next.
 
 use super::*;
+use crate::status::EnvironmentStatus;
 
 const S: Duration = Duration::from_secs(1);
 
