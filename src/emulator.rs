@@ -75,16 +75,17 @@
 
 mod api;
 mod codes;
-mod deploy;
-mod environments;
 mod fault;
 mod form;
-mod jobs;
-mod packages;
-mod request;
+mod incoming;
+mod operations;
+mod outgoing;
+mod pace;
 mod route;
+mod runtime;
 mod server;
 mod state;
+mod store;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -93,13 +94,14 @@ use std::{fmt, io};
 use crate::client::Client;
 use crate::id::{AppId, PackageId};
 use crate::retry::Retry;
-use jobs::Pace;
+use fault::Kind;
+use pace::Pace;
 use server::Server;
 use state::{State, lock};
 
 pub use fault::{Fault, Meanwhile};
-pub use jobs::JobEnd;
-pub use packages::Received;
+pub use pace::JobEnd;
+pub use store::Received;
 
 /// The first wait of a client for tests.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -123,7 +125,7 @@ impl Emulator {
     pub const SMALLEST_PACKAGE: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
     /// The package that is on the environments `Acceptance` and `Production` of every app to begin with.
-    pub const DEPLOYED_PACKAGE: &'static str = packages::DEPLOYED_PACKAGE;
+    pub const DEPLOYED_PACKAGE: &'static str = store::DEPLOYED_PACKAGE;
 
     /// Starts a server on a free port of 127.0.0.1.
     ///
@@ -187,27 +189,27 @@ impl Emulator {
     /// # }
     /// ```
     pub fn fail_uploads(&self, times: u32, fault: Fault) {
-        lock(&self.state).upload_faults.push(times, fault);
+        lock(&self.state).faults.push(Kind::Upload, times, fault);
     }
 
     /// Makes the next `times` polls, or other calls that only read, fail, whatever their credentials. Faults queue up.
     pub fn fail_polls(&self, times: u32, fault: Fault) {
-        lock(&self.state).poll_faults.push(times, fault);
+        lock(&self.state).faults.push(Kind::Poll, times, fault);
     }
 
     /// Makes the next `times` requests to stop an environment go wrong, whatever their credentials. Faults queue up.
     pub fn fail_stops(&self, times: u32, fault: Fault) {
-        lock(&self.state).stop_faults.push(times, fault);
+        lock(&self.state).faults.push(Kind::Stop, times, fault);
     }
 
     /// The same for requests to transport a package.
     pub fn fail_transports(&self, times: u32, fault: Fault) {
-        lock(&self.state).transport_faults.push(times, fault);
+        lock(&self.state).faults.push(Kind::Transport, times, fault);
     }
 
     /// The same for requests to start an environment.
     pub fn fail_starts(&self, times: u32, fault: Fault) {
-        lock(&self.state).start_faults.push(times, fault);
+        lock(&self.state).faults.push(Kind::Start, times, fault);
     }
 
     /// Before the next request about an environment that comes after `requests` others, somebody else does this to that

@@ -1,7 +1,5 @@
 //! Faults that a test can ask for.
 
-use std::collections::VecDeque;
-
 use crate::id::PackageId;
 
 /// How a call fails; see [`Emulator::fail_uploads`](super::Emulator::fail_uploads) and
@@ -56,23 +54,28 @@ pub enum Meanwhile {
     Start(u32),
 }
 
-/// The faults still to come, in order.
+/// The calls that faults are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Upload,
+    Poll,
+    Stop,
+    Transport,
+    Start,
+}
+
+/// The faults that were asked for, in order: of which calls, and how many of them are still to come.
 #[derive(Default)]
-pub(super) struct Faults(VecDeque<(u32, Fault)>);
+pub(super) struct Faults(Vec<(Kind, u32, Fault)>);
 
 impl Faults {
-    pub(super) fn push(&mut self, times: u32, fault: Fault) {
-        self.0.push_back((times, fault));
+    pub(super) fn push(&mut self, kind: Kind, times: u32, fault: Fault) {
+        self.0.push((kind, times, fault));
     }
 
-    pub(super) fn take(&mut self) -> Option<Fault> {
-        while let Some((times, fault)) = self.0.front_mut() {
-            if *times > 0 {
-                *times -= 1;
-                return Some(*fault);
-            }
-            self.0.pop_front();
-        }
-        None
+    pub(super) fn take(&mut self, kind: Kind) -> Option<Fault> {
+        let (_, left, fault) = self.0.iter_mut().find(|(of, left, _)| *of == kind && *left > 0)?;
+        *left -= 1;
+        Some(*fault)
     }
 }

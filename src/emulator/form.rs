@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::request::{Stop, owned, read_lines, refused};
+use super::incoming::{Stop, owned, read_lines, refused};
 
 /// The maximum length of a part's head. Real ones are below 1 KiB.
 const MAX_PART_HEAD: u64 = 16 << 10;

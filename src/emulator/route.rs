@@ -1,7 +1,6 @@
 //! Which call a request makes.
 
-use super::fault::Fault;
-use super::state::State;
+use super::fault::Kind;
 use crate::id::{AppId, JobId, PackageId};
 use crate::text;
 
@@ -19,8 +18,14 @@ pub(super) enum Route {
     Package(AppId, PackageId),
     /// Deploy API v1, "Retrieve Environments".
     Environments(AppId),
-    /// A call about the environment of this name.
-    Environment(AppId, String, About),
+    /// A call about an environment.
+    Environment(Place, About),
+}
+
+pub(super) struct Place {
+    pub(super) app: AppId,
+    /// The name of the environment.
+    pub(super) mode: String,
 }
 
 /// Calls of the Deploy API v1 about an environment.
@@ -59,7 +64,7 @@ impl Route {
                         ["start", job] => About::StartJob(job.parse().ok()?),
                         _ => return None,
                     };
-                    Some(Route::Environment(app, percent_decoded(mode)?, about))
+                    Some(Route::Environment(Place { app, mode: percent_decoded(mode)? }, about))
                 }
                 Some(_) => None,
             };
@@ -74,7 +79,7 @@ impl Route {
 
     pub(super) fn method(&self) -> &'static str {
         match self {
-            Route::Upload(_) | Route::Environment(_, _, About::Stop | About::Transport | About::Start) => "POST",
+            Route::Upload(_) | Route::Environment(_, About::Stop | About::Transport | About::Start) => "POST",
             _ => "GET",
         }
     }
@@ -87,20 +92,20 @@ impl Route {
     pub(super) fn queries(&self) -> Option<&'static [&'static str]> {
         match self {
             Route::Upload(_) => None,
-            Route::Package(..) | Route::Environment(_, _, About::Package) => Some(&["", "url=false"]),
+            Route::Package(..) | Route::Environment(_, About::Package) => Some(&["", "url=false"]),
             _ => Some(&[""]),
         }
     }
 
-    pub(super) fn take_fault(&self, state: &mut State) -> Option<Fault> {
-        let faults = match self {
-            Route::Upload(_) => &mut state.upload_faults,
-            Route::Environment(_, _, About::Stop) => &mut state.stop_faults,
-            Route::Environment(_, _, About::Transport) => &mut state.transport_faults,
-            Route::Environment(_, _, About::Start) => &mut state.start_faults,
-            _ => &mut state.poll_faults,
-        };
-        faults.take()
+    /// Whose faults it has.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Route::Upload(_) => Kind::Upload,
+            Route::Environment(_, About::Stop) => Kind::Stop,
+            Route::Environment(_, About::Transport) => Kind::Transport,
+            Route::Environment(_, About::Start) => Kind::Start,
+            _ => Kind::Poll,
+        }
     }
 }
 

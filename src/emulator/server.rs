@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::api;
-use super::request::{self, Stop};
+use super::incoming::{Request, Stop};
+use super::outgoing;
 use super::state::{State, lock};
 
 /// A client that sends nothing for this long has gone.
@@ -103,14 +104,13 @@ fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let mut input = BufReader::with_capacity(256 << 10, Link { stream, state });
-    let head = request::read(&mut input);
-    if !matches!(head, Err(Stop::Broken(_))) {
+    let request = Request::read(&mut input, stream);
+    if !matches!(request, Err(Stop::Broken(_))) {
         lock(state).requests += 1;
     }
-    let answer = head.and_then(|head| api::answer(&head, &mut input, stream, state));
-    let (status, body) = match answer {
+    let (status, body) = match request.and_then(|mut request| api::answer(&mut request, state)) {
         Ok(body) => (200, body),
-        Err(Stop::Refused { status, code, message }) => (status, api::error_body(status, code, &message)),
+        Err(Stop::Refused { status, code, message }) => (status, outgoing::error_body(status, code, &message)),
         Err(Stop::Broken(error)) => return Err(error),
         Err(Stop::Hung) => {
             while !connections.stopped.load(Ordering::SeqCst) {
@@ -120,7 +120,7 @@ fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>
         }
     };
     let now = lock(state).now();
-    stream.write_all(api::render(status, &body, now).as_bytes())?;
+    stream.write_all(outgoing::render(status, &body, now).as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     // Closing a socket with unread input resets it, and the reset can overtake the response (RFC 9112 §9.6).
     stream.set_read_timeout(Some(LINGER))?;

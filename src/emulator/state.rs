@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::codes::{self, Documented};
-use super::environments::Environment;
 use super::fault::{Faults, Meanwhile};
 use super::form::Part;
-use super::jobs::{Job, JobEnd, Pace};
-use super::packages::{self, DEPLOYED_PACKAGE, Listing, Received};
+use super::pace::{Job, JobEnd, Pace};
+use super::runtime::Environment;
+use super::store::{self, DEPLOYED_PACKAGE, Listing, Received};
 use crate::error::Result;
 use crate::id::{AppId, JobId, PackageId};
 use crate::random;
@@ -22,11 +22,7 @@ pub(super) struct State {
     pub(super) end: JobEnd,
     pub(super) refuses_credentials: bool,
     pub(super) refuses_v1: bool,
-    pub(super) upload_faults: Faults,
-    pub(super) poll_faults: Faults,
-    pub(super) stop_faults: Faults,
-    pub(super) transport_faults: Faults,
-    pub(super) start_faults: Faults,
+    pub(super) faults: Faults,
     /// Bytes per second; 0 is no limit.
     pub(super) bandwidth: u64,
     /// The content of files of up to this many bytes is kept, if it was set.
@@ -93,7 +89,7 @@ impl State {
             if is_wanted && listing.is_shown() {
                 let status = job.poll(self.pace, self.end, Instant::now());
                 let created = earlier(listing.created, self.clock_behind);
-                found.push(packages::listed(received, created, status, &self.omitted));
+                found.push(store::listed(received, created, status, &self.omitted));
             }
         }
         found
@@ -101,7 +97,7 @@ impl State {
 
     /// One package. That which was on the environments before anything was uploaded is not in the list.
     pub(super) fn package(&mut self, app: &AppId, package: &PackageId) -> Option<Value> {
-        let deployed = (package.as_str() == DEPLOYED_PACKAGE).then(|| packages::deployed(&self.omitted));
+        let deployed = (package.as_str() == DEPLOYED_PACKAGE).then(|| store::deployed(&self.omitted));
         self.packages(app, Some(package)).pop().or(deployed)
     }
 

@@ -1,6 +1,7 @@
-//! The head of a request.
+//! A request: its head, read at once, and its body, read when it is needed.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Take, Write};
+use std::net::TcpStream;
 
 use super::codes::Documented;
 
@@ -8,12 +9,14 @@ use super::codes::Documented;
 const MAX_HEAD: u64 = 64 << 10;
 const MAX_HEADERS: usize = 100;
 
-#[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct Request<'a, R> {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: String,
     headers: Vec<(String, String)>,
+    input: &'a mut R,
+    /// The other direction.
+    client: &'a TcpStream,
 }
 
 /// Why a request is not handled.
@@ -47,7 +50,21 @@ pub(super) fn refused(status: u16, message: impl Into<String>) -> Stop {
     Stop::Refused { status, code: None, message: message.into() }
 }
 
-impl Head {
+impl<'a, R: BufRead> Request<'a, R> {
+    /// Reads the head.
+    pub(super) fn read(input: &'a mut R, client: &'a TcpStream) -> Result<Self, Stop> {
+        let bytes = read_lines(input, MAX_HEAD, 431)?;
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut head = httparse::Request::new(&mut headers);
+        head.parse(&bytes).map_err(|error| refused(400, format!("malformed request: {error}")))?;
+        let target = head.path.unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (method, path, query) = (head.method.unwrap_or_default().to_owned(), path.to_owned(), query.to_owned());
+        let request = Request { method, path, query, headers: owned(head.headers)?, input, client };
+        request.check_framing()?;
+        Ok(request)
+    }
+
     /// The value of a header that occurs exactly once.
     pub(super) fn only(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -58,6 +75,22 @@ impl Head {
     /// A number or absent, or the request is refused.
     pub(super) fn content_length(&self) -> Option<u64> {
         self.only("Content-Length")?.parse().ok()
+    }
+
+    /// The body, once: sends `100 Continue` if the client waits for that.
+    pub(super) fn body(&mut self) -> io::Result<Take<&mut R>> {
+        if self.only("Expect").is_some() {
+            self.client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let length = self.content_length().unwrap_or(0);
+        Ok(self.input.by_ref().take(length))
+    }
+
+    /// Reads the whole body and drops it.
+    pub(super) fn skip_body(&mut self) -> io::Result<()> {
+        let mut body = self.body()?;
+        io::copy(&mut body, &mut io::sink())?;
+        check_end(&body)
     }
 
     /// Refuses a request whose body has no clear end (RFC 9112 §6.3).
@@ -76,25 +109,8 @@ impl Head {
 }
 
 /// An incomplete body does not count.
-pub(super) fn check_end(body: &io::Take<impl BufRead>) -> io::Result<()> {
+pub(super) fn check_end(body: &Take<impl BufRead>) -> io::Result<()> {
     if body.limit() > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
-}
-
-pub(super) fn read(input: &mut impl BufRead) -> Result<Head, Stop> {
-    let bytes = read_lines(input, MAX_HEAD, 431)?;
-    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut request = httparse::Request::new(&mut headers);
-    request.parse(&bytes).map_err(|error| refused(400, format!("malformed request: {error}")))?;
-    let target = request.path.unwrap_or_default();
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let head = Head {
-        method: request.method.unwrap_or_default().to_owned(),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        headers: owned(request.headers)?,
-    };
-    head.check_framing()?;
-    Ok(head)
 }
 
 /// Reads up to and including the first empty line; heads longer than `limit` are refused with `status`.

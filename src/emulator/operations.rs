@@ -7,31 +7,30 @@ use serde_json::{Value, json};
 
 use super::codes;
 use super::fault::Fault;
-use super::packages::without;
-use super::request::{Head, Stop, check_end, refused};
-use super::route::About;
+use super::incoming::{Request, Stop, check_end, refused};
+use super::route::{About, Place};
 use super::state::{State, lock, uuid};
-use crate::id::{AppId, JobId, PackageId};
+use super::store::without;
+use crate::id::{JobId, PackageId};
 
 /// Longer than any body of these calls.
 const MAX_BODY: u64 = 4 << 10;
 
 /// Handles a request about an environment.
 pub(super) fn answer(
-    (app, mode, about): (&AppId, &str, About),
-    head: &Head,
-    body: &mut impl BufRead,
+    request: &mut Request<impl BufRead>,
+    Place { app, mode }: &Place,
+    about: About,
     fault: Option<Fault>,
     state: &Mutex<State>,
 ) -> Result<Value, Stop> {
-    if head.only("Content-Type") != Some("application/json") {
+    if request.only("Content-Type") != Some("application/json") {
         return Err(refused(400, "the Content-Type must be application/json"));
     }
-    let length = head.content_length().unwrap_or(0);
-    if length > MAX_BODY {
+    if request.content_length().is_some_and(|length| length > MAX_BODY) {
         return Err(refused(413, "no call about an environment has such a long body"));
     }
-    let (mut body, mut text) = (body.take(length), Vec::new());
+    let (mut body, mut text) = (request.body()?, Vec::new());
     body.read_to_end(&mut text)?;
     check_end(&body)?;
     let takes_json = matches!(about, About::Transport | About::Start);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::codes::{self, Documented};
 use super::fault::{Fault, Meanwhile};
-use super::packages::DEPLOYED_PACKAGE;
+use super::store::DEPLOYED_PACKAGE;
 use crate::id::{AppId, JobId, PackageId};
 
 /// The documentation's example of an environment's id.
