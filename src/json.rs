@@ -1,15 +1,16 @@
 //! Reads JSON from a server leniently: fields that nobody asks for may hold anything. Text comes out sanitized.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::secrets::Secrets;
 
-/// The text of a JSON object, read anew for every field. It may be truncated after the last one that is asked for.
+/// A name, and a value that has not been read yet.
+type Field = (String, Vec<u8>);
+
+/// A JSON object. Its text may be cut off after the last field that is asked for.
 pub(crate) struct Object<'a> {
-    json: Vec<u8>,
+    fields: Vec<Field>,
     secrets: &'a Secrets,
 }
 
@@ -17,14 +18,14 @@ impl<'a> Object<'a> {
     /// The object in a body, without an array around it or a prefix such as `)]}',`.
     pub(crate) fn of(body: &[u8], secrets: &'a Secrets) -> Object<'a> {
         let text = plain(body);
-        Object { json: from_first_of(b"{", &text).map(<[u8]>::to_vec).unwrap_or(text), secrets }
+        let inside = from_first_of(b"{", &text).and_then(|text| text.strip_prefix(b"{"));
+        Object { fields: inside.map(|inside| fields(inside).0).unwrap_or_default(), secrets }
     }
 
-    /// The value of a field. If no name matches exactly, case is ignored: the specification itself has both `JobId` and
-    /// `JobID`.
+    /// The value of a field; of several with one name, the last one. If no name matches exactly, case is ignored: the
+    /// specification itself has both `JobId` and `JobID`.
     pub(crate) fn field(&self, name: &str) -> Option<Value> {
-        let name = name.as_bytes();
-        self.find(&|key| key == name).or_else(|| self.find(&|key| key.eq_ignore_ascii_case(name)))
+        self.find(|other| other == name).or_else(|| self.find(|other| other.eq_ignore_ascii_case(name)))
     }
 
     /// The same for a string field, trimmed and as it is: to be compared, never shown.
@@ -57,8 +58,8 @@ impl<'a> Object<'a> {
 
     /// The object in a field.
     pub(crate) fn inner(&self, name: &str) -> Option<Object<'a>> {
-        let json = self.field(name).filter(Value::is_object)?.to_string().into_bytes();
-        Some(Object { json, secrets: self.secrets })
+        let value = self.field(name).filter(Value::is_object)?;
+        Some(Object::of(value.to_string().as_bytes(), self.secrets))
     }
 
     /// An id. One that contains a secret is not used, as it would be shown.
@@ -69,17 +70,15 @@ impl<'a> Object<'a> {
 
     /// The first text, sanitized, in a field whose name contains this, in any case.
     pub(crate) fn text_like(&self, part: &str) -> Option<String> {
-        let is_one = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase().contains(part);
-        let text = || self.raw(part).or_else(|| Some(self.find(&is_one)?.as_str()?.to_owned()));
-        Some(self.secrets.sanitized(&text()?)).filter(|text| !text.is_empty())
+        let like_it = || self.find(|name| name.to_ascii_lowercase().contains(part));
+        let text = self.raw(part).or_else(|| Some(like_it()?.as_str()?.to_owned()))?;
+        Some(self.secrets.sanitized(&text)).filter(|text| !text.is_empty())
     }
 
     /// The value of the last field whose name is wanted.
-    fn find(&self, is_wanted: Wanted<'_>) -> Option<Value> {
-        let mut found = None;
-        // An error means that the field, or what follows it, is not JSON.
-        let _ = serde_json::Deserializer::from_slice(&self.json).deserialize_map(Find { is_wanted, found: &mut found });
-        found
+    fn find(&self, is_wanted: impl Fn(&str) -> bool) -> Option<Value> {
+        let (_, value) = self.fields.iter().rfind(|(name, _)| is_wanted(name))?;
+        serde_json::from_slice(value).ok()
     }
 }
 
@@ -89,20 +88,49 @@ pub(crate) fn objects<'a>(body: &[u8], secrets: &'a Secrets) -> Option<Vec<Objec
     let mut rest = from_first_of(b"[{", &text)?.strip_prefix(b"[")?;
     let mut objects = Vec::new();
     loop {
-        rest = rest.trim_ascii_start();
-        match rest.split_first()? {
+        match rest.trim_ascii_start().split_first()? {
             (b']', _) => return Some(objects),
             (b',', after) => rest = after,
-            (b'{', _) => {
-                let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
-                values.next()?.ok()?;
-                let (object, after) = rest.split_at_checked(values.byte_offset())?;
-                objects.push(Object { json: object.to_vec(), secrets });
-                rest = after;
+            (b'{', inside) => {
+                let (fields, after) = fields(inside);
+                objects.push(Object { fields, secrets });
+                rest = after?;
             }
             _ => return None,
         }
     }
+}
+
+/// The fields of an object, whose text begins behind its bracket, as far as they are JSON; and what follows it, if it ends.
+fn fields(mut rest: &[u8]) -> (Vec<Field>, Option<&[u8]>) {
+    let mut fields = Vec::new();
+    loop {
+        match rest.trim_ascii_start().split_first() {
+            Some((b'}', after)) => return (fields, Some(after)),
+            Some((b',', after)) => rest = after,
+            _ => {
+                let Some((field, after)) = field(rest) else { return (fields, None) };
+                fields.push(field);
+                rest = after;
+            }
+        }
+    }
+}
+
+/// The field at the beginning of `text`, and what follows it.
+fn field(text: &[u8]) -> Option<(Field, &[u8])> {
+    let (name, after) = value(text)?;
+    let (value, rest) = value(after.trim_ascii_start().strip_prefix(b":")?)?;
+    // A name may contain half a surrogate pair.
+    let name = serde_json::from_slice(name).unwrap_or_else(|_| String::from_utf8_lossy(name).into_owned());
+    Some(((name, value.to_vec()), rest))
+}
+
+/// The value at the beginning of `text`, unread, and what follows it.
+fn value(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    text.split_at_checked(values.byte_offset())
 }
 
 /// Whether `body` is already a complete JSON object or array, so that nothing of interest can follow.
@@ -131,57 +159,6 @@ fn from_first_of<'a>(brackets: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
     text.get(start..).filter(|_| !text.trim_ascii_start().starts_with(b"<"))
 }
 
-/// Whether a field with this name is wanted.
-type Wanted<'a> = &'a dyn Fn(&[u8]) -> bool;
-
-/// Keeps the value of the last field that is wanted and skips all others unread.
-struct Find<'a> {
-    is_wanted: Wanted<'a>,
-    found: &'a mut Option<Value>,
-}
-
-impl<'de> Visitor<'de> for Find<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some(is_wanted) = fields.next_key_seed(Key(self.is_wanted))? {
-            if is_wanted {
-                *self.found = Some(fields.next_value()?);
-            } else {
-                fields.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a name is wanted. Read as bytes, because it may contain half a surrogate pair.
-struct Key<'a>(Wanted<'a>);
-
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<bool, D::Error> {
-        name.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for Key<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<bool, E> {
-        Ok((self.0)(name))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +184,7 @@ mod tests {
         for bad in ["", "null", "[]", "{}", "<html>", r#"{"PackageId":"p"}"#, r#"{"PackageId":"p","JobId":7}"#] {
             assert_eq!(read(bad), None, "{bad}");
         }
+        assert_eq!(read(r#"{"JobId":"x","PackageId":"p","JobId":"j"}"#), both, "the last one wins");
         assert_eq!(read(r#"{"PackageId":"p","JobId":7,"JobiD":"j"}"#), None, "the documented one is no text");
         assert_eq!(read(r#"{"PackageId":"p","JobId":"j"#), None, "cut short within one");
     }

@@ -2,10 +2,12 @@
 
 mod unescaped;
 
+use std::collections::BTreeMap;
+use std::iter;
 use std::ops::Range;
 
 use crate::text;
-use unescaped::unescaped;
+use unescaped::{has_marks, unescaped};
 
 /// The maximum length of foreign text in a message, in bytes.
 const SANITIZED_MAX: usize = 2 * 1024;
@@ -27,13 +29,11 @@ const CODE_MAX: usize = 64;
 
 /// The API key, and the credentials of the proxy.
 #[derive(Clone)]
-pub(crate) struct Secrets(Vec<Secret>);
-
-#[derive(Clone)]
-struct Secret {
+pub(crate) struct Secrets {
     /// In lower case, without blanks.
-    text: Vec<char>,
-    kind: Kind,
+    all: Vec<(String, Kind)>,
+    /// All pieces of the longer ones.
+    pieces: BTreeMap<Vec<u8>, Kind>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,20 +47,24 @@ enum Kind {
 impl Secrets {
     #[cfg(test)]
     pub(crate) fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        Secrets::of(keys.into_iter().map(|key| (Kind::ApiKey, key)))
+        Secrets::of(keys.into_iter().map(|key| (key, Kind::ApiKey)))
     }
 
     pub(crate) fn of_request(api_key: &str, proxy_user: Option<&str>, proxy_password: Option<&str>) -> Self {
-        let user = proxy_user.map(|user| (Kind::ProxyUser, user));
-        let password = proxy_password.map(|password| (Kind::ProxyPassword, password));
-        Secrets::of([(Kind::ApiKey, api_key)].into_iter().chain(user).chain(password))
+        let user = proxy_user.map(|user| (user, Kind::ProxyUser));
+        let password = proxy_password.map(|password| (password, Kind::ProxyPassword));
+        Secrets::of([(api_key, Kind::ApiKey)].into_iter().chain(user).chain(password))
     }
 
-    fn of<'a>(secrets: impl Iterator<Item = (Kind, &'a str)>) -> Self {
-        let visible =
-            |text: &str| text.chars().filter(|c| text::is_visible(*c)).map(|c| c.to_ascii_lowercase()).collect();
-        let secrets = secrets.map(|(kind, text)| Secret { text: visible(text), kind });
-        Secrets(secrets.filter(|secret| secret.text.len() >= SHORTEST).collect())
+    fn of<'a>(secrets: impl Iterator<Item = (&'a str, Kind)>) -> Self {
+        let visible = |text: &str| text.to_ascii_lowercase().replace(|c| !text::is_visible(c), "");
+        let all: Vec<_> = secrets.map(|(secret, kind)| (visible(secret), kind)).collect();
+        let all: Vec<_> = all.into_iter().filter(|(secret, _)| secret.chars().count() >= SHORTEST).collect();
+        let long = all.iter().filter(|(secret, kind)| !must_stand_alone(secret, *kind));
+        let pieces =
+            long.flat_map(|(secret, kind)| secret.as_bytes().windows(PIECE).map(|piece| (piece.to_vec(), *kind)));
+        let pieces = pieces.collect();
+        Secrets { all, pieces }
     }
 
     /// Sanitizes foreign text: no secrets, no control characters or escapes, whitespace folded, at most 2 KiB.
@@ -85,13 +89,11 @@ impl Secrets {
         if has_form && !has_key() { code.to_owned() } else { self.sanitized(text) }
     }
 
-    /// Whether an id contains a secret or a large piece of one. A short secret, as in tests, only counts if it is all of
-    /// the id, and a proxy's user never.
+    /// Whether an id contains a secret or a large piece of one. A proxy's user does not count.
     pub(crate) fn are_in(&self, id: &str) -> bool {
-        let is_whole = |length| length >= PIECE && self.0.iter().any(|secret| secret.text.len() == length);
+        let is_whole = |found: &str| self.all.iter().any(|(secret, _)| secret.eq_ignore_ascii_case(found));
         let found = self.find(id, |kind| kind != Kind::ProxyUser);
-        let mut lengths = found.iter().map(ExactSizeIterator::len);
-        lengths.any(|length| length >= PIECE_OF_ID || length == id.len() || is_whole(length))
+        found.into_iter().filter_map(|place| id.get(place)).any(|found| found.len() >= PIECE_OF_ID || is_whole(found))
     }
 
     /// The beginning of `text` with all secrets replaced, and all pieces of them that are long enough to be of use, in any
@@ -110,60 +112,73 @@ impl Secrets {
 
     fn are_escaped_in(&self, text: &str) -> bool {
         let mut plain = text.to_owned();
-        (0..ESCAPED_MAX).any(|_| {
+        let mut are_in_next = || {
             plain = unescaped(&plain);
             !self.find(&plain, |_| true).is_empty()
-        })
+        };
+        has_marks(text) && (0..ESCAPED_MAX).any(|_| are_in_next())
     }
 
     /// Where secrets of these kinds and their pieces are in `text`, in order.
     fn find(&self, text: &str, is_wanted: fn(Kind) -> bool) -> Vec<Range<usize>> {
-        let visible: Vec<_> = text.char_indices().filter(|(_, c)| text::is_visible(*c)).collect();
-        let (mut found, mut rest) = (Vec::new(), visible.as_slice());
-        while let [_, others @ ..] = rest {
-            let wanted = self.0.iter().filter(|secret| is_wanted(secret.kind));
-            let length = wanted.map(|secret| secret.length_in(rest, text)).max().unwrap_or(0);
-            let (secret, after) = rest.split_at_checked(length).unwrap_or_default();
-            match place(secret) {
-                Some(place) => {
-                    found.push(place);
-                    rest = after;
-                }
-                None => rest = others,
-            }
+        let visible = Visible::of(text);
+        let mut found = visible.runs_of(|piece| self.pieces.get(piece).is_some_and(|kind| is_wanted(*kind)));
+        for (word, _) in self.all.iter().filter(|(word, kind)| must_stand_alone(word, *kind) && is_wanted(*kind)) {
+            found.extend(visible.places_of(word).filter(|place| stands_alone(text, place)));
         }
+        found.sort_by_key(|place| place.start);
         found
     }
 }
 
-/// A visible character, and where it begins in its text.
-type Visible = (usize, char);
+/// The visible characters of a text.
+struct Visible {
+    /// In lower case.
+    bytes: Vec<u8>,
+    /// Where the character of each byte is in the text.
+    places: Vec<Range<usize>>,
+}
 
-impl Secret {
-    fn must_stand_alone(&self) -> bool {
-        self.kind == Kind::ProxyUser || self.text.len() < PIECE
+impl Visible {
+    fn of(text: &str) -> Visible {
+        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        for (start, c) in text.char_indices().filter(|(_, c)| text::is_visible(*c)) {
+            let place = start..start + c.len_utf8();
+            bytes.extend_from_slice(text.get(place.clone()).unwrap_or_default().as_bytes());
+            places.extend(iter::repeat_n(place, c.len_utf8()));
+        }
+        bytes.make_ascii_lowercase();
+        Visible { bytes, places }
     }
 
-    /// How many characters at the beginning of `rest`, which is of `text`, are the secret or a piece of it that is long enough
-    /// to be of use; or 0.
-    fn length_in(&self, rest: &[Visible], text: &str) -> usize {
-        let is_same = |(c, (_, other)): &(&char, &Visible)| **c == other.to_ascii_lowercase();
-        let common = |start| self.text.iter().skip(start).zip(rest).take_while(is_same).count();
-        let length = (0..self.text.len()).map(common).max().unwrap_or(0);
-        let is_alone = || place(rest.get(..length).unwrap_or_default()).is_some_and(|place| stands_alone(text, place));
-        let counts = if self.must_stand_alone() { length == self.text.len() && is_alone() } else { length >= PIECE };
-        if counts { length } else { 0 }
+    /// Pieces that overlap are one run.
+    fn runs_of(&self, is_piece: impl Fn(&[u8]) -> bool) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for (start, _) in self.bytes.windows(PIECE).enumerate().filter(|(_, piece)| is_piece(piece)) {
+            match runs.last_mut() {
+                Some(run) if start < run.end => run.end = start + PIECE,
+                _ => runs.push(start..start + PIECE),
+            }
+        }
+        runs.into_iter().filter_map(|run| self.place(run)).collect()
+    }
+
+    fn places_of(&self, word: &str) -> impl Iterator<Item = Range<usize>> {
+        let runs = self.bytes.windows(word.len()).enumerate().filter(move |(_, run)| *run == word.as_bytes());
+        runs.filter_map(move |(start, _)| self.place(start..start + word.len()))
+    }
+
+    fn place(&self, run: Range<usize>) -> Option<Range<usize>> {
+        Some(self.places.get(run.start)?.start..self.places.get(run.end.checked_sub(1)?)?.end)
     }
 }
 
-/// Where these characters are in their text.
-fn place(characters: &[Visible]) -> Option<Range<usize>> {
-    let ((start, _), (last, c)) = characters.first().zip(characters.last())?;
-    Some(*start..last + c.len_utf8())
+fn must_stand_alone(secret: &str, kind: Kind) -> bool {
+    kind == Kind::ProxyUser || secret.chars().count() < PIECE
 }
 
 /// Whether what is there is not a part of a longer word, name, host or id.
-fn stands_alone(text: &str, range: Range<usize>) -> bool {
+fn stands_alone(text: &str, range: &Range<usize>) -> bool {
     let is_of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let joins = |chars: &mut dyn Iterator<Item = char>| match chars.next() {
         Some('.' | '@') => chars.next().is_some_and(is_of_word),
@@ -277,7 +292,7 @@ mod tests {
         {
             assert_eq!(secrets.redact(text), text);
         }
-        assert!(!secrets.are_in("Acceptance") && secrets.are_in("pack"));
+        assert!(!secrets.are_in("Acceptance") && secrets.are_in("pack") && !secrets.are_in("pack-1"));
     }
 
     #[test]

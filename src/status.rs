@@ -25,11 +25,12 @@ macro_rules! status {
         impl $name {
             /// The field `Status`, whatever its case; `Other("")` if there is none.
             pub(crate) fn of(object: &Object) -> Self {
-                let (said, other) = (object.raw("Status").unwrap_or_default(), object.text("Status").unwrap_or_default());
-                [$($name::$variant),*]
-                    .into_iter()
-                    .find(|status| status.as_str().eq_ignore_ascii_case(&said))
-                    .unwrap_or_else(|| $name::Other(text::beginning(&other, OTHER_MAX).to_owned()))
+                let said = object.raw("Status").unwrap_or_default();
+                let known = [$($name::$variant),*].into_iter().find(|status| status.as_str().eq_ignore_ascii_case(&said));
+                known.unwrap_or_else(|| {
+                    let other = object.text("Status").unwrap_or_default();
+                    $name::Other(text::beginning(&other, OTHER_MAX).to_owned())
+                })
             }
 
             /// The status, spelled as in the API.

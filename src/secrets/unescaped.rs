@@ -15,6 +15,11 @@ const NAMED: [(&str, char); 8] = [
     ("zwnj;", '\u{200c}'),
 ];
 
+/// Whether there may be escapes in it.
+pub(super) fn has_marks(text: &str) -> bool {
+    text.contains(MARKS)
+}
+
 /// The text with all escapes resolved, once. What only looks like one is kept.
 pub(super) fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());

@@ -152,3 +152,17 @@ fn text_of_packages_is_sanitized() {
         [Some(package.name), Some(package.status.to_string()), package.version, package.description, package.creator];
     assert_eq!(texts.map(Option::unwrap), [const { "# #vso[x] [31m a bc" }; 5]);
 }
+
+/// Eight times the length, and not sixty-four times the work.
+#[test]
+fn the_work_for_a_body_grows_with_its_length_and_not_with_its_square() {
+    let entry = r#"{"PackageId":"p-1","Name":"calc &amp; more.mda","Status":"Succeeded"},"#;
+    for (piece, ending) in [("[],", "[]]"), ("]", ""), (entry, "{}]")] {
+        let work = |bytes: usize| {
+            let server = Server::answering("200 OK", &format!("[{}{ending}", piece.repeat(bytes / piece.len())));
+            Caller::of(&server).packages().cpu
+        };
+        let Some((small, large)) = work(64 << 10).zip(work(512 << 10)) else { return };
+        assert!(large < small * 24, "{piece} {small:?} {large:?}");
+    }
+}
