@@ -1,14 +1,12 @@
-//! What a build pays: crates, time and size, beside a program that does the same with ureq alone.
+//! What a build pays: crates and size, beside a program that does the same with ureq alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
-use crate::measure::{cpu_of_children, machine, spread, verdict};
+use crate::measure::machine;
 
-const ROUNDS: usize = 3;
 const PROFILE: &str =
     "[profile.release]\nopt-level = \"z\"\nlto = true\ncodegen-units = 1\npanic = \"abort\"\nstrip = true\n";
 const BARE: &str = "ureq = { version = \"3.5.2\", default-features = false, features = [\"rustls\"] }\n\
@@ -34,18 +32,6 @@ fn in_folder(folder: &Path) -> anyhow::Result<()> {
         println!("  {name:<37} {:>5}", crates(project)?);
     }
 
-    println!("\ncold release build, medians of {ROUNDS} rounds in turn          wall (least, most)   processor");
-    let mut builds = projects.map(|_| Vec::new());
-    for _ in 0..ROUNDS {
-        for ((_, project), builds) in projects.iter().zip(&mut builds) {
-            let _ = std::fs::remove_dir_all(project.join("target"));
-            builds.push(build(project)?);
-        }
-    }
-    let [bare_build, sdk_build] = builds;
-    let (bare_wall, sdk_wall) = (show(projects[0].0, &bare_build)?, show(projects[1].0, &sdk_build)?);
-    verdict("wall / wall of the dependencies alone, least of each", Some(sdk_wall / bare_wall), 1.10);
-
     println!("\nsmallest useful program: one upload; opt-level z, LTO, panic = abort, stripped");
     let with_ureq = project(folder, "with-ureq", BARE, UREQ_PROGRAM, PROFILE)?;
     let with_sdk = project(folder, "with-sdk", &ours, SDK_PROGRAM, PROFILE)?;
@@ -53,7 +39,8 @@ fn in_folder(folder: &Path) -> anyhow::Result<()> {
     println!("  ureq alone    {ureq_size} bytes");
     println!("  mendix-deploy {sdk_size} bytes");
     #[allow(clippy::cast_precision_loss)] // a few million
-    verdict("size / size of ureq alone", Some(sdk_size as f64 / ureq_size as f64), 1.10);
+    let ratio = sdk_size as f64 / ureq_size as f64;
+    println!("  {ratio:.2} times the size of ureq alone");
     Ok(())
 }
 
@@ -90,25 +77,6 @@ fn crates(project: &Path) -> anyhow::Result<usize> {
     names.dedup();
     names.retain(|name| !name.is_empty());
     Ok(names.len())
-}
-
-/// Wall time, and the processor time of all that was started for it, where it can be told; seconds.
-type Build = (f64, Option<f64>);
-
-fn build(project: &Path) -> anyhow::Result<Build> {
-    let (begun, cpu_before) = (Instant::now(), cpu_of_children());
-    cargo(project, &["build", "--release", "--offline"])?;
-    let wall = begun.elapsed().as_secs_f64();
-    Ok((wall, cpu_of_children().zip(cpu_before).map(|(after, before)| after - before)))
-}
-
-/// Returns the least wall time, since whatever else a machine does can only make a build longer.
-fn show(name: &str, builds: &[Build]) -> anyhow::Result<f64> {
-    let wall = spread(builds.iter().map(|(wall, _)| *wall)).context("no rounds")?;
-    let cpu = spread(builds.iter().filter_map(|(_, cpu)| *cpu)).map(|cpu| cpu.median);
-    let shown = cpu.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.2} s"));
-    println!("  {name:<37} {:>16.1} s ({:.1}, {:.1}) {shown:>10}", wall.median, wall.least, wall.most);
-    Ok(wall.least)
 }
 
 fn size(project: &Path, name: &str) -> anyhow::Result<u64> {

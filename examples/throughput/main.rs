@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo run --release --example throughput              # everything at run time
 //! cargo run --release --example throughput -- 64        # the large upload has 64 MiB instead of 1024
-//! cargo run --release --example throughput -- build     # the dependency tree, build time and program size
+//! cargo run --release --example throughput -- build     # the dependency tree and the program's size
 //! ```
 //!
 //! Every sender is a process of its own, and so is the receiver. The rounds of the senders take turns, so that a slow
@@ -35,7 +35,6 @@ fn main() -> anyhow::Result<()> {
 fn everything(large: u64) -> anyhow::Result<()> {
     println!("measured on: {}", measure::machine());
     println!("loopback; each sender and the receiver a process of its own; sparse files, read from the page cache");
-    upload::plain(&[1, 64.min(large), large])?;
     upload::tls(large)?;
     upload::memory(large)?;
     refusal::run()?;

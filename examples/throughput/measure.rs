@@ -41,15 +41,6 @@ fn cpu_of_finished(child: &Child) -> Option<Duration> {
     Some(Duration::from_nanos(schedstat.split(' ').next()?.parse().ok()?))
 }
 
-/// User and system time of all children that have ended, and of theirs, in seconds; Linux only.
-pub(crate) fn cpu_of_children() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // After the name in parentheses, which may hold spaces, the 14th and 15th field: `cutime` and `cstime`.
-    let fields = stat.rsplit(") ").next()?.split(' ').skip(13).take(2);
-    // In ticks, of which Linux shows a hundred a second to every program.
-    fields.map(|ticks| ticks.parse::<f64>().ok()).sum::<Option<f64>>().map(|ticks| ticks / 100.0)
-}
-
 /// The largest resident size of this process so far, in KiB; Linux only.
 pub(crate) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

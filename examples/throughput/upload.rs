@@ -85,8 +85,8 @@ fn wall_ratio(all: &[(&'static str, Figures)], a: &str, b: &str) -> Option<f64> 
     Some(of(all, a)?.wall.least / of(all, b)?.wall.least)
 }
 
-fn heading(title: &str) {
-    println!("\n{title}; medians of {ROUNDS} rounds (least, most); ratios are of the least,");
+fn heading() {
+    println!("\nupload over https; medians of {ROUNDS} rounds (least, most); ratios are of the least,");
     println!("since whatever else a machine does can only make a round longer");
     println!(
         "{:>5} {:<5} {:>22} {:>22} {:>7} {:>10} {:>9}",
@@ -109,24 +109,9 @@ fn print(mib: u64, sender: &str, figures: &Figures, all: &[(&'static str, Figure
     );
 }
 
-/// Over plain HTTP, beside ureq alone and curl.
-pub(crate) fn plain(sizes: &[u64]) -> anyhow::Result<()> {
-    heading("upload over http");
-    let senders = if has_curl() { &["ureq", "sdk", "curl"][..] } else { &["ureq", "sdk"] };
-    let mut sink = Sink::start(false)?;
-    let mut last = Vec::new();
-    for mib in sizes {
-        last = compare(&mut sink, *mib, senders)?;
-    }
-    verdict("CPU / CPU of ureq alone, largest size", cpu_ratio(&last, "sdk", "ureq"), 1.05);
-    verdict("CPU / CPU of curl, largest size", cpu_ratio(&last, "sdk", "curl"), 1.0);
-    verdict("wall / wall of curl, largest size", wall_ratio(&last, "sdk", "curl"), 1.0);
-    Ok(())
-}
-
 /// Over TLS, with the certificates of the tests; also in the dev profile.
 pub(crate) fn tls(large: u64) -> anyhow::Result<()> {
-    heading("upload over https");
+    heading();
     build_dev()?;
     let senders = if has_curl() { &["ureq", "sdk", DEV, "curl"][..] } else { &["ureq", "sdk", DEV] };
     let figures = compare(&mut Sink::start(true)?, large, senders)?;
