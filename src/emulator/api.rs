@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::form;
 use super::incoming::{Request, Stop, check_end, refused};
 use super::operations;
-use super::route::{Route, percent_decoded};
+use super::route::{Call, Route, percent_decoded};
 use super::runtime::Environment;
 use super::state::{State, lock};
 use super::store::without;
@@ -25,6 +25,7 @@ const PROJECT_ID: &str = "fae5de74-69c2-4488-a4de-abf89daac63e";
 const KEPT: u64 = 1 << 20;
 /// The buffers of both systems hold no more than this.
 const BUFFERED: u64 = 64 << 20;
+
 /// Returns the body of a success.
 pub(super) fn answer(request: &mut Request<impl BufRead>, state: &Mutex<State>) -> Result<String, Stop> {
     let not_found = || refused(404, "API not found");
@@ -33,26 +34,8 @@ pub(super) fn answer(request: &mut Request<impl BufRead>, state: &Mutex<State>) 
         return Err(refused(405, format!("only {} is allowed here", route.method())));
     }
     let fault = lock(state).faults.take(route.kind());
-    match fault {
-        Some(Fault::StatusAtOnce(status)) => return Err(told_to_answer(status)),
-        Some(Fault::Hang) => return Err(Stop::Hung),
-        Some(Fault::Status(status)) => {
-            request.skip_body()?;
-            return Err(told_to_answer(status));
-        }
-        // The calls about environments look at the request first.
-        Some(Fault::Code(code)) if !matches!(route, Route::Environment(..)) => {
-            request.skip_body()?;
-            return Err(codes::documented(code).into());
-        }
-        Some(Fault::DisconnectAfter(bytes)) => {
-            let length = request.content_length().unwrap_or(0);
-            if bytes >= length || length - bytes > BUFFERED {
-                io::copy(&mut request.body()?.take(bytes), &mut io::sink())?;
-            }
-            return Err(hang_up());
-        }
-        _ => {}
+    if let Some(fault) = fault {
+        fail(request, &route, fault)?;
     }
     if route.is_v1() && lock(state).refuses_v1 {
         return Err(not_found());
@@ -66,47 +49,79 @@ pub(super) fn answer(request: &mut Request<impl BufRead>, state: &Mutex<State>) 
     if route.queries().is_some_and(|queries| !queries.contains(&request.query.as_str())) {
         return Err(refused(400, "this query is not known"));
     }
-    let answer = match route {
-        Route::Upload(app) => {
-            let keep = lock(state).keep.unwrap_or(KEPT);
-            let (name, part) = upload(request, keep)?;
-            let times = if fault == Some(Fault::NoAnswerButTwice) { 2 } else { 1 };
-            let mut answer = Value::Null;
-            for _ in 0..times {
-                let recorded = lock(state).record(app.clone(), name.clone(), part.clone());
-                let (package, job) = recorded.map_err(|error| refused(500, error.to_string()))?;
-                answer = json!({ "PackageId": package, "JobId": job });
-            }
-            answer
-        }
-        Route::Job(app, job) => {
-            let status = lock(state).poll(&app, &job);
-            let status = status.ok_or_else(|| refused(404, format!("app {app} has no job {job}")))?;
-            json!({ "Status": status })
-        }
-        Route::App(app) => json!({
-            "AppId": app,
-            "Name": format!("The app {app}"),
-            "ProjectId": PROJECT_ID,
-            "Url": format!("https://{app}.mendixcloud.com"),
-        }),
-        Route::Packages(app) => lock(state).packages(&app, None).into(),
-        Route::Package(app, package) => {
-            let found = lock(state).package(&app, &package);
-            found.ok_or_else(|| refused(404, "Package or build job not found"))?
-        }
-        Route::Environments(app) => {
-            let mut state = lock(state);
-            let shown: Vec<_> = state.environments(&app).map(Environment::shown).collect();
-            shown.into_iter().map(|shown| without(&state.omitted, shown)).collect()
-        }
-        Route::Environment(place, about) => operations::answer(request, &place, about, fault, state)?,
-    };
+    let answer = carry_out(request, route, fault, state)?;
     match fault {
         Some(Fault::NoAnswer | Fault::NoAnswerButTwice) => Err(hang_up()),
         Some(Fault::Body(text)) => Ok(text.to_owned()),
         _ => Ok(answer.to_string()),
     }
+}
+
+/// The faults because of which a call is not carried out.
+fn fail(request: &mut Request<impl BufRead>, route: &Route, fault: Fault) -> Result<(), Stop> {
+    match fault {
+        Fault::StatusAtOnce(status) => Err(told_to_answer(status)),
+        Fault::Hang => Err(Stop::Hung),
+        Fault::Status(status) => {
+            request.skip_body()?;
+            Err(told_to_answer(status))
+        }
+        // The calls about environments look at the request first.
+        Fault::Code(code) if !matches!(route.call, Call::Environment(..)) => {
+            request.skip_body()?;
+            Err(codes::documented(code).into())
+        }
+        Fault::DisconnectAfter(bytes) => {
+            let length = request.content_length().unwrap_or(0);
+            if bytes >= length || length - bytes > BUFFERED {
+                io::copy(&mut request.body()?.take(bytes), &mut io::sink())?;
+            }
+            Err(hang_up())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn carry_out(
+    request: &mut Request<impl BufRead>,
+    Route { app, call }: Route,
+    fault: Option<Fault>,
+    state: &Mutex<State>,
+) -> Result<Value, Stop> {
+    Ok(match call {
+        Call::Upload => {
+            let keep = lock(state).keep.unwrap_or(KEPT);
+            let (name, part) = upload(request, keep)?;
+            let record = || lock(state).record(app.clone(), name.clone(), part.clone());
+            if fault == Some(Fault::NoAnswerButTwice) {
+                record()?;
+            }
+            let (package, job) = record()?;
+            json!({ "PackageId": package, "JobId": job })
+        }
+        Call::Job(job) => {
+            let status = lock(state).poll(&app, &job);
+            let status = status.ok_or_else(|| refused(404, format!("app {app} has no job {job}")))?;
+            json!({ "Status": status })
+        }
+        Call::App => json!({
+            "AppId": app,
+            "Name": format!("The app {app}"),
+            "ProjectId": PROJECT_ID,
+            "Url": format!("https://{app}.mendixcloud.com"),
+        }),
+        Call::Packages => lock(state).packages(&app, None).into(),
+        Call::Package(package) => {
+            let found = lock(state).package(&app, &package);
+            found.ok_or_else(|| refused(404, "Package or build job not found"))?
+        }
+        Call::Environments => {
+            let mut state = lock(state);
+            let shown: Vec<_> = state.environments(&app).map(Environment::shown).collect();
+            shown.into_iter().map(|shown| without(&state.omitted, shown)).collect()
+        }
+        Call::Environment(mode, about) => operations::answer(request, (&app, &mode), about, fault, state)?,
+    })
 }
 
 fn told_to_answer(status: u16) -> Stop {

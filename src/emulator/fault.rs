@@ -54,10 +54,11 @@ pub enum Meanwhile {
     Start(u32),
 }
 
-/// The calls that faults are asked for.
+/// The kinds of calls that faults are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Upload,
+    /// Any call that only reads.
     Poll,
     Stop,
     Transport,

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read, Take, Write};
 use std::net::TcpStream;
 
 use super::codes::Documented;
+use crate::error::Error;
 
 /// The maximum length of a head. Real ones are below 1 KiB.
 const MAX_HEAD: u64 = 64 << 10;
@@ -37,6 +38,13 @@ pub(super) enum Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Stop::Broken(error)
+    }
+}
+
+/// An id that could not be made.
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        refused(500, error.to_string())
     }
 }
 

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::codes;
 use super::fault::Fault;
 use super::incoming::{Request, Stop, check_end, refused};
-use super::route::{About, Place};
+use super::route::About;
 use super::state::{State, lock, uuid};
 use super::store::without;
-use crate::id::{JobId, PackageId};
+use crate::id::{AppId, JobId, PackageId};
 
 /// Longer than any body of these calls.
 const MAX_BODY: u64 = 4 << 10;
@@ -19,7 +19,7 @@ const MAX_BODY: u64 = 4 << 10;
 /// Handles a request about an environment.
 pub(super) fn answer(
     request: &mut Request<impl BufRead>,
-    Place { app, mode }: &Place,
+    (app, mode): (&AppId, &str),
     about: About,
     fault: Option<Fault>,
     state: &Mutex<State>,
@@ -44,7 +44,7 @@ pub(super) fn answer(
     let state = &mut *state;
     let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
     let mode = found.mode;
-    let new_job = || uuid().parse::<JobId>().map_err(|error| refused(500, error.to_string()));
+    let new_job = || uuid().parse::<JobId>();
     for (requests, deed) in std::mem::take(&mut state.meanwhile) {
         if let Some(left) = requests.checked_sub(1) {
             state.meanwhile.push((left, deed));

@@ -4,28 +4,27 @@ use super::fault::Kind;
 use crate::id::{AppId, JobId, PackageId};
 use crate::text;
 
-/// The known paths. Everything else, including a trailing slash, is not found.
-pub(super) enum Route {
-    /// Deploy API v2, "Upload Package".
-    Upload(AppId),
-    /// Deploy API v2, "Job Status".
-    Job(AppId, JobId),
-    /// Deploy API v1, "Retrieve App".
-    App(AppId),
-    /// Build API, "Retrieve Packages".
-    Packages(AppId),
-    /// Build API, "Retrieve Package".
-    Package(AppId, PackageId),
-    /// Deploy API v1, "Retrieve Environments".
-    Environments(AppId),
-    /// A call about an environment.
-    Environment(Place, About),
+pub(super) struct Route {
+    pub(super) app: AppId,
+    pub(super) call: Call,
 }
 
-pub(super) struct Place {
-    pub(super) app: AppId,
-    /// The name of the environment.
-    pub(super) mode: String,
+/// The known calls. Everything else, including a trailing slash, is not found.
+pub(super) enum Call {
+    /// Deploy API v2, "Upload Package".
+    Upload,
+    /// Deploy API v2, "Job Status".
+    Job(JobId),
+    /// Deploy API v1, "Retrieve App".
+    App,
+    /// Build API, "Retrieve Packages".
+    Packages,
+    /// Build API, "Retrieve Package".
+    Package(PackageId),
+    /// Deploy API v1, "Retrieve Environments".
+    Environments,
+    /// A call about the environment of this name.
+    Environment(String, About),
 }
 
 /// Calls of the Deploy API v1 about an environment.
@@ -45,67 +44,63 @@ pub(super) enum About {
 }
 
 impl Route {
-    pub(super) fn of(path: &str) -> Option<Self> {
-        if let Some(rest) = path.strip_prefix("/api/1/apps/") {
-            let (app, rest) = rest.split_once('/').map_or((rest, None), |(app, rest)| (app, Some(rest)));
-            let app = app.parse().ok()?;
-            return match rest.map(|rest| rest.split('/').collect::<Vec<_>>()).as_deref() {
-                None => Some(Route::App(app)),
-                Some(["packages"]) => Some(Route::Packages(app)),
-                Some(["packages", package]) => Some(Route::Package(app, package.parse().ok()?)),
-                Some(["environments"]) => Some(Route::Environments(app)),
-                Some(["environments", mode, rest @ ..]) => {
-                    let about = match rest {
-                        [] => About::Itself,
-                        ["package"] => About::Package,
-                        ["stop"] => About::Stop,
-                        ["transport"] => About::Transport,
-                        ["start"] => About::Start,
-                        ["start", job] => About::StartJob(job.parse().ok()?),
-                        _ => return None,
-                    };
-                    Some(Route::Environment(Place { app, mode: percent_decoded(mode)? }, about))
-                }
-                Some(_) => None,
-            };
-        }
-        let (app, rest) = path.strip_prefix("/api/v2/apps/")?.split_once('/')?;
-        let app = app.parse().ok()?;
-        match rest.strip_prefix("jobs/") {
-            Some(job) => Some(Route::Job(app, job.parse().ok()?)),
-            None => (rest == "packages/upload").then_some(Route::Upload(app)),
-        }
+    pub(super) fn of(path: &str) -> Option<Route> {
+        let segments: Vec<_> = path.split('/').collect();
+        let ["", "api", version, "apps", app, rest @ ..] = segments.as_slice() else { return None };
+        let call = match (*version, rest) {
+            ("v2", ["packages", "upload"]) => Call::Upload,
+            ("v2", ["jobs", job]) => Call::Job(job.parse().ok()?),
+            ("1", []) => Call::App,
+            ("1", ["packages"]) => Call::Packages,
+            ("1", ["packages", package]) => Call::Package(package.parse().ok()?),
+            ("1", ["environments"]) => Call::Environments,
+            ("1", ["environments", mode, rest @ ..]) => Call::Environment(percent_decoded(mode)?, About::of(rest)?),
+            _ => return None,
+        };
+        Some(Route { app: app.parse().ok()?, call })
     }
 
     pub(super) fn method(&self) -> &'static str {
-        match self {
-            Route::Upload(_) | Route::Environment(_, About::Stop | About::Transport | About::Start) => "POST",
-            _ => "GET",
-        }
+        if self.kind() == Kind::Poll { "GET" } else { "POST" }
     }
 
     pub(super) fn is_v1(&self) -> bool {
-        !matches!(self, Route::Upload(_) | Route::Job(..))
+        !matches!(self.call, Call::Upload | Call::Job(_))
     }
 
     /// The query strings that it may have; an upload's is read.
     pub(super) fn queries(&self) -> Option<&'static [&'static str]> {
-        match self {
-            Route::Upload(_) => None,
-            Route::Package(..) | Route::Environment(_, About::Package) => Some(&["", "url=false"]),
+        match self.call {
+            Call::Upload => None,
+            Call::Package(_) | Call::Environment(_, About::Package) => Some(&["", "url=false"]),
             _ => Some(&[""]),
         }
     }
 
     /// Whose faults it has.
     pub(super) fn kind(&self) -> Kind {
-        match self {
-            Route::Upload(_) => Kind::Upload,
-            Route::Environment(_, About::Stop) => Kind::Stop,
-            Route::Environment(_, About::Transport) => Kind::Transport,
-            Route::Environment(_, About::Start) => Kind::Start,
+        match self.call {
+            Call::Upload => Kind::Upload,
+            Call::Environment(_, About::Stop) => Kind::Stop,
+            Call::Environment(_, About::Transport) => Kind::Transport,
+            Call::Environment(_, About::Start) => Kind::Start,
             _ => Kind::Poll,
         }
+    }
+}
+
+impl About {
+    /// By what follows the name of the environment.
+    fn of(rest: &[&str]) -> Option<About> {
+        Some(match rest {
+            [] => About::Itself,
+            ["package"] => About::Package,
+            ["stop"] => About::Stop,
+            ["transport"] => About::Transport,
+            ["start"] => About::Start,
+            ["start", job] => About::StartJob(job.parse().ok()?),
+            _ => return None,
+        })
     }
 }
 
