@@ -53,17 +53,18 @@ impl Secrets {
     pub(crate) fn of_request(api_key: &str, proxy_user: Option<&str>, proxy_password: Option<&str>) -> Self {
         let user = proxy_user.map(|user| (user, Kind::ProxyUser));
         let password = proxy_password.map(|password| (password, Kind::ProxyPassword));
-        Secrets::of([(api_key, Kind::ApiKey)].into_iter().chain(user).chain(password))
+        // Of two with the same piece, the last one counts.
+        Secrets::of(user.into_iter().chain(password).chain([(api_key, Kind::ApiKey)]))
     }
 
     fn of<'a>(secrets: impl Iterator<Item = (&'a str, Kind)>) -> Self {
         let visible = |text: &str| text.to_ascii_lowercase().replace(|c| !text::is_visible(c), "");
         let all: Vec<_> = secrets.map(|(secret, kind)| (visible(secret), kind)).collect();
         let all: Vec<_> = all.into_iter().filter(|(secret, _)| secret.chars().count() >= SHORTEST).collect();
-        let long = all.iter().filter(|(secret, kind)| !must_stand_alone(secret, *kind));
-        let pieces =
-            long.flat_map(|(secret, kind)| secret.as_bytes().windows(PIECE).map(|piece| (piece.to_vec(), *kind)));
-        let pieces = pieces.collect();
+        let mut pieces = BTreeMap::new();
+        for (secret, kind) in all.iter().filter(|(secret, kind)| !must_stand_alone(secret, *kind)) {
+            pieces.extend(secret.as_bytes().windows(PIECE).map(|piece| (piece.to_vec(), *kind)));
+        }
         Secrets { all, pieces }
     }
 
