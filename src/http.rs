@@ -71,9 +71,9 @@ impl Reply {
         Object::of(&self.body, &self.secrets)
     }
 
-    /// The objects in the array in the body; `None` if it is no array of objects, or does not end.
-    pub(crate) fn list(&self) -> Option<Vec<Object<'_>>> {
-        json::objects(&self.body, &self.secrets)
+    /// What `read` makes of the objects in the array in the body; `None` if it is no array of objects, or does not end.
+    pub(crate) fn list<T>(&self, read: impl Fn(&Object) -> Option<T>) -> Option<Vec<T>> {
+        json::list(&self.body, &self.secrets, read)
     }
 }
 

@@ -75,25 +75,25 @@ impl<'a> Object<'a> {
         Some(self.secrets.sanitized(&text)).filter(|text| !text.is_empty())
     }
 
-    /// The value of the last field whose name is wanted.
+    /// The value of the last field whose name is wanted, and that can be read.
     fn find(&self, is_wanted: impl Fn(&str) -> bool) -> Option<Value> {
-        let (_, value) = self.fields.iter().rfind(|(name, _)| is_wanted(name))?;
-        serde_json::from_slice(value).ok()
+        let mut wanted = self.fields.iter().rev().filter(|(name, _)| is_wanted(name));
+        wanted.find_map(|(_, value)| serde_json::from_slice(value).ok())
     }
 }
 
-/// The objects in the JSON array in a body; `None` if it is no array of objects, or does not end.
-pub(crate) fn objects<'a>(body: &[u8], secrets: &'a Secrets) -> Option<Vec<Object<'a>>> {
+/// What `read` makes of the objects in the JSON array in a body; `None` if it is no array of objects, or does not end.
+pub(crate) fn list<T>(body: &[u8], secrets: &Secrets, read: impl Fn(&Object) -> Option<T>) -> Option<Vec<T>> {
     let text = plain(body);
     let mut rest = from_first_of(b"[{", &text)?.strip_prefix(b"[")?;
-    let mut objects = Vec::new();
+    let mut list = Vec::new();
     loop {
         match rest.trim_ascii_start().split_first()? {
-            (b']', _) => return Some(objects),
+            (b']', _) => return Some(list),
             (b',', after) => rest = after,
             (b'{', inside) => {
                 let (fields, after) = fields(inside);
-                objects.push(Object { fields, secrets });
+                list.extend(read(&Object { fields, secrets }));
                 rest = after?;
             }
             _ => return None,
@@ -104,22 +104,23 @@ pub(crate) fn objects<'a>(body: &[u8], secrets: &'a Secrets) -> Option<Vec<Objec
 /// The fields of an object, whose text begins behind its bracket, as far as they are JSON; and what follows it, if it ends.
 fn fields(mut rest: &[u8]) -> (Vec<Field>, Option<&[u8]>) {
     let mut fields = Vec::new();
+    if let Some(after) = rest.trim_ascii_start().strip_prefix(b"}") {
+        return (fields, Some(after));
+    }
     loop {
-        match rest.trim_ascii_start().split_first() {
-            Some((b'}', after)) => return (fields, Some(after)),
+        let Some((field, after)) = field(rest) else { return (fields, None) };
+        fields.push(field);
+        match after.trim_ascii_start().split_first() {
             Some((b',', after)) => rest = after,
-            _ => {
-                let Some((field, after)) = field(rest) else { return (fields, None) };
-                fields.push(field);
-                rest = after;
-            }
+            Some((b'}', after)) => return (fields, Some(after)),
+            _ => return (fields, None),
         }
     }
 }
 
 /// The field at the beginning of `text`, and what follows it.
 fn field(text: &[u8]) -> Option<(Field, &[u8])> {
-    let (name, after) = value(text)?;
+    let (name, after) = value(text.trim_ascii_start()).filter(|(name, _)| name.starts_with(b"\""))?;
     let (value, rest) = value(after.trim_ascii_start().strip_prefix(b":")?)?;
     // A name may contain half a surrogate pair.
     let name = serde_json::from_slice(name).unwrap_or_else(|_| String::from_utf8_lossy(name).into_owned());
@@ -185,6 +186,8 @@ mod tests {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert_eq!(read(r#"{"JobId":"x","PackageId":"p","JobId":"j"}"#), both, "the last one wins");
+        assert_eq!(read(r#"{"JobId":"j","PackageId":"p","JobId":"\ud83d"}"#), both, "the last one that can be read");
+        assert_eq!(read(r#"{"JobId":"x" "JobId":"j","PackageId":"p"}"#), None, "nothing is read behind an error");
         assert_eq!(read(r#"{"PackageId":"p","JobId":7,"JobiD":"j"}"#), None, "the documented one is no text");
         assert_eq!(read(r#"{"PackageId":"p","JobId":"j"#), None, "cut short within one");
     }
@@ -230,11 +233,7 @@ mod tests {
 
     #[test]
     fn a_list_is_taken_apart_whatever_its_objects_hold() {
-        let names = |body: &[u8]| {
-            let secrets = Secrets::new([]);
-            let objects = objects(body, &secrets)?;
-            Some(objects.iter().map(|object| object.text("Name").unwrap_or_default()).collect::<Vec<_>>())
-        };
+        let names = |body: &[u8]| list(body, &Secrets::new([]), |object| Some(object.text("Name").unwrap_or_default()));
         let odd = r#"{"Name":"b","Description":"\ud83d","Size":1e999,"Deep":[[{}]]}"#;
         for (body, expected) in [
             ("[]".to_owned(), &[][..]),
@@ -252,7 +251,8 @@ mod tests {
         }
         for bad in [
             "", "null", "{}", "[1]", "[null]", "[[]]", "[", r#"[{"Name":"a"}"#, r#"[{"Name":"a"},{"Na"#,
-            r#"{"errorCode":"X","details":[{}]}"#, "<html>[]",
+            r#"{"errorCode":"X","details":[{}]}"#, "<html>[]", "[{,}]", r#"[{"a":1,}]"#, r#"[{"a":1 "b":2}]"#,
+            "[{1:2}]",
         ] {
             assert_eq!(names(bad.as_bytes()), None, "{bad}");
         }

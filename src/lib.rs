@@ -5,6 +5,28 @@
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the default) or `native-tls`");
 
+// One more call of v1 is a file beside `packages`; about one environment, it is a function in `environments` (it reads) or in
+// `environments/steps` (it changes something):
+// 1. `Call::v1(client, path, what, not_found)` is a GET: `what` is its name in messages, `not_found` the hint for a 404. Set
+//    `content_type: JSON` if the documentation shows that header, and `response_max` for a list without pages. About one
+//    environment, `At::get` does the first three, and `list::with_names` completes its errors.
+// 2. `.with_retry(|reply| ...)` sends it. The closure reads `reply.json()` or `reply.list(...)`, whose texts come sanitized and
+//    whose ids come checked (a new kind is an `id!` in `id`), and returns `None` if what was asked for is missing.
+// 3. A call that waits passes one such request (`Call::once`) to `Wait::until_end`, as `packages::wait_for_package` does.
+// 4. A call that changes something is `At::post`, with its documented codes as `Verdicts`, as in `environments/stop`. It is
+//    never simply retried: after a lost response, poll before you repeat it, as `environments/course` decides.
+// 5. Re-export it below; list it in README, CHANGELOG and tests/it/api.rs. Tests call it by a method of their `Caller`
+//    (tests/it/main.rs), and the emulator serves it: a variant of `Call` or `About` in `emulator/route`, which says what is a
+//    POST, and an answer in `emulator/api` or, about environments, `emulator/operations`.
+//
+// One more fault of the emulator is a variant of `Fault` and a row of the table in `emulator`. In `emulator/api`, `fail` refuses
+// a call that is not carried out, and the end of `answer` replaces a response; `emulator/runtime` delays what comes after.
+//
+// A message is made where its cause is known: a setting or an id where it is checked; the file in `upload/package_file`; no
+// connection in `http/failure`; a refusal in `answer`; a documented code in the table beside its call; an upload's end in
+// `upload/outcome`; a wait's in `wait`; where an environment stands, and which call resumes, in `environments/report`. A line
+// of a log is the `Display` of an `event`.
+//
 // The way of an upload: `upload` opens and checks the file (`upload/package_file`) and wraps it in a form
 // (`upload/multipart`). `retry` makes the attempts, each of which is one `http::send`. `http` picks a proxy (`http/proxy`) and
 // hands the request to ureq, on a connection that notices a response while the body is still being sent
@@ -12,25 +34,6 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 // (`http/failure`). `upload/outcome` decides whether that means a package, no package, or perhaps one, and `answer` puts into
 // words what the server said. Then `wait` polls the job, which `job` reads. If the outcome is unknown, `find_upload` searches
 // the list of packages. Events go to the observer all along (`Client::notify`).
-//
-// One more call of v1 is a file beside `packages`, or in the folder `environments` if it is about one:
-// 1. `Call::v1(client, path, what, not_found)` is a GET: `what` is its name in messages, `not_found` the hint for a 404. Add
-//    `content_type: JSON` if the documentation shows that header. About one environment, it is `At::get`.
-// 2. `.with_retry(|reply| ...)` sends it. The closure reads `reply.json()` or `reply.list()`, whose texts come sanitized and
-//    whose ids come checked, and returns `None` if what was asked for is missing. That is all for a call that reads.
-// 3. A call that waits passes one such request (`Call::once`) to `Wait::until_end`, as `packages::wait_for_package` does.
-// 4. A call that changes something is `At::post`, with its documented codes as `Verdicts`, as in `environments/stop`. It is
-//    never simply retried: after a lost response, poll before you repeat it, as `environments/course` decides.
-// 5. Re-export it below. Its tests are in tests/it (main.rs says where), its server is the emulator: a `Route`, and an answer
-//    in `emulator/api` or, about environments, `emulator/operations`.
-//
-// One more fault of the emulator is a variant of `Fault` (`emulator/fault`) and a row of the table in `emulator`. It is handled
-// in `emulator/api`, before or after the call, or in `emulator/runtime` if it changes what an environment does afterwards.
-//
-// A message is made where its cause is known: a setting or an id where it is checked; the file in `upload/package_file`; no
-// connection in `http/failure`; a refusal in `answer`; a documented code in the table beside its call; an upload's end in
-// `upload/outcome`; a wait's in `wait`; where an environment stands, and which call resumes, in `environments/report`. A line
-// of a log is the `Display` of an `event`.
 
 // The house, from the top. A module imports only from its own floor and from those below; a test reads this.
 

@@ -13,7 +13,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Subject;
 use crate::http::Reply;
 use crate::id::{AppId, PackageId};
-use crate::json::Object;
 use crate::status::PackageStatus;
 use crate::wait::{Look, Wait};
 
@@ -125,8 +124,7 @@ pub(crate) fn read_list(reply: &Reply) -> Option<Vec<Package>> {
 
 /// The same, each with its name as it came, trimmed: to be compared, never shown.
 pub(crate) fn read_entries(reply: &Reply) -> Option<Vec<(Package, String)>> {
-    let read = |object: &Object| Some((Package::listed(object)?, object.raw("Name").unwrap_or_default()));
-    let mut entries: Vec<_> = reply.list()?.iter().filter_map(read).collect();
+    let mut entries = reply.list(|object| Some((Package::listed(object)?, object.raw("Name").unwrap_or_default())))?;
     // Of two with one id, the one with a date comes first.
     entries.sort_by_key(|(package, _)| Reverse(package.created));
     let mut ids = HashSet::new();

@@ -3,7 +3,6 @@
 mod unescaped;
 
 use std::collections::BTreeMap;
-use std::iter;
 use std::ops::Range;
 
 use crate::text;
@@ -33,7 +32,7 @@ pub(crate) struct Secrets {
     /// In lower case, without blanks.
     all: Vec<(String, Kind)>,
     /// All pieces of the longer ones.
-    pieces: BTreeMap<Vec<u8>, Kind>,
+    pieces: BTreeMap<String, Kind>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,12 +57,11 @@ impl Secrets {
     }
 
     fn of<'a>(secrets: impl Iterator<Item = (&'a str, Kind)>) -> Self {
-        let visible = |text: &str| text.to_ascii_lowercase().replace(|c| !text::is_visible(c), "");
-        let all: Vec<_> = secrets.map(|(secret, kind)| (visible(secret), kind)).collect();
-        let all: Vec<_> = all.into_iter().filter(|(secret, _)| secret.chars().count() >= SHORTEST).collect();
+        let all = secrets.map(|(secret, kind)| (Visible::of(secret).text, kind));
+        let all: Vec<_> = all.filter(|(secret, _)| secret.chars().count() >= SHORTEST).collect();
         let mut pieces = BTreeMap::new();
         for (secret, kind) in all.iter().filter(|(secret, kind)| !must_stand_alone(secret, *kind)) {
-            pieces.extend(secret.as_bytes().windows(PIECE).map(|piece| (piece.to_vec(), *kind)));
+            pieces.extend(Visible::of(secret).runs(PIECE).map(|(piece, _)| (piece.to_owned(), *kind)));
         }
         Secrets { all, pieces }
     }
@@ -90,11 +88,15 @@ impl Secrets {
         if has_form && !has_key() { code.to_owned() } else { self.sanitized(text) }
     }
 
-    /// Whether an id contains a secret or a large piece of one. A proxy's user does not count.
+    /// Whether an id contains a secret or a large piece of one, or is nothing but a piece. A proxy's user does not count.
     pub(crate) fn are_in(&self, id: &str) -> bool {
-        let is_whole = |found: &str| self.all.iter().any(|(secret, _)| secret.eq_ignore_ascii_case(found));
         let found = self.find(id, |kind| kind != Kind::ProxyUser);
-        found.into_iter().filter_map(|place| id.get(place)).any(|found| found.len() >= PIECE_OF_ID || is_whole(found))
+        let has_whole = |found: &str| {
+            let found = found.to_ascii_lowercase();
+            self.all.iter().any(|(secret, _)| found.contains(secret))
+        };
+        let counts = |found: &str| found.len() >= PIECE_OF_ID || found.len() == id.len() || has_whole(found);
+        found.into_iter().filter_map(|place| id.get(place)).any(counts)
     }
 
     /// The beginning of `text` with all secrets replaced, and all pieces of them that are long enough to be of use, in any
@@ -103,74 +105,70 @@ impl Secrets {
         let text = text::beginning(text, SEARCHED);
         let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
         for secret in self.find(text, |_| true) {
-            clean += text.get(end..secret.start).unwrap_or_default();
-            clean += "[secret]";
-            end = secret.end;
+            // One may be a part of another.
+            if secret.start >= end {
+                clean += text.get(end..secret.start).unwrap_or_default();
+                clean += "[secret]";
+            }
+            end = end.max(secret.end);
         }
         clean += text.get(end..).unwrap_or_default();
         if self.are_escaped_in(&clean) { WITHHELD.to_owned() } else { clean }
     }
 
+    /// The proxy's user does not count: a word that stands next to an escape would cost the whole text.
     fn are_escaped_in(&self, text: &str) -> bool {
         let mut plain = text.to_owned();
         let mut are_in_next = || {
             plain = unescaped(&plain);
-            !self.find(&plain, |_| true).is_empty()
+            !self.find(&plain, |kind| kind != Kind::ProxyUser).is_empty()
         };
         has_marks(text) && (0..ESCAPED_MAX).any(|_| are_in_next())
     }
 
-    /// Where secrets of these kinds and their pieces are in `text`, in order.
+    /// Where secrets of these kinds and their pieces are in `text`, in order. One may be a part of another.
     fn find(&self, text: &str, is_wanted: fn(Kind) -> bool) -> Vec<Range<usize>> {
         let visible = Visible::of(text);
-        let mut found = visible.runs_of(|piece| self.pieces.get(piece).is_some_and(|kind| is_wanted(*kind)));
+        let mut found: Vec<Range<usize>> = Vec::new();
+        let is_piece = |piece: &str| self.pieces.get(piece).is_some_and(|kind| is_wanted(*kind));
+        for (_, place) in visible.runs(PIECE).filter(|(run, _)| is_piece(run)) {
+            match found.last_mut() {
+                Some(last) if place.start < last.end => last.end = place.end,
+                _ => found.push(place),
+            }
+        }
         for (word, _) in self.all.iter().filter(|(word, kind)| must_stand_alone(word, *kind) && is_wanted(*kind)) {
-            found.extend(visible.places_of(word).filter(|place| stands_alone(text, place)));
+            let runs = visible.runs(word.chars().count()).filter(|(run, _)| run == word);
+            found.extend(runs.map(|(_, place)| place).filter(|place| stands_alone(text, place)));
         }
         found.sort_by_key(|place| place.start);
         found
     }
 }
 
-/// The visible characters of a text.
+/// The visible characters of a text, in lower case.
 struct Visible {
-    /// In lower case.
-    bytes: Vec<u8>,
-    /// Where the character of each byte is in the text.
-    places: Vec<Range<usize>>,
+    text: String,
+    /// Where each character is here, and where in the text.
+    places: Vec<(usize, Range<usize>)>,
 }
 
 impl Visible {
     fn of(text: &str) -> Visible {
-        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        let mut visible = Visible { text: String::with_capacity(text.len()), places: Vec::new() };
         for (start, c) in text.char_indices().filter(|(_, c)| text::is_visible(*c)) {
-            let place = start..start + c.len_utf8();
-            bytes.extend_from_slice(text.get(place.clone()).unwrap_or_default().as_bytes());
-            places.extend(iter::repeat_n(place, c.len_utf8()));
+            visible.places.push((visible.text.len(), start..start + c.len_utf8()));
+            visible.text.push(c.to_ascii_lowercase());
         }
-        bytes.make_ascii_lowercase();
-        Visible { bytes, places }
+        visible
     }
 
-    /// Pieces that overlap are one run.
-    fn runs_of(&self, is_piece: impl Fn(&[u8]) -> bool) -> Vec<Range<usize>> {
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        for (start, _) in self.bytes.windows(PIECE).enumerate().filter(|(_, piece)| is_piece(piece)) {
-            match runs.last_mut() {
-                Some(run) if start < run.end => run.end = start + PIECE,
-                _ => runs.push(start..start + PIECE),
-            }
-        }
-        runs.into_iter().filter_map(|run| self.place(run)).collect()
-    }
-
-    fn places_of(&self, word: &str) -> impl Iterator<Item = Range<usize>> {
-        let runs = self.bytes.windows(word.len()).enumerate().filter(move |(_, run)| *run == word.as_bytes());
-        runs.filter_map(move |(start, _)| self.place(start..start + word.len()))
-    }
-
-    fn place(&self, run: Range<usize>) -> Option<Range<usize>> {
-        Some(self.places.get(run.start)?.start..self.places.get(run.end.checked_sub(1)?)?.end)
+    /// All runs of so many characters, and where they are in the text.
+    fn runs(&self, length: usize) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.places.windows(length).filter_map(|run| {
+            let ((begin, first), (end, last)) = (run.first()?, run.last()?);
+            Some((self.text.get(*begin..end + last.len())?, first.start..last.end))
+        })
     }
 }
 
@@ -210,6 +208,8 @@ mod tests {
         let secrets = Secrets::new([KEY]);
         assert!(!secrets.are_in("083b9179-3aef-4483-ac61-edd29b34605e"));
         assert!(secrets.are_in("083b9179-1cef-4483-ac61-edd29b34605e"));
+        assert!(secrets.are_in("26587896") && !secrets.are_in("x26587896"));
+        assert!(Secrets::new(["aaaaaaaa"]).are_in("aaaaaaaaa"));
     }
 
     #[test]
@@ -270,6 +270,27 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_is_a_part_of_another_does_not_end_it() {
+        for (user, password, text) in [
+            ("admin", "admin#2024!xyz", "denied to admin#2024!xyz."),
+            ("svc-ci", "Q!svc-ci!secretpart", "denied to Q!svc-ci!secretpart."),
+            ("none", "1cef", "denied to 26587896- 1cef -4483-accf-ad304e2673d6."),
+        ] {
+            let secrets = Secrets::of_request(KEY, Some(user), Some(password));
+            assert_eq!(secrets.redact(text), "denied to [secret].", "{text}");
+        }
+        let secrets = Secrets::of_request(KEY, None, Some("26587896abc"));
+        assert_eq!(secrets.sanitized_code("CODE_26587896"), "CODE_[secret]", "the key counts, not the password");
+    }
+
+    #[test]
+    fn pieces_are_counted_in_characters() {
+        let secrets = Secrets::new(["пароль12345"]);
+        assert_eq!(secrets.redact("введите пароль"), "введите пароль");
+        assert_eq!(secrets.redact("не ароль1234"), "не [secret]");
+    }
+
+    #[test]
     fn foreign_text_is_stripped_redacted_and_cut() {
         let secrets = Secrets::new(["26587896-1CEF"]);
         assert_eq!(secrets.sanitized("a\u{1b}[31mred\u{7}\r\nb\u{202e}c\u{9b}d"), "a [31mred bc d");
@@ -293,6 +314,8 @@ mod tests {
         {
             assert_eq!(secrets.redact(text), text);
         }
+        let escaped = "the%20acceptance%20page, see %2Fhome%2Facceptance%2F";
+        assert_eq!(secrets.redact(escaped), escaped, "a word next to an escape hides no text");
         assert!(!secrets.are_in("Acceptance") && secrets.are_in("pack") && !secrets.are_in("pack-1"));
     }
 

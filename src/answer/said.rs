@@ -262,7 +262,7 @@ mod tests {
                 assert!(!text.chars().any(char::is_control), "{case}");
             }
             let reply = reply(200, &body);
-            let _ = (reply.json().field("JobId"), reply.list());
+            let _ = (reply.json().field("JobId"), reply.list(|object| object.text("Name")));
             if is_whole(&body) {
                 // Broken text does not make it less whole: bytes that are no UTF-8, half a surrogate pair, control
                 // characters.

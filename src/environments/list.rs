@@ -23,7 +23,7 @@ pub(super) fn call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
 }
 
 pub(super) fn read(reply: &Reply) -> Option<Vec<Environment>> {
-    Some(reply.list()?.iter().filter_map(Environment::listed).collect())
+    reply.list(Environment::listed)
 }
 
 /// An error that may be due to the name of the environment says which names there are.
