@@ -77,11 +77,10 @@ pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
         let job = reply.json().id("JobId");
         (job.is_some() || At::accepted(reply).is_some()).then_some(job)
     };
-    call.once(read).map_err(
-        |error| {
-            if has_code(&error, &FAILED) { error.with_kind(ErrorKind::StartFailed) } else { error }
-        },
-    )
+    match call.once(read) {
+        Err(error) if has_code(&error, &FAILED) => Err(error.with_kind(ErrorKind::StartFailed)),
+        result => result,
+    }
 }
 
 /// What the API says of a start job.

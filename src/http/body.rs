@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// How much is read of a body that goes on after `body`.
+    /// How much is read if more follows `body`.
     fn read_of(body: &str, step: usize) -> usize {
         let sent = format!("{body}, and more");
         let mut read = Vec::new();
