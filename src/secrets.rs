@@ -92,8 +92,8 @@ impl Secrets {
     pub(crate) fn are_in(&self, id: &str) -> bool {
         let found = self.find(id, |kind| kind != Kind::ProxyUser);
         let has_whole = |found: &str| {
-            let found = found.to_ascii_lowercase();
-            self.all.iter().any(|(secret, _)| found.contains(secret))
+            let (found, mut all) = (found.to_ascii_lowercase(), self.all.iter());
+            all.any(|(secret, kind)| !must_stand_alone(secret, *kind) && found.contains(secret))
         };
         let counts = |found: &str| found.len() >= PIECE_OF_ID || found.len() == id.len() || has_whole(found);
         found.into_iter().filter_map(|place| id.get(place)).any(counts)
@@ -118,12 +118,14 @@ impl Secrets {
 
     /// The proxy's user does not count: a word that stands next to an escape would cost the whole text.
     fn are_escaped_in(&self, text: &str) -> bool {
+        if !has_marks(text) {
+            return false;
+        }
         let mut plain = text.to_owned();
-        let mut are_in_next = || {
+        (0..ESCAPED_MAX).any(|_| {
             plain = unescaped(&plain);
             !self.find(&plain, |kind| kind != Kind::ProxyUser).is_empty()
-        };
-        has_marks(text) && (0..ESCAPED_MAX).any(|_| are_in_next())
+        })
     }
 
     /// Where secrets of these kinds and their pieces are in `text`, in order. One may be a part of another.
@@ -316,6 +318,10 @@ mod tests {
         }
         let escaped = "the%20acceptance%20page, see %2Fhome%2Facceptance%2F";
         assert_eq!(secrets.redact(escaped), escaped, "a word next to an escape hides no text");
+        let secrets_of = |user, password| Secrets::of_request(KEY, user, password);
+        for secrets in [secrets_of(Some("1cef"), None), secrets_of(None, Some("1cef"))] {
+            assert!(!secrets.are_in("x-1cef-4483-y"), "a piece by chance, with a word in it");
+        }
         assert!(!secrets.are_in("Acceptance") && secrets.are_in("pack") && !secrets.are_in("pack-1"));
     }
 
