@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::base_url::{BaseUrl, MENDIX_CLOUD};
 use crate::error::{Error, Result};
@@ -187,11 +187,6 @@ impl Client {
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Client {
         self.observer = Some(Arc::new(observer));
         self
-    }
-
-    /// The same for a wait of a call that began then. There is an end to it, whatever is set.
-    pub(crate) fn for_the_rest(&self, begun: Instant) -> Client {
-        self.clone().with_poll(self.poll.with_an_end().less(begun.elapsed()))
     }
 
     pub(crate) fn notify(&self, event: &Event) {

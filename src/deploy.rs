@@ -123,7 +123,8 @@ impl Chain<'_> {
             self.at.notify(DeployStep::Begun { package: package.clone(), previous }, run.elapsed());
         }
         if !is_there {
-            packages::wait_amid(&run.client(), app, package)?;
+            let began = run.began;
+            packages::wait(client, app, package, |wait| wait.limited_since(began).amid(true))?;
         }
         run.until_done(&format!("the deployment of package {package} to"))?;
         let changed = run.course.has_acted();

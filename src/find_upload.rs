@@ -120,10 +120,11 @@ impl Search<'_> {
             return Err(Error::new(ErrorKind::OutcomeUnknown, message));
         }
         let begun = Instant::now();
-        let (client, app, sought) = (self.client.for_the_rest(begun), &self.upload.app, self.sought());
+        let (app, sought) = (&self.upload.app, self.sought());
         let name = format!("the search for {sought} among the packages of app {app}");
-        let wait =
-            Wait::new(&client, app, Subject::Upload(sought), name).resumed_by("call find_upload with this error");
+        let wait = Wait::new(self.client, app, Subject::Upload(sought), name)
+            .limited_since(begun)
+            .resumed_by("call find_upload with this error");
         let mut has_looked = false;
         let end = wait.until_end(|| {
             let look = self.look()?;

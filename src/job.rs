@@ -57,14 +57,18 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
-    wait(client, app, job, false)
+    wait(client, app, job, |wait| wait.resumed_by("call wait_for_job with this job"))
 }
 
-/// `is_amid`: whether an earlier step of the same call was answered well.
-pub(crate) fn wait(client: &Client, app: &AppId, job: &JobId, is_amid: bool) -> Result<()> {
+/// The same as a step of a larger call, which sets what is different.
+pub(crate) fn wait<'a>(
+    client: &'a Client,
+    app: &'a AppId,
+    job: &JobId,
+    set: impl FnOnce(Wait<'a>) -> Wait<'a>,
+) -> Result<()> {
     let (call, subject) = (call(client, app, job), Subject::Job(job.clone()));
-    let wait = Wait::new(client, app, subject, name(app, job)).may_appear_late().amid(is_amid);
-    let wait = wait.resumed_by("call wait_for_job with this job");
+    let wait = set(Wait::new(client, app, subject, name(app, job)).may_appear_late());
     let look = |reply: &Reply| {
         let status = read(reply)?;
         let end = match status {

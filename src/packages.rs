@@ -59,12 +59,8 @@ pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Re
     wait(client, app, package, |wait| wait.resumed_by("call wait_for_package with this package"))
 }
 
-/// The same as a step of a call that says itself how to resume, after another step was answered well.
-pub(crate) fn wait_amid(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
-    wait(client, app, package, |wait| wait.amid(true))
-}
-
-fn wait<'a>(
+/// The same as a step of a larger call, which sets what is different.
+pub(crate) fn wait<'a>(
     client: &'a Client,
     app: &'a AppId,
     package: &PackageId,

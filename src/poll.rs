@@ -9,7 +9,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// A longer `Retry-After` is cut to this, because the job may end long before.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// How often to poll a job, a package or an environment, and for how long.
+/// How often to poll a job, a package or an environment, and how long a call waits in all.
 ///
 /// The first poll is made at once. Each pause after it is a tenth of the time elapsed, at least the interval (default 1
 /// s) and at most the maximum interval (default 15 s): the end of a job is noticed within a tenth of its duration, and
@@ -57,15 +57,16 @@ impl Poll {
         self
     }
 
-    /// How long to wait for the end. Default 30 min. The call blocks for at most this time plus one request;
-    /// zero makes one poll.
+    /// How long a call waits in all, whatever it waits for: an upload itself does not count, nor does a retry of it.
+    /// Default 30 min. A wait blocks for at most this time plus one request; zero makes one poll.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Waits for as long as a job or a package takes. An outage still ends the wait. Other waits keep their 30 min.
+    /// Waits for as long as a job or a package takes. An outage still ends the wait. A search for an upload and the steps of a
+    /// deployment may never end by themselves: they keep 30 min.
     #[must_use]
     pub fn without_timeout(mut self) -> Self {
         self.timeout = None;

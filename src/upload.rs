@@ -146,13 +146,14 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
 /// Those of the two functions.
 pub fn upload_and_wait(client: &Client, app: &AppId, upload: &Upload) -> Result<UploadedPackage> {
     let uploaded = upload_package(client, app, upload)?;
-    job::wait(client, app, &uploaded.job_id, true).map_err(|error| {
-        let package = &uploaded.package_id;
-        let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
-        let note = format!("; {} was accepted as package {package}{advice}", text::path(&upload.file));
-        // The same call would upload again.
-        error.with_package(package).with_transient(false).with_note(&note)
-    })?;
+    job::wait(client, app, &uploaded.job_id, |wait| wait.amid(true).resumed_by("call wait_for_job with this job"))
+        .map_err(|error| {
+            let package = &uploaded.package_id;
+            let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
+            let note = format!("; {} was accepted as package {package}{advice}", text::path(&upload.file));
+            // The same call would upload again.
+            error.with_package(package).with_transient(false).with_note(&note)
+        })?;
     Ok(uploaded)
 }
 

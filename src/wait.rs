@@ -79,14 +79,26 @@ pub(crate) struct Wait<'a> {
     /// Whether the API has answered well, in this wait or in an earlier step of the same call.
     is_amid: Cell<bool>,
     poll: Poll,
+    /// What of the call's time had passed when this wait began.
+    spent: Duration,
 }
 
 impl<'a> Wait<'a> {
-    /// Polls as the client has it: a wait within a call has a client with what is left of the call's time
-    /// (`Client::for_the_rest`).
+    /// Polls as configured by the client.
     pub(crate) fn new(client: &'a Client, app: &'a AppId, subject: Subject, name: String) -> Wait<'a> {
         let (is_amid, poll) = (Cell::new(false), client.poll.clone());
-        Wait { client, app, subject, name, resume: "", may_appear_late: false, is_amid, poll }
+        Wait { client, app, subject, name, resume: "", may_appear_late: false, is_amid, poll, spent: Duration::ZERO }
+    }
+
+    /// A step of a call that has waited since then: all its steps share one timeout.
+    pub(crate) fn since(self, began: Instant) -> Self {
+        let spent = began.elapsed();
+        Wait { poll: self.poll.less(spent), spent, ..self }
+    }
+
+    /// The same for what may never end by itself: it has a timeout, whatever is set.
+    pub(crate) fn limited_since(self, began: Instant) -> Self {
+        Wait { poll: self.poll.with_an_end(), ..self }.since(began)
     }
 
     /// For messages. Without it, the caller says how to resume.
@@ -194,24 +206,24 @@ impl<'a> Wait<'a> {
             "gave up waiting for {name}: every attempt failed for {outage} (Poll::with_max_outage), the last one because \
              {}{}",
             self.why(&last),
-            self.how_to_resume("; ")
+            self.how_to_resume()
         );
         Error::new(last.kind(), message).with_transient(true).with_response(last.response().cloned()).with_source(last)
     }
 
     fn still_running(&self, elapsed: Duration, last_status: Option<&str>, failure: Option<Error>) -> Error {
-        let (name, elapsed) = (&self.name, Seconds(elapsed));
+        let (name, elapsed) = (&self.name, Seconds(self.spent.saturating_add(elapsed)));
         let last = match (&failure, last_status) {
             (Some(failure), _) => format!("; the last attempt failed because {}", self.why(failure)),
             (None, Some(status)) => format!("; last status: {status}"),
             (None, None) => String::new(),
         };
         let so_far = if last_status.is_some() || self.is_amid.get() {
-            format!("{name} had not ended after {elapsed} (Poll::with_timeout{last})")
+            format!("{name} had not ended after {elapsed} (Poll::with_timeout){last}")
         } else {
-            format!("{name} has shown no status for {elapsed} (Poll::with_timeout{last})")
+            format!("{name} has shown no status for {elapsed} (Poll::with_timeout){last}")
         };
-        let error = Error::new(ErrorKind::StillRunning, so_far + &self.how_to_resume(": "));
+        let error = Error::new(ErrorKind::StillRunning, so_far + &self.how_to_resume());
         match failure {
             Some(failure) => error.with_source(failure),
             None => error,
@@ -226,8 +238,8 @@ impl<'a> Wait<'a> {
         }
     }
 
-    fn how_to_resume(&self, before: &str) -> String {
-        if self.resume.is_empty() { String::new() } else { format!("{before}{} to resume waiting", self.resume) }
+    fn how_to_resume(&self) -> String {
+        if self.resume.is_empty() { String::new() } else { format!("; {} to resume waiting", self.resume) }
     }
 }
 

@@ -7,7 +7,6 @@ use super::course::{Answer, Course, Goal, Job, Next, Seen, Step};
 use super::start::{self, ALREADY_STARTED, LOCKED, NO_SUCH_JOB, Start};
 use super::{stop, transport};
 use crate::answer::has_code;
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, SaidBy};
 use crate::event::{DeployStep, Subject};
 use crate::id::{JobId, PackageId, Short};
@@ -27,7 +26,7 @@ pub(crate) struct Run<'a> {
     /// Whether the package on it was read at all.
     pub(super) has_read_package: bool,
     /// When the call began.
-    begun: Instant,
+    pub(crate) began: Instant,
     step_begun: Instant,
     job: StartJob,
     /// Why the last request that may have been carried out was not answered, if it was not.
@@ -50,25 +49,19 @@ impl<'a> Run<'a> {
     pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start) -> Run<'a> {
         let (course, now) = (Course::new(goal, at.client.poll.patience()), Instant::now());
         let (seen, job) = (Seen::default(), StartJob::default());
-        Run { at, start, course, seen, has_read_package: false, begun: now, step_begun: now, job, lost: None }
+        Run { at, start, course, seen, has_read_package: false, began: now, step_begun: now, job, lost: None }
     }
 
     /// Since the call began.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
-    }
-
-    /// With what is left of the time of the call.
-    pub(crate) fn client(&self) -> Client {
-        self.at.client.for_the_rest(self.begun)
+        self.began.elapsed()
     }
 
     /// Reads the package on it, once the status was read.
     pub(crate) fn first_look(&mut self) -> Result<()> {
-        let At { app, environment, .. } = self.at;
+        let At { client, app, environment } = self.at;
         let (name, subject) = (format!("the package on {}", self.at.name()), Subject::Environment(environment.clone()));
-        let client = self.client();
-        let wait = Wait::new(&client, app, subject, name).amid(true);
+        let wait = Wait::new(client, app, subject, name).limited_since(self.began).amid(true);
         let found = wait.until_end(|| Ok(Look::ended(Ok(self.at.package()?))));
         self.saw_package(found?);
         self.course.saw(&self.seen, self.elapsed());
@@ -77,10 +70,9 @@ impl<'a> Run<'a> {
 
     /// Polls and requests until the goal is reached, or until the timeout. Messages call it `what`, such as "the stop of".
     pub(crate) fn until_done(&mut self, what: &str) -> Result<()> {
-        let At { app, environment, .. } = self.at;
+        let At { client, app, environment } = self.at;
         let (name, subject) = (format!("{what} {}", self.at.name()), Subject::Environment(environment.clone()));
-        let client = self.client();
-        let wait = Wait::new(&client, app, subject, name).amid(self.seen.status.is_some());
+        let wait = Wait::new(client, app, subject, name).limited_since(self.began).amid(self.seen.status.is_some());
         let done = wait.until_end(|| self.look(&wait));
         if matches!(&done, Err(error) if error.kind() == ErrorKind::StartFailed) {
             // So that what is reported is newer than the failure, if it can be had.

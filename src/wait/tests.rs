@@ -129,7 +129,7 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
     assert_eq!((outcome.error().kind(), outcome.error().is_transient()), (ErrorKind::StillRunning, true));
     assert_eq!(
         outcome.error().to_string(),
-        "thing 1 had not ended after 30 min (Poll::with_timeout; last status: Running): wait again to resume waiting"
+        "thing 1 had not ended after 30 min (Poll::with_timeout); last status: Running; wait again to resume waiting"
     );
 }
 
@@ -344,8 +344,20 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     assert!(error.to_string().contains("; the last attempt failed because ") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
     let says =
-        "has shown no status for 3.0 s (Poll::with_timeout; the last attempt failed because no usable answer came)";
+        "has shown no status for 3.0 s (Poll::with_timeout); the last attempt failed because no usable answer came";
     assert!(never.error().to_string().contains(says), "{}", never.error());
+}
+
+#[test]
+fn the_timeout_is_that_of_the_call_and_so_is_the_time_in_the_message() {
+    let client = Client::new("me", "key").unwrap().with_poll(Poll::default().without_timeout());
+    let (app, began) = ("calc".parse().unwrap(), Instant::now().checked_sub(S).unwrap());
+    let wait = |client| Wait::new(client, &app, Subject::Job("j-1".parse().unwrap()), "thing 1".to_owned());
+    assert_eq!(wait(&client).since(began).poll.timeout, None);
+    let mut clock = TestClock::default();
+    let error = wait(&client).limited_since(began).by(&mut clock, running).unwrap_err();
+    assert!(error.to_string().contains("had not ended after 30 min (Poll::with_timeout)"), "{error}");
+    assert!(clock.now <= 30 * 60 * S - S, "{:?}", clock.now);
 }
 
 #[test]

@@ -52,8 +52,8 @@ fn masked(text: &str, known: &[(&str, &str)]) -> String {
         }
     });
     let text = masked.collect::<Vec<_>>().join(" ");
-    match text.split_once("; last status: ").and_then(|(before, rest)| Some((before, rest.split_once(')')?.1))) {
-        Some((before, rest)) => format!("{before}){rest}"),
+    match text.split_once("; last status: ").and_then(|(before, rest)| Some((before, rest.split_once("; ")?.1))) {
+        Some((before, rest)) => format!("{before}; {rest}"),
         None => text,
     }
 }
