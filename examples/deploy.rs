@@ -17,7 +17,7 @@ mod progress;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use mendix_deploy::{AppId, Client, Deploy, EnvironmentName, Error, ErrorKind, Event, PackageId, Upload};
 use mendix_deploy::{deploy_package, environment, find_upload, upload_and_wait};
 use progress::Progress;
@@ -90,9 +90,7 @@ impl Task {
         match upload_and_wait(client, app, &Upload::new(file)) {
             Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
                 self.print(&unknown.to_string());
-                let found = find_upload(client, app, &unknown).map_err(|error| self.explain(error))?;
-                let package =
-                    found.ok_or(unknown).context("the package is not listed, but may still appear")?.package_id;
+                let package = find_upload(client, app, &unknown).map_err(|error| self.explain(error))?.package_id;
                 self.print_how_to_resume(&package);
                 Ok(package)
             }

@@ -15,7 +15,7 @@ mod progress;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use mendix_deploy::{AppId, Client, Error, ErrorKind, Event, Upload};
 use mendix_deploy::{check, find_upload, upload_and_wait, wait_for_package};
 use progress::Progress;
@@ -55,7 +55,7 @@ fn upload(app: &AppId, upload: &Upload) -> anyhow::Result<()> {
         })),
         Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
             let _ = progress.0.suspend(|| writeln!(stderr(), "{error}"));
-            find(&client, app, error)
+            find(&client, app, &error)
         }
         Err(error) => Err(progress::explain(app, error)),
     };
@@ -64,10 +64,9 @@ fn upload(app: &AppId, upload: &Upload) -> anyhow::Result<()> {
 }
 
 /// Looks for the package of an upload of unknown outcome, and waits until it can be deployed. Never uploads again.
-fn find(client: &Client, app: &AppId, unknown: Error) -> anyhow::Result<serde_json::Value> {
+fn find(client: &Client, app: &AppId, unknown: &Error) -> anyhow::Result<serde_json::Value> {
     let explain = |error| progress::explain(app, error);
-    let found = find_upload(client, app, &unknown).map_err(explain)?;
-    let found = found.ok_or_else(|| explain(unknown)).context("the package is not listed, but may still appear")?;
+    let found = find_upload(client, app, unknown).map_err(explain)?;
     let package = wait_for_package(client, app, &found.package_id).map_err(explain)?;
     Ok(serde_json::json!({ "PackageId": package.package_id, "Status": package.status }))
 }

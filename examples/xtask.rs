@@ -75,7 +75,6 @@ fn upload(client: &Client, app: &AppId, package: &Path, build: &str) -> anyhow::
         Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
             eprintln!("{error}");
             let found = find_upload(client, app, &error)?;
-            let found = found.ok_or(error).context("the package is not listed, but may still appear")?;
             Ok(wait_for_package(client, app, &found.package_id)?.package_id)
         }
         // Outcomes that a build may want to treat differently; the error's own message covers the rest.

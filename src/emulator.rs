@@ -19,7 +19,7 @@
 //! | cut connection, then well | `fail_uploads(1, Fault::DisconnectAfter(10))` | `Ok` after a retry |
 //! | connection always cut | `fail_uploads(3, Fault::DisconnectAfter(10))` | `Interrupted` |
 //! | unknown outcome, and there is a package | `fail_uploads(1, Fault::NoAnswer)` | `OutcomeUnknown`, and [`find_upload`](crate::find_upload) finds it |
-//! | unknown outcome, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, and `find_upload` returns `None` |
+//! | unknown outcome, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, also of `find_upload` |
 //! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | `find_upload` looks again |
 //! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `find_upload` names both in an error |
 //! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `Ok`: ages are by the server's own `Date` |

@@ -55,6 +55,8 @@ pub(crate) struct UnknownUpload {
     pub(crate) size: u64,
     /// By a clock that is never set.
     pub(crate) began: Instant,
+    /// Why its outcome is unknown; empty until it is.
+    pub(crate) why: String,
 }
 
 impl Error {
@@ -256,14 +258,22 @@ impl Error {
 
     /// The error and its causes in one line, for an event.
     pub(crate) fn one_line(&self) -> String {
-        anyhow::Chain::new(self).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        format!("{self}{}", self.causes())
+    }
+
+    /// The same without the advice: only what failed, and why.
+    pub(crate) fn what_failed(&self) -> String {
+        format!("{}{}", self.0.what, self.causes())
+    }
+
+    fn causes(&self) -> String {
+        anyhow::Chain::new(self).skip(1).fold(String::new(), |said, cause| format!("{said}: {cause}"))
     }
 
     /// The same for an event that says what was asked for.
     pub(crate) fn reason(&self) -> String {
         let what = if self.0.what.is_empty() { "" } else { "the request" };
-        let causes = anyhow::Chain::new(self).skip(1).map(|cause| format!(": {cause}"));
-        [what, &self.0.message].into_iter().map(str::to_owned).chain(causes).collect()
+        format!("{what}{}{}", self.0.message, self.causes())
     }
 
     /// Appends a note, such as the number of attempts.

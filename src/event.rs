@@ -54,6 +54,18 @@ pub enum Event {
         /// The job to wait for.
         job_id: JobId,
     },
+    /// An upload got no usable response, so its package is searched for; nothing is uploaded again.
+    #[non_exhaustive]
+    Searching {
+        /// The app that the package is for.
+        app: AppId,
+        /// What is searched for: a name in quotes, or `package` and its id if that is known.
+        sought: String,
+        /// How long the search may take.
+        timeout: Duration,
+        /// Why the outcome of the upload is unknown, in one line.
+        reason: String,
+    },
     /// What is waited for was polled.
     #[non_exhaustive]
     Polled {
@@ -123,7 +135,9 @@ impl Event {
             Event::Uploading { routine, .. } | Event::Polled { routine, .. } | Event::PollFailed { routine, .. } => {
                 *routine
             }
-            Event::Accepted { .. } | Event::Deploying { .. } | Event::Retrying { .. } => false,
+            Event::Accepted { .. } | Event::Searching { .. } | Event::Deploying { .. } | Event::Retrying { .. } => {
+                false
+            }
         }
     }
 
@@ -161,6 +175,9 @@ impl fmt::Display for Event {
             }
             Event::Accepted { app, file, package_id, job_id } => {
                 write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
+            }
+            Event::Searching { app, sought, timeout, reason } => {
+                write!(f, "app {app}, searching for {sought} for up to {}: {reason}", Seconds(*timeout))
             }
             Event::Polled { app, subject, status, elapsed, next_poll, .. } => {
                 write!(f, "app {app}, {subject}: {status} after {}", Seconds(*elapsed))?;

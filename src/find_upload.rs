@@ -3,13 +3,13 @@
 mod list;
 
 use std::cell::RefCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use list::{List, Verdict};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, UnknownUpload};
-use crate::event::Subject;
+use crate::event::{Event, Subject};
 use crate::id::{AppId, JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
@@ -21,7 +21,7 @@ const NOT_LISTED: &str = "not listed";
 /// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
 const DEFAULT_NAME: &str = "default.mda";
 
-/// Looks for the package of an upload whose outcome is unknown, and **never uploads anything**.
+/// Searches for the package of an upload whose outcome is unknown, and **never uploads anything**.
 ///
 /// `unknown` is the error of the upload, of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); it remembers what was
 /// uploaded and when. If the error has the id of the package or of the job, the API is asked for that first. Otherwise the
@@ -29,8 +29,8 @@ const DEFAULT_NAME: &str = "default.mda";
 /// `Date` of the server's response less its `CreationDate`, so that clocks that differ do not matter. Since a package may be
 /// listed late, and its size and date even later, this polls until the timeout of [`Poll`](crate::Poll) (30 min if it has none).
 ///
-/// - `Some`: the package is there, in whatever status. Pass its id to [`wait_for_package`](crate::wait_for_package).
-/// - `None`: nothing like it was listed while this polled. That is **no proof** that the upload was not accepted.
+/// The package that is returned may have any status: pass its id to [`wait_for_package`](crate::wait_for_package). One that is
+/// not found is an error, which is **no proof** that the upload was not accepted.
 ///
 /// Give each upload a name that no other package has, for example with the number of the build
 /// ([`Upload::with_name`](crate::Upload::with_name)). Older packages of that name are never taken for the upload's. If several
@@ -42,34 +42,34 @@ const DEFAULT_NAME: &str = "default.mda";
 ///
 /// # Errors
 /// In every one the upload stays what it was: [`may_have_been_accepted`](Error::may_have_been_accepted) is true, ids that
-/// were known are kept, and this can be called again with it. By [`ErrorKind`]: `OutcomeUnknown` if packages cannot be told
-/// apart; `JobFailed` if the job is known and has failed; `Connect`, `Rejected`, `NoAnswer` and `StillRunning`, as in
-/// `wait_for_package`, if the API could not be asked. Only `Config` is different: `unknown` is not the error of an upload of
-/// unknown outcome to this app.
+/// were known are kept, and this can be called again with it. By [`ErrorKind`]: `OutcomeUnknown` if the package was not found,
+/// or cannot be told from others; `JobFailed` if the job is known and has failed; `Connect`, `Rejected`, `NoAnswer` and
+/// `StillRunning`, as in `wait_for_package`, if the API could not be asked. Only `Config` is different: `unknown` is not the
+/// error of an upload of unknown outcome to this app.
 ///
 /// ```no_run
-/// use mendix_deploy::{Client, Error, ErrorKind, Upload, find_upload, upload_package, wait_for_package};
+/// use mendix_deploy::{Client, ErrorKind, Upload, find_upload, upload_package, wait_for_package};
 ///
-/// # fn main() -> Result<(), Error> {
 /// let (client, app) = (Client::from_env()?, "calc".parse()?);
 /// let upload = Upload::new("calc.mda").with_name("calc_1.0.0.45.mda");
 ///
-/// match upload_package(&client, &app, &upload) {
-///     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-///         let found = find_upload(&client, &app, &error)?;
-///         let package = found.ok_or(error)?; // perhaps it was not accepted
-///         wait_for_package(&client, &app, &package.package_id)?;
-///     }
-///     result => drop(result?),
-/// }
-/// # Ok(())
-/// # }
+/// let package = match upload_package(&client, &app, &upload) {
+///     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => find_upload(&client, &app, &error)?.package_id,
+///     result => result?.package_id,
+/// };
+/// wait_for_package(&client, &app, &package)?;
+/// # Ok::<(), mendix_deploy::Error>(())
 /// ```
-pub fn find_upload(client: &Client, app: &AppId, unknown: &Error) -> Result<Option<Package>> {
+pub fn find_upload(client: &Client, app: &AppId, unknown: &Error) -> Result<Package> {
+    find(client, app, unknown, Instant::now())
+}
+
+/// The same as a step of a call that has waited since `began`.
+pub(crate) fn find(client: &Client, app: &AppId, unknown: &Error, began: Instant) -> Result<Package> {
     let found = match unknown.upload() {
         Some(upload) if upload.app == *app => {
             let (package_id, job_id) = (unknown.package_id(), unknown.job_id());
-            Search { client, upload, package_id, job_id, open: RefCell::default() }.run()
+            Search { client, upload, package_id, job_id, began, open: RefCell::default() }.run()
         }
         Some(UnknownUpload { app: other, .. }) => {
             Err(Error::config(format!("the upload of unknown outcome was to app {other}, not to app {app}")))
@@ -104,12 +104,14 @@ struct Search<'a> {
     upload: &'a UnknownUpload,
     package_id: Option<&'a PackageId>,
     job_id: Option<&'a JobId>,
+    /// When the call began.
+    began: Instant,
     /// The error to return on timeout.
     open: RefCell<Option<Error>>,
 }
 
 impl Search<'_> {
-    fn run(&self) -> Result<Option<Package>> {
+    fn run(&self) -> Result<Package> {
         if !can_be_found(self.upload, self.package_id) {
             let app = &self.upload.app;
             let message = format!(
@@ -119,33 +121,41 @@ impl Search<'_> {
             );
             return Err(Error::new(ErrorKind::OutcomeUnknown, message));
         }
-        let begun = Instant::now();
         let (app, sought) = (&self.upload.app, self.sought());
         let name = format!("the search for {sought} among the packages of app {app}");
-        let wait = Wait::new(self.client, app, Subject::Upload(sought), name)
-            .limited_since(begun)
+        let wait = Wait::new(self.client, app, Subject::Upload(sought.clone()), name)
+            .limited_since(self.began)
             .resumed_by("call find_upload with this error");
-        let mut has_looked = false;
+        let (app, timeout, reason) = (app.clone(), wait.timeout().unwrap_or_default(), self.upload.why.clone());
+        self.client.notify(&Event::Searching { app, sought, timeout, reason });
+        let (mut has_looked, searched) = (false, Instant::now());
         let end = wait.until_end(|| {
             let look = self.look()?;
             has_looked = true;
             Ok(look)
         });
-        match end {
-            Ok(package) => Ok(Some(package)),
-            Err(error) => match error.kind() {
-                ErrorKind::StillRunning if has_looked => {
-                    let note = format!("; the list was polled for {}", Seconds(begun.elapsed()));
-                    self.open.take().map_or(Ok(None), |open| Err(open.with_note(&note)))
-                }
-                ErrorKind::JobFailed | ErrorKind::OutcomeUnknown => Err(error),
-                _ => {
-                    let sought = self.sought();
-                    let note = format!("; whether {sought} exists is still unknown, so do not upload again yet");
-                    Err(error.with_note(&note))
-                }
+        let polled = searched.elapsed();
+        end.map_err(|error| match error.kind() {
+            ErrorKind::StillRunning if has_looked => match self.open.take() {
+                Some(open) => open.with_note(&format!("; the list was polled for {}", Seconds(polled))),
+                None => self.not_found(polled),
             },
-        }
+            ErrorKind::JobFailed | ErrorKind::OutcomeUnknown => error,
+            _ => {
+                let sought = self.sought();
+                error.with_note(&format!("; whether {sought} exists is still unknown, so do not upload again yet"))
+            }
+        })
+    }
+
+    fn not_found(&self, polled: Duration) -> Error {
+        let (why, app, sought, polled) = (&self.upload.why, &self.upload.app, self.sought(), Seconds(polled));
+        let message = format!(
+            "; a package may exist: {sought} was not listed while the packages of app {app} were polled for {polled} \
+             (Poll::with_timeout), but that proves nothing, because it may be listed late; check the app's Environments \
+             page before you upload again, or call find_upload with this error to keep searching"
+        );
+        Error::of_request(ErrorKind::OutcomeUnknown, why.as_str(), message)
     }
 
     /// Asks for what is known by its id, and then for all packages: the id may be unknown to v1, or not be visible yet.

@@ -128,7 +128,8 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
         Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", text::percent_encoded(name)),
         None => format!("/api/v2/apps/{app}/packages/upload"),
     };
-    let unknown = UnknownUpload { app: app.clone(), name, size: package.size(), began: Instant::now() };
+    let (size, began, why) = (package.size(), Instant::now(), String::new());
+    let unknown = UnknownUpload { app: app.clone(), name, size, began, why };
     let attempt = Attempt::new(&upload.file, unknown);
     let mut post = Post { client, attempt, package, url_path, expect_continue: true };
     let uploaded = repeat(&client.retry, &|event| client.notify(event), || post.send())?;

@@ -92,7 +92,9 @@ impl<'a> Wait<'a> {
 
     /// A step of a call that has waited since then: all its steps share one timeout.
     pub(crate) fn since(self, began: Instant) -> Self {
-        let spent = began.elapsed();
+        let elapsed = began.elapsed();
+        // In whole milliseconds: a call that has just begun has all of its time left, and its messages say so.
+        let spent = Duration::new(elapsed.as_secs(), elapsed.subsec_millis() * 1_000_000);
         Wait { poll: self.poll.less(spent), spent, ..self }
     }
 
@@ -113,6 +115,11 @@ impl<'a> Wait<'a> {
     /// Whether an earlier step of the same call was answered well.
     pub(crate) fn amid(self, is_amid: bool) -> Self {
         Wait { is_amid: Cell::new(is_amid), ..self }
+    }
+
+    /// How long this may take.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.poll.timeout
     }
 
     /// A part of a poll was answered well.

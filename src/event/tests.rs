@@ -39,6 +39,10 @@ fn every_event_is_one_readable_line() {
             &format!(r#"app calc accepted "x\ny.mda": package p-1, job {ID}"#),
         ),
         (
+            Event::Searching { app: app(), sought: r#""x.mda""#.into(), timeout: s(1800), reason: reason() },
+            r#"app calc, searching for "x.mda" for up to 30 min: the request failed: the server answered 502"#,
+        ),
+        (
             polled(job(ID), "Running", s(65), Some(s(13) / 2)),
             "app calc, job 66046953…: Running after 65 s, next poll in 6.5 s",
         ),

@@ -43,10 +43,10 @@ impl Attempt<'_> {
                 let message = format!(" failed{NO_PACKAGE}: the file changed or could not be read while it was sent");
                 Err(Error::of_request(ErrorKind::File, self.asked.what.as_str(), message).with_source(cause))
             }
-            end if handed.is_some_and(Handed::is_whole) => Err(self.asked.error(end, true, |said| {
+            end if handed.is_some_and(Handed::is_whole) => Err(self.remembered(self.asked.error(end, true, |said| {
                 let how = format!("all of it was sent, but {}", said.unwrap_or("no usable answer came"));
                 self.unknown(&how, None, None)
-            })),
+            }))),
             end => Err(self.asked.error(end, false, |said| {
                 let Handed { bytes, total } = handed.unwrap_or_default();
                 let (bytes, total, why) = (Bytes(bytes), Bytes(total), said.unwrap_or("the connection broke"));
@@ -64,9 +64,20 @@ impl Attempt<'_> {
             ids => ids,
         };
         let sent = if is_whole { "all of it was sent, but" } else { "only a part of it was sent when" };
-        Err(self.asked.error(Ok(reply), true, |said| {
+        Err(self.remembered(self.asked.error(Ok(reply), true, |said| {
             self.unknown(&format!("{sent} {}", said.unwrap_or_default()), package.as_ref(), job.as_ref())
-        }))
+        })))
+    }
+
+    /// The error of an upload of unknown outcome has what is needed to find the package.
+    fn remembered(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::OutcomeUnknown => {
+                let why = error.what_failed();
+                error.with_upload(UnknownUpload { why, ..self.upload.clone() })
+            }
+            _ => error,
+        }
     }
 
     /// The ids are those that came.
@@ -76,12 +87,12 @@ impl Attempt<'_> {
         let find =
             if find_upload::can_be_found(upload, package) { "call find_upload with this error, or " } else { "" };
         let sought = find_upload::sought(upload, package);
+        let what = format!("cannot tell whether {file} was uploaded to app {app}: {how}");
         let message = format!(
-            "cannot tell whether {file} was uploaded to app {app}: {how}; a package may exist, so do not upload again \
-             yet: {wait}{find}look for {sought} on the app's Environments page, where it may appear late, and upload \
-             again only if it does not"
+            "; a package may exist, so do not upload again yet: {wait}{find}look for {sought} on the app's Environments \
+             page, where it may appear late, and upload again only if it does not"
         );
-        Error::new(ErrorKind::OutcomeUnknown, message).with_upload(upload.clone()).with_ids(package, job)
+        Error::of_request(ErrorKind::OutcomeUnknown, what, message).with_ids(package, job)
     }
 }
 
@@ -103,7 +114,8 @@ mod tests {
     fn outcome(end: Result<Reply, Failure>) -> Result<UploadedPackage> {
         let app = "calc".parse().unwrap();
         let (name, began) = (Some("calc_1.mda".to_owned()), Instant::now());
-        Attempt::new(Path::new("dir/calc.mda"), UnknownUpload { app, name, size: 800, began }).outcome(end)
+        Attempt::new(Path::new("dir/calc.mda"), UnknownUpload { app, name, size: 800, began, why: String::new() })
+            .outcome(end)
     }
 
     fn reply(status: u16, body: &str, handed: Handed) -> Reply {

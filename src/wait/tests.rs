@@ -357,7 +357,7 @@ fn the_timeout_is_that_of_the_call_and_so_is_the_time_in_the_message() {
     let mut clock = TestClock::default();
     let error = wait(&client).limited_since(began).by(&mut clock, running).unwrap_err();
     assert!(error.to_string().contains("had not ended after 30 min (Poll::with_timeout)"), "{error}");
-    assert!(clock.now <= 30 * 60 * S - S, "{:?}", clock.now);
+    assert!(clock.now <= 1799 * S, "{:?}", clock.now);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(PathBuf) -> Upload = Upload::new;
     let _: fn(&Client, &AppId, &JobId) -> Result<()> = wait_for_job;
     let _: fn(&Client, &AppId) -> Result<Vec<Package>> = list_packages;
-    let _: fn(&Client, &AppId, &Error) -> Result<Option<Package>> = find_upload;
+    let _: fn(&Client, &AppId, &Error) -> Result<Package> = find_upload;
     let _: fn(&Client, &AppId, &PackageId) -> Result<Package> = wait_for_package;
 
     let _: fn(&Client, &AppId) -> Result<Vec<Environment>> = list_environments;

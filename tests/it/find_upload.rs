@@ -24,14 +24,22 @@ fn an_upload_without_an_answer_is_found_again_and_can_be_waited_for() {
     let (emulator, caller) = start();
     let error = unknown(&emulator, &caller);
     let outcome = caller.find_upload(&error, &often());
-    let [Event::Polled { subject: Subject::Upload(_), next_poll: None, .. }] = &outcome.events[..] else {
+    let [Event::Searching { .. }, Event::Polled { subject: Subject::Upload(_), next_poll: None, .. }] =
+        &outcome.events[..]
+    else {
         panic!("{outcome:?}")
     };
     let line = outcome.events[0].to_string();
+    let start = "app calc, searching for \"calc.mda\" for up to 30 s: cannot tell whether \"";
+    assert!(
+        line.starts_with(start) && line.contains("calc.mda\" was uploaded to app calc: all of it was sent"),
+        "{line}"
+    );
+    let line = outcome.events[1].to_string();
     let [received] = &emulator.uploads()[..] else { panic!("one upload") };
     let start = format!("app calc, searching for \"calc.mda\": found as package {} after", received.package_id);
     assert!(line.starts_with(&start), "{line}");
-    let found = outcome.ok().unwrap();
+    let found = outcome.ok();
     assert_eq!((&found.package_id, found.name.as_str(), found.size), (&received.package_id, "calc.mda", Some(22)));
     let ready = caller.wait_for_package(&found.package_id, &often()).ok();
     assert_eq!((ready.status, emulator.requests()), (PackageStatus::Succeeded, 3));
@@ -41,7 +49,7 @@ fn an_upload_without_an_answer_is_found_again_and_can_be_waited_for() {
 fn a_package_whose_job_failed_is_found_and_the_wait_says_so() {
     let (emulator, caller) = start();
     emulator.jobs_end(JobEnd::Failed);
-    let found = caller.find_upload(&unknown(&emulator, &caller), &often()).ok().unwrap();
+    let found = caller.find_upload(&unknown(&emulator, &caller), &often()).ok();
     assert_eq!(found.status, PackageStatus::Failed);
     caller.wait_for_package(&found.package_id, &often()).error(ErrorKind::JobFailed);
 }
@@ -54,25 +62,33 @@ fn a_package_may_be_listed_late() {
     emulator.complete_after_polls(2);
     let outcome = caller.find_upload(&unknown(&emulator, &caller), &often());
     let lines: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
-    assert!(lines[0].starts_with("app calc, searching for \"calc.mda\": no status for "), "{lines:?}");
-    assert!(lines[1].starts_with("app calc, searching for \"calc.mda\": not listed after "), "{lines:?}");
-    assert_eq!(lines.len(), 4, "{lines:?}");
-    assert_eq!(outcome.ok().unwrap().status, PackageStatus::Queued);
+    assert!(lines[1].starts_with("app calc, searching for \"calc.mda\": no status for "), "{lines:?}");
+    assert!(lines[2].starts_with("app calc, searching for \"calc.mda\": not listed after "), "{lines:?}");
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert_eq!(outcome.ok().status, PackageStatus::Queued);
 }
 
 #[test]
-fn a_package_that_is_never_listed_is_none_and_not_an_error() {
+fn a_package_that_is_never_listed_is_an_error_that_says_how_long_it_was_searched_for_and_that_this_proves_nothing() {
     let (emulator, caller) = start();
     emulator.list_after_polls(u32::MAX);
     let error = unknown(&emulator, &caller);
-    assert_eq!(caller.find_upload(&error, &once()).ok(), None);
     let outcome = caller.find_upload(&error, &often().with_timeout(Duration::from_secs(1)));
-    assert!(outcome.events.len() >= 2, "{outcome:?}");
-    assert_eq!(outcome.ok(), None);
-    // Nor is one that was not made.
+    assert!(outcome.events.len() >= 3, "{outcome:?}");
+    let text = outcome.error(ErrorKind::OutcomeUnknown).to_string();
+    assert!(
+        text.starts_with("cannot tell whether \"") && text.contains("calc.mda\" was uploaded to app calc: all"),
+        "{text}"
+    );
+    let (_, rest) = text.split_once("; a package may exist: \"calc.mda\" was not listed while").unwrap();
+    assert!(rest.contains("were polled for 1.") && rest.contains("but that proves nothing"), "{text}");
+    // It can be called again with that error, and finds nothing that was not made.
+    let again = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
+    assert!(again.error(ErrorKind::OutcomeUnknown).to_string().starts_with("cannot tell whether"), "{again:?}");
     emulator.fail_uploads(1, Fault::Status(500));
     let outcome = caller.upload_as(Package::small(), |upload| upload.with_name("calc_2.mda"));
-    assert_eq!(caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once()).ok(), None);
+    let not_made = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
+    assert!(not_made.error(ErrorKind::OutcomeUnknown).to_string().contains("\"calc_2.mda\" was not listed"));
     assert_eq!(emulator.uploads().len(), 1);
 }
 
@@ -115,7 +131,7 @@ fn an_older_package_of_the_same_name_is_never_ours_and_no_obstacle_and_named_whe
         let named =
             format!("every package of that name is older, the youngest one is: package {youngest} (Succeeded, 22");
         assert!(text.contains(&named) && text.contains(" s before the upload began"), "{text}");
-        let found = caller.find_upload(&unknown(&emulator, &caller), &once()).ok().unwrap();
+        let found = caller.find_upload(&unknown(&emulator, &caller), &once()).ok();
         assert_eq!(found.package_id, emulator.uploads().last().unwrap().package_id);
         emulator.age_packages(MINUTE * 5);
     }
@@ -150,7 +166,7 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
         let outcome = caller.upload(Package::small());
         let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
         match &found.result {
-            Ok(found) => assert!(found.is_some() && is_found, "{age}"),
+            Ok(_) => assert!(is_found, "{age}"),
             Err(error) => {
                 assert!(!is_found && error.to_string().contains("every package of that name is older"), "{error}");
             }
@@ -199,7 +215,7 @@ fn one_of_two_that_is_still_being_made_may_turn_out_to_be_older() {
     let caller = Caller::of(&server);
     let outcome = caller.upload(Package::small());
     let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &often());
-    assert_eq!((found.pauses().len(), found.ok().unwrap().package_id.as_str()), (1, "p-9"));
+    assert_eq!((found.pauses().len(), found.ok().package_id.as_str()), (1, "p-9"));
 
     let server = Server::start([vec![Step::Request], both(0)]);
     let caller = Caller::of(&server);
@@ -231,7 +247,7 @@ fn what_is_still_being_made_is_looked_at_again_and_another_spelling_is_named() {
     let server = Server::start([vec![Step::Request], list(first), list(&twice)]);
     let caller = Caller::of(&server);
     let outcome = caller.upload(Package::small());
-    assert!(caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &often()).ok().is_some());
+    caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &often()).ok();
 
     let server = Server::start([vec![Step::Request], list(&listed("Calc.MDA", NOW, 22))]);
     let caller = Caller::of(&server);
@@ -257,7 +273,7 @@ fn fields_that_are_missing_lead_to_no_wrong_package() {
         let (emulator, caller) = start();
         let error = unknown(&emulator, &caller);
         emulator.omit_fields(&[field]);
-        assert_eq!(caller.find_upload(&error, &once()).ok().is_some(), is_found, "{field}");
+        assert_eq!(caller.find_upload(&error, &once()).result.is_ok(), is_found, "{field}");
         emulator.omit_fields(&["Name"]);
         assert!(refusal(&caller, &error).contains("none has that name, but this size and time"), "{field}");
         emulator.omit_fields(&["CreationDate", field]);
@@ -275,7 +291,7 @@ fn a_package_of_another_size_is_not_taken_for_the_upload() {
         let outcome = caller.upload(Package::small());
         let error = outcome.error(ErrorKind::OutcomeUnknown);
         if is_found {
-            assert!(caller.find_upload(error, &once()).ok().is_some());
+            caller.find_upload(error, &once()).ok();
         } else {
             assert!(refusal(&caller, error).contains("may be another one: package p-9"), "{size}");
         }
@@ -308,7 +324,7 @@ fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
         let error = outcome.error(ErrorKind::OutcomeUnknown);
         assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
         assert!(error.to_string().contains("call find_upload with this error, or look for package p-1"), "{error}");
-        assert_eq!(caller.find_upload(error, &often()).ok().unwrap().package_id.as_str(), id);
+        assert_eq!(caller.find_upload(error, &often()).ok().package_id.as_str(), id);
         let seen = server.stop().requests;
         assert_eq!(seen.len(), paths.len());
         assert!(seen.iter().zip(paths).all(|(request, path)| request.head.starts_with(path)), "{seen:?}");
@@ -332,10 +348,10 @@ fn a_job_that_is_known_is_asked_for_and_kept_while_its_package_is_looked_for() {
     let error = outcome.error(ErrorKind::OutcomeUnknown);
     assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
     assert!(error.to_string().contains("call wait_for_job with job j-1; if that fails, call find_upload"), "{error}");
-    assert_eq!(caller.find_upload(error, &once()).ok(), None);
-    assert_eq!(caller.find_upload(error, &once()).ok(), None);
+    caller.find_upload(error, &once()).error(ErrorKind::OutcomeUnknown);
+    caller.find_upload(error, &once()).error(ErrorKind::OutcomeUnknown);
     caller.find_upload(error, &once()).error(ErrorKind::Rejected);
-    assert!(caller.find_upload(error, &once()).ok().is_some());
+    caller.find_upload(error, &once()).ok();
     let failed = caller.find_upload(error, &often());
     let text = failed.error(ErrorKind::JobFailed).to_string();
     assert!(text.contains("job j-1 failed") && text.contains("no room") && !text.contains("unknown"), "{text}");
@@ -366,7 +382,7 @@ fn what_ends_a_search_leaves_the_upload_as_it_was() {
     emulator.fail_polls(2, Fault::NoAnswer);
     let outcome = caller.find_upload(&last, &often().with_max_outage(Duration::ZERO));
     outcome.error(ErrorKind::NoAnswer);
-    assert!(caller.find_upload(&outcome.result.unwrap_err(), &often()).ok().is_some());
+    caller.find_upload(&outcome.result.unwrap_err(), &often()).ok();
     emulator.refuse_v1();
     let outcome = caller.find_upload(&last, &often());
     let text = outcome.error(ErrorKind::Rejected).to_string();
@@ -400,7 +416,7 @@ fn names_are_found_as_they_were_given() {
         emulator.fail_uploads(1, Fault::NoAnswer);
         let outcome = caller.upload_as(Package::small(), |upload| upload.with_name(name));
         let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
-        assert!(found.ok().is_some(), "{name}");
+        assert!(found.result.is_ok(), "{name}: {found:?}");
         assert_eq!(emulator.uploads()[0].app_id, app());
     });
 }

@@ -194,7 +194,7 @@ impl Caller {
     }
 
     /// An error keeps what is known of the upload, and a loop on `is_transient` repeats nothing.
-    pub(crate) fn find_upload(&self, unknown: &Error, poll: &Poll) -> Outcome<Option<Package>> {
+    pub(crate) fn find_upload(&self, unknown: &Error, poll: &Poll) -> Outcome<Package> {
         let outcome = self.waiting(poll, |client| mendix_deploy::find_upload(client, &app(), unknown));
         if let Err(error) = &outcome.result {
             assert_eq!((error.package_id(), error.job_id()), (unknown.package_id(), unknown.job_id()), "{error:?}");
