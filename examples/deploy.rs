@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use mendix_deploy::{AppId, Client, Deploy, EnvironmentName, Error, ErrorKind, Event, PackageId, Upload};
-use mendix_deploy::{deploy_package, environment, find_upload, upload_and_wait};
+use mendix_deploy::{deploy_package, environment, upload_and_wait};
 use progress::Progress;
 
 const USAGE: &str = "usage: deploy [--production] [--restart] APP_ID ENVIRONMENT (FILE | --package PACKAGE_ID)";
@@ -87,15 +87,7 @@ impl Task {
 
     fn upload(&self, file: &str) -> anyhow::Result<PackageId> {
         let Task { client, app, .. } = self;
-        match upload_and_wait(client, app, &Upload::new(file)) {
-            Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
-                self.print(&unknown.to_string());
-                let package = find_upload(client, app, &unknown).map_err(|error| self.explain(error))?.package_id;
-                self.print_how_to_resume(&package);
-                Ok(package)
-            }
-            result => Ok(result.map_err(|error| self.explain(error))?.package_id),
-        }
+        upload_and_wait(client, app, &Upload::new(file)).map_err(|error| self.explain(error))
     }
 
     fn deploy(&self, package: &PackageId) -> anyhow::Result<serde_json::Value> {

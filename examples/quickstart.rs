@@ -29,11 +29,11 @@ fn main() -> anyhow::Result<()> {
         let _ = writeln!(stdout(), "{event}");
     });
     let app = "calc".parse()?;
-    let uploaded = upload_and_wait(&client, &app, &Upload::new(&file))?;
+    let package = upload_and_wait(&client, &app, &Upload::new(&file))?;
     std::fs::remove_file(file)?;
-    writeln!(stdout(), "package {} is ready to be deployed (job {})", uploaded.package_id, uploaded.job_id)?;
+    writeln!(stdout(), "package {package} is ready to be deployed")?;
 
-    let deployed = deploy_package(&client, &app, &"Acceptance".parse()?, &uploaded.package_id, &Deploy::default())?;
+    let deployed = deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default())?;
     writeln!(stdout(), "it runs at {}", deployed.url.unwrap_or_default())?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use mendix_deploy::{AppId, Client, Deploy, EnvironmentName, ErrorKind, Event, JobId, PackageId, Poll, Retry, Upload};
-use mendix_deploy::{deploy_package, environment, find_upload, upload_and_wait, wait_for_job, wait_for_package};
+use mendix_deploy::{deploy_package, environment, upload_and_wait, wait_for_job};
 
 const USAGE: &str = "usage: cargo xtask deploy APP_ID PACKAGE.mda [ENVIRONMENT], cargo xtask wait APP_ID JOB_ID, or \
                      cargo xtask resume APP_ID ENVIRONMENT PACKAGE_ID";
@@ -70,13 +70,7 @@ fn upload(client: &Client, app: &AppId, package: &Path, build: &str) -> anyhow::
     let stem = package.file_stem().and_then(|stem| stem.to_str()).context("the package has no readable name")?;
     let upload = Upload::new(package).with_name(format!("{stem}_{build}.mda"));
     match upload_and_wait(client, app, &upload) {
-        Ok(uploaded) => Ok(uploaded.package_id),
-        // It was sent, but there was no answer. It is not sent again, but looked for.
-        Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-            eprintln!("{error}");
-            let found = find_upload(client, app, &error)?;
-            Ok(wait_for_package(client, app, &found.package_id)?.package_id)
-        }
+        Ok(package) => Ok(package),
         // Outcomes that a build may want to treat differently; the error's own message covers the rest.
         Err(error) => Err(match (error.kind(), error.job_id().cloned()) {
             (ErrorKind::StillRunning, Some(job)) => {

@@ -5,7 +5,7 @@ use crate::call::{Call, JSON};
 use crate::client::Client;
 use crate::error::Result;
 use crate::id::AppId;
-use crate::upload::{self, Upload};
+use crate::upload::{Opened, Upload};
 
 /// Checks an upload without uploading anything. `Ok` means that
 ///
@@ -33,7 +33,7 @@ use crate::upload::{self, Upload};
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn check(client: &Client, app: &AppId, upload: &Upload) -> Result<()> {
-    upload::check_file(app, upload)?;
+    Opened::new(client, app, upload)?.check_unpacked()?;
     let what = format!("the request for app {app}");
     let call = Call::v1(client, app.to_string(), what, answer::app_not_found(app));
     let call = Call { content_type: JSON, ..call };

@@ -87,8 +87,8 @@ pub struct Deployed {
 /// use mendix_deploy::{Client, Deploy, Upload, deploy_package, upload_and_wait};
 ///
 /// # let (client, app) = (Client::from_env()?, "calc".parse()?);
-/// let uploaded = upload_and_wait(&client, &app, &Upload::new("calc.mda"))?;
-/// deploy_package(&client, &app, &"Acceptance".parse()?, &uploaded.package_id, &Deploy::default())?;
+/// let package = upload_and_wait(&client, &app, &Upload::new("calc.mda"))?;
+/// deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default())?;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn deploy_package(

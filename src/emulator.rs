@@ -60,11 +60,11 @@
 //! let emulator = Emulator::start()?;
 //! let path = std::env::temp_dir().join(format!("calc-{}.mda", std::process::id()));
 //! std::fs::write(&path, Emulator::SMALLEST_PACKAGE)?;
-//! let made = upload_and_wait(&emulator.client(), &"calc".parse()?, &Upload::new(&path))?;
+//! let package = upload_and_wait(&emulator.client(), &"calc".parse()?, &Upload::new(&path))?;
 //! std::fs::remove_file(&path)?;
 //!
 //! let received = emulator.uploads();
-//! assert_eq!(received[0].package_id, made.package_id);
+//! assert_eq!(received[0].package_id, package);
 //! assert_eq!(received[0].content.as_deref(), Some(&Emulator::SMALLEST_PACKAGE[..]));
 //! # Ok(())
 //! # }

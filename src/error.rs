@@ -230,6 +230,12 @@ impl Error {
         self
     }
 
+    /// Gives it another cause, and says the ones it had so far where it says what failed.
+    pub(crate) fn because_of(mut self, cause: Error) -> Self {
+        self.0.what = self.what_failed();
+        self.with_source(cause)
+    }
+
     /// Prepends where the bad input came from.
     pub(crate) fn prefixed_with(mut self, origin: &str) -> Self {
         self.0.what.insert_str(0, &format!("{origin}: "));

@@ -19,8 +19,8 @@ fn main() -> Result<(), mendix_deploy::Error> {
         println!("cargo::warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set");
         return Ok(());
     }
-    let uploaded = upload_and_wait(&Client::from_env()?, &app.parse()?, &Upload::new(PACKAGE))?;
-    println!("cargo::warning=package {} is ready to be deployed", uploaded.package_id);
-    println!("cargo::rustc-env=PACKAGE_ID={}", uploaded.package_id);
+    let package = upload_and_wait(&Client::from_env()?, &app.parse()?, &Upload::new(PACKAGE))?;
+    println!("cargo::warning=package {package} is ready to be deployed");
+    println!("cargo::rustc-env=PACKAGE_ID={package}");
     Ok(())
 }

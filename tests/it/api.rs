@@ -30,7 +30,7 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Event) -> bool = Event::is_routine;
 
     let _: fn(&Client, &AppId, &Upload) -> Result<UploadedPackage> = upload_package;
-    let _: fn(&Client, &AppId, &Upload) -> Result<UploadedPackage> = upload_and_wait;
+    let _: fn(&Client, &AppId, &Upload) -> Result<PackageId> = upload_and_wait;
     let _: fn(&Client, &AppId, &JobId) -> Result<JobStatus> = job_status;
     let _: fn(&Client, &AppId, &Upload) -> Result<()> = check;
     let _: fn(PathBuf) -> Upload = Upload::new;

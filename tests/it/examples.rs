@@ -69,8 +69,7 @@ fn upload_prints_one_line_of_json_and_its_progress_on_stderr() {
     let received = emulator.uploads().pop().unwrap();
     assert_eq!(received.name, "named.mda");
     let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let expected =
-        serde_json::json!({"PackageId": received.package_id, "JobId": received.job_id, "Status": "Completed"});
+    let expected = serde_json::json!({"PackageId": received.package_id, "Status": "Succeeded"});
     assert_eq!((answer, out.lines().count()), (expected, 1));
     assert!(
         err.contains("all 22 bytes sent") && err.contains("app calc accepted") && err.contains("Completed"),
@@ -85,14 +84,14 @@ fn no_failed_write_to_stderr_matters_to_an_example() {
     for stderr in crate::log::broken_outputs() {
         let emulator = Emulator::start().unwrap();
         let output = example("upload", &emulator).arg("calc").arg(file.as_ref()).stderr(stderr).output().unwrap();
-        assert!(output.status.success() && text(&output).0.contains("Completed"), "{output:?}");
+        assert!(output.status.success() && text(&output).0.contains("Succeeded"), "{output:?}");
     }
     // It is closed.
     let emulator = Emulator::start().unwrap();
     let mut closed = Command::new("sh");
     closed.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(program("upload").get_program()).arg("calc").arg(file.as_ref());
     let output = with_environment(closed, &emulator).output().unwrap();
-    assert!(output.status.success() && text(&output).0.contains("Completed"), "{output:?}");
+    assert!(output.status.success() && text(&output).0.contains("Succeeded"), "{output:?}");
 
     let stdout = crate::log::broken_outputs().swap_remove(0);
     let started = example("quickstart", &emulator).stdout(stdout).output().unwrap();
@@ -284,7 +283,7 @@ fn upload_clears_up_an_unknown_outcome_by_itself() {
     let [received] = &emulator.uploads()[..] else { panic!("one upload: {err}") };
     let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(answer, serde_json::json!({"PackageId": received.package_id, "Status": "Succeeded"}));
-    let said = ["cannot tell whether", "found as package", "Succeeded"]
+    let said = ["cannot tell whether", "found as package", "Succeeded after"]
         .map(|words| err.find(words).unwrap_or_else(|| panic!("{words}: {err}")));
     assert!(said.is_sorted(), "{err}");
 

@@ -20,16 +20,16 @@ fn a_package_is_uploaded_and_its_job_waited_for() {
     content.extend(Emulator::SMALLEST_PACKAGE);
     let outcome = caller.upload_and_wait(Package::named("calc_1.0.0.45.mda", &content), &quick());
     let lines: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
-    let uploaded = outcome.ok();
+    let package = outcome.ok();
 
     let received = emulator.uploads().pop().unwrap();
-    assert_eq!((received.package_id, received.job_id), (uploaded.package_id.clone(), uploaded.job_id.clone()));
+    assert_eq!(received.package_id, package);
     assert_eq!(received.app_id, app());
     assert_eq!((received.name.as_str(), received.file_name.as_str()), ("calc_1.0.0.45.mda", "calc_1.0.0.45.mda"));
     assert!(received.content.unwrap() == content, "the content arrives byte for byte");
     assert_eq!(emulator.requests(), 4, "one upload, three polls");
 
-    let [package, job] = [uploaded.package_id.as_str(), uploaded.job_id.as_str()];
+    let job = received.job_id;
     assert!(lines[0].ends_with("calc_1.0.0.45.mda\" to app calc: 0 bytes of 293.0 KiB (0 %)"), "{}", lines[0]);
     assert!(lines[1].ends_with("all 293.0 KiB sent, awaiting the response for up to 5 min"), "{}", lines[1]);
     assert!(lines[2].ends_with(&format!("calc_1.0.0.45.mda\": package {package}, job {job}")), "{}", lines[2]);
@@ -44,14 +44,13 @@ fn events_can_be_matched_on() {
     let [
         Event::Uploading { sent: 0, .. },
         Event::Uploading { sent: 22, total: 22, .. },
-        Event::Accepted { package_id, job_id, .. },
+        Event::Accepted { package_id, .. },
         Event::Polled { next_poll: None, subject: Subject::Job(_), .. },
     ] = &outcome.events[..]
     else {
         panic!("{outcome:?}")
     };
-    let uploaded = outcome.result.as_ref().unwrap();
-    assert_eq!((package_id, job_id), (&uploaded.package_id, &uploaded.job_id));
+    assert_eq!(Some(package_id), outcome.result.as_ref().ok());
 }
 
 #[test]
@@ -215,4 +214,77 @@ fn a_wait_for_a_job_that_never_shows_does_not_say_that_it_goes_on() {
     let outcome = caller.wait(&quick().with_timeout(Duration::from_millis(150)));
     let text = outcome.error(ErrorKind::StillRunning).to_string();
     assert!(text.contains("has shown no status") && !text.contains("it goes on"), "{text}");
+}
+
+/// Finds the package of an upload without a response, and what it then says.
+#[test]
+fn an_upload_without_a_response_is_searched_for_and_waited_for_and_never_repeated() {
+    let (emulator, caller) = start();
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    emulator.list_after_polls(1);
+    emulator.complete_after_polls(3);
+    let outcome = caller.upload_and_wait(Package::small(), &quick());
+    let lines: Vec<_> = outcome.events[2..].iter().map(ToString::to_string).collect();
+    let [received] = &emulator.uploads()[..] else { panic!("one upload") };
+    let says = [
+        "searching for \"calc.mda\" for up to 10 s: cannot tell",
+        "not listed",
+        "found as package",
+        "Uploading",
+        "Succeeded",
+    ];
+    assert!(lines.len() == says.len() && lines.iter().zip(says).all(|(line, says)| line.contains(says)), "{lines:?}");
+    assert_eq!(outcome.ok(), received.package_id);
+}
+
+#[test]
+fn a_package_that_is_found_and_fails_or_takes_too_long_is_told_with_its_id() {
+    let (emulator, caller) = start();
+    for (end, kind) in [(JobEnd::Failed, ErrorKind::JobFailed), (JobEnd::Never, ErrorKind::StillRunning)] {
+        emulator.jobs_end(end);
+        emulator.fail_uploads(1, Fault::NoAnswer);
+        let name = format!("{kind:?}.mda");
+        let outcome = caller.upload_and_wait(Package::called(&name), &quick().with_timeout(Duration::from_secs(1)));
+        let error = outcome.error(kind);
+        assert_eq!(error.package_id(), Some(&emulator.uploads().pop().unwrap().package_id));
+        assert!(error.may_have_been_accepted() && !error.is_transient(), "{error}");
+        let resume =
+            "after 1.0 s (Poll::with_timeout); last status: Uploading; call wait_for_package with this package";
+        assert!(kind == ErrorKind::JobFailed || error.to_string().contains(resume), "{error}");
+    }
+    assert_eq!(emulator.uploads().len(), 2);
+}
+
+#[test]
+fn an_upload_that_cannot_be_searched_for_is_the_error_with_the_reason_as_its_source() {
+    let (emulator, caller) = start();
+    emulator.refuse_v1();
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    let outcome = caller.upload_and_wait(Package::small(), &quick());
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
+    let text = error.to_string();
+    assert!(text.contains("no usable answer came: ") && text.contains("; a package may exist, so do not"), "{text}");
+    let source = std::error::Error::source(error).unwrap().to_string();
+    assert!(source.contains("the request for the packages of app calc was refused: 404"), "{source}");
+    // What has no name, and no id, is not searched for.
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    let asked = emulator.requests();
+    let outcome = caller.upload_and_wait_as(Package::small(), Upload::without_name, &quick());
+    let text = outcome.error(ErrorKind::OutcomeUnknown).to_string();
+    assert!(text.contains("look for \"default.mda\" on the app's Environments page"), "{text}");
+    assert_eq!((emulator.requests() - asked, emulator.uploads().len()), (1, 2));
+}
+
+#[test]
+fn an_upload_that_is_never_listed_or_listed_twice_is_an_error_that_says_so() {
+    let (emulator, caller) = start();
+    emulator.fail_uploads(1, Fault::Status(502));
+    let outcome = caller.upload_and_wait(Package::small(), &once());
+    let text = outcome.error(ErrorKind::OutcomeUnknown).to_string();
+    assert!(text.contains("the server answered 502") && text.contains("that proves nothing"), "{text}");
+    emulator.fail_uploads(1, Fault::NoAnswerButTwice);
+    let outcome = caller.upload_and_wait(Package::small(), &quick());
+    let text = outcome.error(ErrorKind::OutcomeUnknown).to_string();
+    assert!(text.contains("several packages have that name"), "{text}");
+    assert_eq!(emulator.uploads().len(), 2);
 }

@@ -85,7 +85,7 @@ fn the_ids_are_told_before_the_first_poll() {
         other => panic!("{other:?}"),
     };
     assert_eq!(outcome.events.iter().map(kinds).collect::<String>(), "uuapp");
-    assert_eq!(outcome.ok().package_id.as_str(), "p-1");
+    assert_eq!(outcome.ok().as_str(), "p-1");
 }
 
 #[test]

@@ -107,11 +107,27 @@ impl Caller {
         outcome
     }
 
-    pub(crate) fn upload_and_wait(&self, file: impl AsRef<Path>, poll: &Poll) -> Outcome<UploadedPackage> {
+    pub(crate) fn upload_and_wait(&self, file: impl AsRef<Path>, poll: &Poll) -> Outcome<PackageId> {
+        self.upload_and_wait_as(file, |upload| upload, poll)
+    }
+
+    /// An error says what is known of the package.
+    pub(crate) fn upload_and_wait_as(
+        &self,
+        file: impl AsRef<Path>,
+        set: impl FnOnce(Upload) -> Upload,
+        poll: &Poll,
+    ) -> Outcome<PackageId> {
         let path = file.as_ref();
-        let outcome = self.waiting(poll, |client| mendix_deploy::upload_and_wait(client, &app(), &Upload::new(path)));
-        if let Some(error) = outcome.result.as_ref().err().filter(|error| error.package_id().is_some()) {
-            assert_names(error, path, "accepted as package");
+        let upload = set(Upload::new(path));
+        let outcome = self.waiting(poll, |client| mendix_deploy::upload_and_wait(client, &app(), &upload));
+        if let Err(error) = &outcome.result {
+            let says = match error.kind() {
+                ErrorKind::OutcomeUnknown => "upload",
+                _ if error.package_id().is_some() => "accepted as package",
+                _ => "no package was made",
+            };
+            assert!(error.to_string().contains(says) && error.to_string().contains("app calc"), "{says}: {error}");
         }
         outcome
     }
