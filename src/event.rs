@@ -54,6 +54,19 @@ pub enum Event {
         /// The job to wait for.
         job_id: JobId,
     },
+    /// The app has the package already, so it is waited for in place of an upload
+    /// ([`Upload::skip_existing`](crate::Upload::skip_existing)).
+    #[non_exhaustive]
+    Existing {
+        /// The app that the package is for.
+        app: AppId,
+        /// The path of the package, as it was given.
+        file: PathBuf,
+        /// The package that has the name and size of the file.
+        package_id: PackageId,
+        /// Its name.
+        name: String,
+    },
     /// An upload got no usable response, so its package is searched for; nothing is uploaded again.
     #[non_exhaustive]
     Searching {
@@ -135,9 +148,11 @@ impl Event {
             Event::Uploading { routine, .. } | Event::Polled { routine, .. } | Event::PollFailed { routine, .. } => {
                 *routine
             }
-            Event::Accepted { .. } | Event::Searching { .. } | Event::Deploying { .. } | Event::Retrying { .. } => {
-                false
-            }
+            Event::Accepted { .. }
+            | Event::Existing { .. }
+            | Event::Searching { .. }
+            | Event::Deploying { .. }
+            | Event::Retrying { .. } => false,
         }
     }
 
@@ -175,6 +190,10 @@ impl fmt::Display for Event {
             }
             Event::Accepted { app, file, package_id, job_id } => {
                 write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
+            }
+            Event::Existing { app, file, package_id, name } => {
+                let (file, name) = (text::path(file), text::name(name));
+                write!(f, "app {app} has {name} already, as package {package_id}, so {file} is not uploaded")
             }
             Event::Searching { app, sought, timeout, reason } => {
                 write!(f, "app {app}, searching for {sought} for up to {}: {reason}", Seconds(*timeout))

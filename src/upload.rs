@@ -2,6 +2,7 @@
 
 mod archive;
 mod content;
+mod existing;
 mod multipart;
 mod opened;
 mod outcome;
@@ -31,8 +32,8 @@ pub use uploaded::UploadedPackage;
 /// after the response timeout without a response (see [`Client`]); `Retry` waits between attempts.
 ///
 /// # Errors
-/// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened (`File` also if the file changes
-/// while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made; `OutcomeUnknown` if one may have
+/// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened (`Config` also for
+/// [`Upload::skip_existing`], which is for the calls that wait; `File` also if the file changes while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made; `OutcomeUnknown` if one may have
 /// been made, in which case [`may_have_been_accepted`](crate::Error::may_have_been_accepted) is true and
 /// [`find_upload`](crate::find_upload) looks for it.
 ///
@@ -45,7 +46,7 @@ pub use uploaded::UploadedPackage;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<UploadedPackage> {
-    Opened::new(client, app, upload)?.send()
+    Opened::new(client, app, upload)?.upload()
 }
 
 /// Uploads a package and waits until it can be deployed. `Ok` means that it can, and nothing else.
@@ -53,7 +54,8 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
 /// After the upload, as by [`upload_package`], this waits for the job, as [`wait_for_job`](crate::wait_for_job) does. If the
 /// upload got no usable response, it searches for the package, as [`find_upload`](crate::find_upload) does, and waits for that
 /// one; **it never uploads again** what may have been accepted. Give the package a name of its own
-/// ([`Upload::with_name`]), by which it can be found.
+/// ([`Upload::with_name`]), by which it can be found. With [`Upload::skip_existing`], a package that is there already is not
+/// uploaded, so that the same call can be made again.
 ///
 /// Blocks for as long as the upload, and then for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few
 /// requests.
@@ -62,7 +64,9 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
 /// Those of [`upload_package`]. If the outcome of the upload is unknown, `OutcomeUnknown` means that the package was searched
 /// for in vain, or cannot be told from others; if the list of packages could not be had, why is its source. Once the package
 /// is known, every error has its id, and that of the job, and says which call resumes: `JobFailed` if the package cannot be
-/// deployed; `StillRunning` on timeout; `Rejected`, `Connect` or `NoAnswer`, as in `wait_for_job`.
+/// deployed; `StillRunning` on timeout; `Rejected`, `Connect` or `NoAnswer`, as in `wait_for_job`. With `skip_existing`,
+/// `Config` also means that the name belongs to another build, and `Connect`, `Rejected` and `NoAnswer` that the packages could
+/// not be listed, so that nothing was uploaded.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Upload, upload_and_wait};

@@ -39,6 +39,10 @@ fn every_event_is_one_readable_line() {
             &format!(r#"app calc accepted "x\ny.mda": package p-1, job {ID}"#),
         ),
         (
+            Event::Existing { app: app(), file: file(), package_id: "p-1".parse().unwrap(), name: "x_1.mda".into() },
+            r#"app calc has "x_1.mda" already, as package p-1, so "x\ny.mda" is not uploaded"#,
+        ),
+        (
             Event::Searching { app: app(), sought: r#""x.mda""#.into(), timeout: s(1800), reason: reason() },
             r#"app calc, searching for "x.mda" for up to 30 min: the request failed: the server answered 502"#,
         ),

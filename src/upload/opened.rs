@@ -26,16 +26,32 @@ pub(crate) struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     pub(crate) fn new(client: &'a Client, app: &'a AppId, upload: &'a Upload) -> Result<Opened<'a>> {
-        let refuse = |kind, problem: &str| {
-            let file = text::path(&upload.file);
-            Error::new(kind, format!("cannot upload {file} to app {app}{NO_PACKAGE}: {problem}"))
-        };
-        if matches!(&upload.name, Name::Given(name) if name.is_empty() || name.len() > NAME_MAX) {
-            return Err(refuse(ErrorKind::Config, &format!("the package's name must have 1 to {NAME_MAX} bytes")));
+        let refuse = |kind, problem: &str| refusal(app, upload, kind, problem);
+        match &upload.name {
+            Name::Given(name) if name.trim().is_empty() || name.len() > NAME_MAX => {
+                let problem = format!("the package's name must have 1 to {NAME_MAX} bytes, and not only blanks");
+                return Err(refuse(ErrorKind::Config, &problem));
+            }
+            Name::OfTheFile | Name::ByTheServer if upload.skips_existing => {
+                let problem = "Upload::skip_existing needs Upload::with_name, with a name that no other build has: the name of \
+                               a file does not tell one build from another";
+                return Err(refuse(ErrorKind::Config, problem));
+            }
+            _ => {}
         }
         let refuse = |problem: &str| refuse(ErrorKind::File, problem);
         let package = PackageFile::open(&upload.file, upload.size_limit, upload.checks_content, &refuse)?;
         Ok(Opened { client, app, upload, package })
+    }
+
+    /// An error before the upload.
+    pub(super) fn refuse(&self, kind: ErrorKind, problem: &str) -> Error {
+        refusal(self.app, self.upload, kind, problem)
+    }
+
+    /// Bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.package.size()
     }
 
     /// Checks that the package, once it is uploaded, can be deployed.
@@ -47,7 +63,7 @@ impl<'a> Opened<'a> {
     }
 
     /// `None` if the server is to choose it.
-    fn name(&self) -> Option<&str> {
+    pub(super) fn name(&self) -> Option<&str> {
         match &self.upload.name {
             Name::OfTheFile => Some(self.package.file_name()),
             Name::Given(name) => Some(name),
@@ -55,6 +71,16 @@ impl<'a> Opened<'a> {
         }
     }
 
+    /// Uploads it, and nothing else.
+    pub(super) fn upload(&mut self) -> Result<UploadedPackage> {
+        if self.upload.skips_existing {
+            let problem = "Upload::skip_existing is for upload_and_wait and upload_and_deploy, because it waits for what is there";
+            return Err(self.refuse(ErrorKind::Config, problem));
+        }
+        self.send()
+    }
+
+    /// Uploads it, whatever is there.
     pub(super) fn send(&mut self) -> Result<UploadedPackage> {
         let (client, app, file) = (self.client, self.app, &self.upload.file);
         let name = self.name().map(str::to_owned);
@@ -62,7 +88,7 @@ impl<'a> Opened<'a> {
             Some(name) => format!("/api/v2/apps/{app}/packages/upload?name={}", text::percent_encoded(name)),
             None => format!("/api/v2/apps/{app}/packages/upload"),
         };
-        let (size, began, why) = (self.package.size(), Instant::now(), String::new());
+        let (size, began, why) = (self.size(), Instant::now(), String::new());
         let attempt = Attempt::new(file, UnknownUpload { app: app.clone(), name, size, began, why });
         let package = &mut self.package;
         let uploaded = Post { client, attempt, package, url_path, expect_continue: true }.send()?;
@@ -70,4 +96,9 @@ impl<'a> Opened<'a> {
         client.notify(&Event::Accepted { app: app.clone(), file: file.clone(), package_id, job_id });
         Ok(uploaded)
     }
+}
+
+fn refusal(app: &AppId, upload: &Upload, kind: ErrorKind, problem: &str) -> Error {
+    let file = text::path(&upload.file);
+    Error::new(kind, format!("cannot upload {file} to app {app}{NO_PACKAGE}: {problem}"))
 }

@@ -7,8 +7,9 @@ use super::uploaded::UploadedPackage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::find_upload;
 use crate::id::PackageId;
+use crate::job;
+use crate::packages::{self, Package};
 use crate::text;
-use crate::{job, packages};
 
 /// What resumes a wait, for messages.
 pub(crate) struct Resume {
@@ -22,56 +23,90 @@ impl Resume {
 }
 
 impl Opened<'_> {
-    /// Uploads the package, and waits until it can be deployed. What may have been accepted is searched for, and never
-    /// uploaded again.
+    /// Uploads the package unless it is there already, and waits until it can be deployed. What may have been accepted is
+    /// searched for, and never uploaded again.
     pub(crate) fn until_ready(&mut self, resume: &Resume) -> Result<PackageId> {
+        if let Some(package) = self.existing()? {
+            return self.wait_for_existing(&package, resume);
+        }
         let sent = self.send();
         let began = Instant::now();
         match sent {
-            Ok(uploaded) => {
-                self.wait_for_job(&uploaded, began, resume)?;
-                Ok(uploaded.package_id)
-            }
-            Err(unknown) if unknown.kind() == ErrorKind::OutcomeUnknown => {
-                let package = self.find(unknown, began)?;
-                self.wait_for_package(&package, began, resume)?;
-                Ok(package)
+            Ok(uploaded) => self.wait_for_job(uploaded, began, resume),
+            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+                let package = self.find(error, began)?;
+                let end = self.wait_for_package(&package, began, resume);
+                end.map(|_| package.clone()).map_err(|error| self.accepted(error, &package))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn wait_for_job(&self, uploaded: &UploadedPackage, began: Instant, resume: &Resume) -> Result<()> {
-        let end = job::wait(self.client, self.app, &uploaded.job_id, |wait| {
-            wait.since(began).amid(true).resumed_by(resume.with_job)
-        });
-        end.map_err(|error| self.accepted(error, &uploaded.package_id))
+    fn wait_for_existing(&self, package: &Package, resume: &Resume) -> Result<PackageId> {
+        self.notify_existing(package);
+        let (id, file) = (&package.package_id, text::path(&self.upload.file));
+        let package = self.wait_for_package(id, Instant::now(), resume).map_err(|error| {
+            let note = format!("; {file} was not uploaded, because package {id} has its name and size");
+            error.with_package(id).with_note(&note)
+        })?;
+        self.check_size(&package)?;
+        Ok(package.package_id)
     }
 
-    fn wait_for_package(&self, package: &PackageId, began: Instant, resume: &Resume) -> Result<()> {
-        let end = packages::wait(self.client, self.app, package, |wait| {
+    fn wait_for_job(&self, uploaded: UploadedPackage, began: Instant, resume: &Resume) -> Result<PackageId> {
+        let UploadedPackage { package_id, job_id } = uploaded;
+        let end =
+            job::wait(self.client, self.app, &job_id, |wait| wait.since(began).amid(true).resumed_by(resume.with_job));
+        end.map_err(|error| self.accepted(error, &package_id))?;
+        Ok(package_id)
+    }
+
+    fn wait_for_package(&self, package: &PackageId, began: Instant, resume: &Resume) -> Result<Package> {
+        packages::wait(self.client, self.app, package, |wait| {
             wait.since(began).amid(true).resumed_by(resume.with_package)
-        });
-        end.map(drop).map_err(|error| self.accepted(error, package))
+        })
     }
 
-    /// Finds the package of an upload of unknown outcome. If that cannot be told because the API could not be asked, the error
-    /// is that of the upload.
+    /// Finds the package of an upload of unknown outcome. If the API could not be asked, the error is that of the upload.
     fn find(&self, unknown: Error, began: Instant) -> Result<PackageId> {
         if !unknown.upload().is_some_and(|upload| find_upload::can_be_found(upload, unknown.package_id())) {
             return Err(unknown);
         }
         match find_upload::find(self.client, self.app, &unknown, began) {
-            Ok(found) => Ok(found.package_id),
-            Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::JobFailed) => Err(error),
+            Ok(package) => Ok(package.package_id),
+            // Of several, the newest will do: they are all of this build.
+            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => match self.existing_now() {
+                Ok(Some(package)) => {
+                    self.notify_existing(&package);
+                    Ok(package.package_id)
+                }
+                _ => Err(error),
+            },
+            Err(error) if error.kind() == ErrorKind::JobFailed => Err(error),
             Err(error) => Err(unknown.because_of(error)),
         }
     }
 
-    /// What an error says once the package is known. The same call would upload it again.
+    /// What an error says once the server has accepted the package.
     fn accepted(&self, error: Error, package: &PackageId) -> Error {
-        let advice = if error.kind() == ErrorKind::JobFailed { "" } else { ", so do not upload it again" };
+        let is_repeatable = error.kind() != ErrorKind::JobFailed && self.is_found_again();
+        let advice = match error.kind() {
+            ErrorKind::JobFailed => "",
+            _ if is_repeatable => "; the same call finds it by its name and resumes",
+            _ => ", so do not upload it again",
+        };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(&self.upload.file));
-        error.with_package(package).with_transient(false).with_note(&note)
+        let transient = error.is_transient() && is_repeatable;
+        error.with_package(package).with_transient(transient).with_note(&note)
+    }
+
+    /// Whether the same call would find the package, and not upload it again. If the API cannot be asked, that call could not
+    /// ask it either, and would upload nothing.
+    fn is_found_again(&self) -> bool {
+        self.upload.skips_existing
+            && match self.existing_now() {
+                Ok(found) => found.is_some(),
+                Err(error) => error.kind() != ErrorKind::Config,
+            }
     }
 }

@@ -19,6 +19,7 @@ pub struct Upload {
     pub(super) name: Name,
     pub(super) size_limit: u64,
     pub(super) checks_content: bool,
+    pub(super) skips_existing: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(super) enum Name {
 impl Upload {
     /// An upload of the package at this path. The file is opened when it is sent, not before.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Upload { file: file.into(), name: Name::OfTheFile, size_limit: SIZE_LIMIT, checks_content: true }
+        let (file, name) = (file.into(), Name::OfTheFile);
+        Upload { file, name, size_limit: SIZE_LIMIT, checks_content: true, skips_existing: false }
     }
 
     /// Sets the name of the package, 1 to 2048 bytes. Make it unique, for example with the number of the build: if the
@@ -46,6 +48,24 @@ impl Upload {
     #[must_use]
     pub fn without_name(mut self) -> Self {
         self.name = Name::ByTheServer;
+        self
+    }
+
+    /// Uploads nothing if the app has the package already, so that the same call can simply be made again, as a CI job is run
+    /// again after it has failed. For [`upload_and_wait`](crate::upload_and_wait) and
+    /// `upload_and_deploy`.
+    ///
+    /// They list the packages of the app first. If one of this name and size is there that has not failed, they wait for that
+    /// one, the newest if there are several, and send [`Event::Existing`](crate::Event::Existing). If the list cannot be had,
+    /// that is the error, and nothing is uploaded.
+    ///
+    /// This takes a name that was given by [`with_name`](Self::with_name) and that no other build has, such as one with the
+    /// number of the build; a package of that name with another size is refused as another build's. What is promised is what
+    /// the list shows: a package of an upload that was interrupted a moment ago, if it is listed late, can be uploaded a
+    /// second time. Both are the same build.
+    #[must_use]
+    pub fn skip_existing(mut self) -> Self {
+        self.skips_existing = true;
         self
     }
 

@@ -59,7 +59,7 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: [fn(Retry, Duration) -> Retry; 2] = [Retry::with_first_wait, Retry::with_max_wait];
     let _: fn() -> Retry = Retry::never;
     let _: fn(Upload, &'static str) -> Upload = Upload::with_name;
-    let _: fn(Upload) -> Upload = Upload::without_name;
+    let _: [fn(Upload) -> Upload; 2] = [Upload::without_name, Upload::skip_existing];
     let _: fn(Upload, u64) -> Upload = Upload::with_size_limit;
 
     let _: fn(&Error) -> ErrorKind = Error::kind;
