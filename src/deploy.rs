@@ -1,64 +1,68 @@
-//! From a package to a running environment: stop, transport, start.
+//! From a file, or from a package, to a running environment: stop, transport, start.
+
+mod chain;
+mod settings;
+
+use std::time::Instant;
+
+use chain::Chain;
 
 use crate::client::Client;
-use crate::environments::{self, At, Environment, Goal, Run, Start};
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::DeployStep;
+use crate::environments::{self, At};
+use crate::error::{Error, Result};
 use crate::id::{AppId, EnvironmentName, PackageId};
-use crate::packages;
-use crate::status::EnvironmentStatus;
+use crate::upload::{Opened, Resume, Upload};
 
-/// How [`deploy_package`] deploys.
+pub use settings::{Deploy, Deployed};
+
+/// Brings a package from a file to a running environment, in one call: uploads it, waits until it can be deployed, and deploys
+/// it. `Ok` means that the app runs it.
 ///
-/// ```
-/// use mendix_deploy::{Deploy, Start};
+/// The file is checked first, and then the environment: nothing is uploaded for one that does not exist or is not allowed. Then
+/// the package is uploaded, as by [`upload_and_wait`](crate::upload_and_wait), and deployed, as by [`deploy_package`]. **The app
+/// is down** from the stop to the start.
 ///
-/// let deploy = Deploy::default().with_start(Start::default().with_database_sync(false));
+/// With [`Upload::skip_existing`], the same call can simply be made again, after an error as after an interruption: a package
+/// that is there is not uploaded again, and what was done to the environment is not repeated.
+///
+/// Blocks for as long as the upload, and then for at most the timeout of [`Poll`](crate::Poll) (30 min by default) for all that
+/// follows, and a few requests. The user needs API Rights for the app, and API Rights and Transport Rights for the environment.
+///
+/// # Errors
+/// Each says what happened to the package ("no package was made", "a package may exist", its id) and to the app ("the app was
+/// not touched", "the app is down", where the environment stood), and which call resumes. They are those of `upload_and_wait`,
+/// until which the app is not touched, and of `deploy_package`.
+///
+/// ```no_run
+/// use mendix_deploy::{Client, Deploy, Event, Upload, upload_and_deploy};
+///
+/// let client = Client::from_env()?.on_event(Event::log_to_stderr);
+/// let upload = Upload::new("calc.mda").with_name("calc_1.0.0.45.mda").skip_existing();
+/// let deployed =
+///     upload_and_deploy(&client, &"calc".parse()?, &"Acceptance".parse()?, &upload, &Deploy::default())?;
+/// println!("package {} runs", deployed.package);
+/// # Ok::<(), mendix_deploy::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deploy {
-    start: Start,
-    production: bool,
-    restart: bool,
-}
-
-impl Deploy {
-    /// How the app is started.
-    #[must_use]
-    pub fn with_start(mut self, start: Start) -> Self {
-        self.start = start;
-        self
-    }
-
-    /// Allows a production environment, which is refused otherwise: the API asks for no second factor.
-    #[must_use]
-    pub fn allow_production(mut self) -> Self {
-        self.production = true;
-        self
-    }
-
-    /// Whether the app is stopped and started even if it runs and the package is on the environment. Default false. Needed
-    /// after a package was transported while the app ran, or settings were changed.
-    #[must_use]
-    pub fn with_restart(mut self, restart: bool) -> Self {
-        self.restart = restart;
-        self
-    }
-}
-
-/// What [`deploy_package`] has done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Deployed {
-    /// The package that runs.
-    pub package: PackageId,
-    /// The package that was on the environment right before this one was transported, to go back to. `None` if there was none,
-    /// or if it was this one already, as after an interruption.
-    pub previous: Option<PackageId>,
-    /// Where the app can be reached.
-    pub url: Option<String>,
-    /// False if the app ran with the package already, so that nothing was done.
-    pub changed: bool,
+pub fn upload_and_deploy(
+    client: &Client,
+    app: &AppId,
+    environment: &EnvironmentName,
+    upload: &Upload,
+    deploy: &Deploy,
+) -> Result<Deployed> {
+    let at = At { client, app, environment };
+    let untouched = |error: Error| error.with_note("; the app was not touched");
+    let mut opened = Opened::new(client, app, upload).map_err(untouched)?;
+    let found = environments::environment(client, app, environment)
+        .and_then(|found| chain::check_allowed(at, &found, deploy).map(|()| found))
+        .map_err(|error| untouched(error.with_note("; nothing was uploaded (no package was made)")))?;
+    let ready = opened.until_ready(&Resume::DEPLOY).map_err(untouched)?;
+    // Without a timeout, the wait for the package may have taken as long as it liked.
+    let began = if client.poll.timeout.is_some() { ready.began } else { Instant::now() };
+    let package = ready.package;
+    let mut chain = Chain::new(at, &package, deploy, began);
+    let deployed = chain.play(found.url);
+    deployed.map_err(|error| opened.accepted(chain.report(error), &package))
 }
 
 /// Brings a package of the app to an environment and starts it there. `Ok` means that the app runs.
@@ -70,7 +74,7 @@ pub struct Deployed {
 /// package on the environment, nothing is done (see [`Deploy::with_restart`]).
 ///
 /// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which errors
-/// name, too; a database that was adapted to the package stays so ([`Start::with_database_sync`]).
+/// name, too; a database that was adapted to the package stays so ([`Start::with_database_sync`](crate::Start::with_database_sync)).
 ///
 /// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
 /// API Rights and Transport Rights for the environment. What this rests on is in the
@@ -78,16 +82,17 @@ pub struct Deployed {
 ///
 /// # Errors
 /// Each says where the environment stood when it was last polled, which package was on it, and which call resumes;
-/// [`Error::app_may_be_down`] says whether the app may be down. By [`ErrorKind`]: `NotAllowed` for a production environment, and `JobFailed` if the package cannot be deployed, both
-/// before anything is stopped; `StartFailed` if the app did not start: **it is down**; `Overtaken` if another deployment has
+/// [`Error::app_may_be_down`](crate::Error::app_may_be_down) says whether the app may be down. By
+/// [`ErrorKind`](crate::ErrorKind): `NotAllowed` for a production environment, and `JobFailed` if the package cannot be
+/// deployed, both before anything is stopped; `StartFailed` if the app did not start: **it is down**; `Overtaken` if another deployment has
 /// put its package on the environment meanwhile; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer`
 /// after an outage.
 ///
 /// ```no_run
-/// use mendix_deploy::{Client, Deploy, Upload, deploy_package, upload_and_wait};
+/// use mendix_deploy::{Client, Deploy, deploy_package};
 ///
 /// # let (client, app) = (Client::from_env()?, "calc".parse()?);
-/// let package = upload_and_wait(&client, &app, &Upload::new("calc.mda"))?;
+/// let package = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
 /// deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default())?;
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
@@ -99,54 +104,11 @@ pub fn deploy_package(
     deploy: &Deploy,
 ) -> Result<Deployed> {
     let at = At { client, app, environment };
-    let mut run = Run::new(at, Goal::Deployed { package, restart: deploy.restart }, &deploy.start);
-    let deployed = Chain { at, package, deploy }.play(&mut run);
-    deployed.map_err(|error| run.report(error).with_package(package))
-}
-
-/// A deployment.
-struct Chain<'a> {
-    at: At<'a>,
-    package: &'a PackageId,
-    deploy: &'a Deploy,
-}
-
-impl Chain<'_> {
-    fn play(&self, run: &mut Run) -> Result<Deployed> {
-        let (At { client, app, environment }, package) = (self.at, self.package);
-        let found = environments::environment(client, app, environment)?;
-        run.seen.status = Some(found.status.clone());
-        self.check_allowed(&found)?;
-        run.first_look()?;
-        let (previous, is_there) = (run.seen.on_it.clone(), run.course.is_there(&run.seen));
-        if !is_there || found.status != EnvironmentStatus::Running || self.deploy.restart {
-            self.at.notify(DeployStep::Begun { package: package.clone(), previous }, run.elapsed());
-        }
-        if !is_there {
-            let began = run.began;
-            packages::wait(client, app, package, |wait| wait.limited_since(began).amid(true))?;
-        }
-        run.until_done(&format!("the deployment of package {package} to"))?;
-        let changed = run.course.has_acted();
-        if changed {
-            run.tell_started();
-        } else {
-            self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, run.elapsed());
-        }
-        let previous = run.course.previous().cloned();
-        Ok(Deployed { package: package.clone(), previous, url: found.url, changed })
-    }
-
-    fn check_allowed(&self, found: &Environment) -> Result<()> {
-        if !found.production || self.deploy.production {
-            return Ok(());
-        }
-        let message = format!(
-            "{} is for production, or does not say that it is not: package {} is deployed to it only with \
-             Deploy::allow_production",
-            self.at.name(),
-            self.package
-        );
-        Err(Error::new(ErrorKind::NotAllowed, message))
-    }
+    let mut chain = Chain::new(at, package, deploy, Instant::now());
+    let deployed = environments::environment(client, app, environment).and_then(|found| {
+        chain.saw(&found);
+        chain::check_allowed(at, &found, deploy)?;
+        chain.play(found.url)
+    });
+    deployed.map_err(|error| chain.report(error))
 }

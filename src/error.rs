@@ -40,6 +40,7 @@ struct Inner {
     job_id: Option<JobId>,
     start_job: Option<JobId>,
     app_may_be_down: bool,
+    restart_needed: bool,
     transient: bool,
     upload: Option<UnknownUpload>,
     cause: Option<anyhow::Error>,
@@ -146,6 +147,7 @@ impl Error {
             job_id: None,
             start_job: None,
             app_may_be_down: false,
+            restart_needed: false,
             transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
             upload: None,
             cause: None,
@@ -206,6 +208,16 @@ impl Error {
     pub(crate) fn with_app_may_be_down(mut self, may_be_down: bool) -> Self {
         self.0.app_may_be_down = may_be_down;
         self
+    }
+
+    /// Whether the call that resumes must restart the app.
+    pub(crate) fn with_restart_needed(mut self, needed: bool) -> Self {
+        self.0.restart_needed = needed;
+        self
+    }
+
+    pub(crate) fn needs_restart(&self) -> bool {
+        self.0.restart_needed
     }
 
     /// Whatever failed, an upload is of unknown outcome, so repeating the whole would upload again.

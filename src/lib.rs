@@ -84,7 +84,7 @@ mod units;
 
 pub use check::check;
 pub use client::Client;
-pub use deploy::{Deploy, Deployed, deploy_package};
+pub use deploy::{Deploy, Deployed, deploy_package, upload_and_deploy};
 pub use environments::{
     Environment, Start, environment, environment_package, list_environments, start_environment, stop_environment,
     transport_package,

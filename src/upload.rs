@@ -78,5 +78,6 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn upload_and_wait(client: &Client, app: &AppId, upload: &Upload) -> Result<PackageId> {
-    Opened::new(client, app, upload)?.until_ready(&Resume::WAIT)
+    let ready = Opened::new(client, app, upload)?.until_ready(&Resume::WAIT)?;
+    Ok(ready.package)
 }

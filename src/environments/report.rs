@@ -21,7 +21,7 @@ impl Run<'_> {
         let asks_for_it = matches!(self.course.goal, Goal::Deployed { restart: true, .. });
         let may_succeed = asks_for_it || !self.course.may_run_another(&self.seen, now);
         let transient = error.is_transient() && may_succeed;
-        let error = error.with_transient(transient);
+        let error = error.with_transient(transient).with_restart_needed(self.course.needs_restart(&self.seen, now));
         let notes = self.stands(kind, now) + &self.resume(&error, now);
         match self.warning(kind, may_be_down) {
             Some(warning) => error.prefixed_with(warning),
@@ -54,10 +54,10 @@ impl Run<'_> {
             (Some(status), None) => format!("environment {environment} {status}"),
             (None, Some(on_it)) => format!("environment {environment} had {on_it}"),
             (None, None) if self.course.has_acted() => return String::new(),
-            (None, None) => return "; nothing was changed".to_owned(),
+            (None, None) => return "; the app was not touched".to_owned(),
         };
         if !self.course.has_acted() {
-            return format!("; nothing was changed: {was}");
+            return format!("; the app was not touched: {was}");
         }
         let before = self.course.before.as_ref().filter(|before| self.seen.on_it.as_ref() != Some(before));
         let before = before.map_or_else(String::new, |before| format!(" (before: package {before})"));

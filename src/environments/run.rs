@@ -25,7 +25,7 @@ pub(crate) struct Run<'a> {
     pub(crate) seen: Seen,
     /// Whether the package on it was read at all.
     pub(super) has_read_package: bool,
-    /// When the call began.
+    /// When the call began to wait.
     pub(crate) began: Instant,
     step_begun: Instant,
     job: StartJob,
@@ -45,25 +45,30 @@ struct StartJob {
 }
 
 impl<'a> Run<'a> {
-    /// The call begins now.
-    pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start) -> Run<'a> {
-        let (course, now) = (Course::new(goal, at.client.poll.patience()), Instant::now());
+    /// The call has waited since `began`.
+    pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start, began: Instant) -> Run<'a> {
+        let course = Course::new(goal, at.client.poll.patience());
         let (seen, job) = (Seen::default(), StartJob::default());
-        Run { at, start, course, seen, has_read_package: false, began: now, step_begun: now, job, lost: None }
+        Run { at, start, course, seen, has_read_package: false, began, step_begun: began, job, lost: None }
     }
 
-    /// Since the call began.
+    /// Since the call has waited.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Reads the package on it, once the status was read.
+    /// Reads the package on it, and the status unless that was read.
     pub(crate) fn first_look(&mut self) -> Result<()> {
         let At { client, app, environment } = self.at;
         let (name, subject) = (format!("the package on {}", self.at.name()), Subject::Environment(environment.clone()));
         let wait = Wait::new(client, app, subject, name).limited_since(self.began).amid(true);
-        let found = wait.until_end(|| Ok(Look::ended(Ok(self.at.package()?))));
-        self.saw_package(found?);
+        let (on_it, status) = wait.until_end(|| {
+            let on_it = self.at.package()?;
+            let status = self.seen.status.clone().map_or_else(|| Ok(self.at.status()?.0), Ok)?;
+            Ok(Look::ended(Ok((on_it, status))))
+        })?;
+        self.saw_package(on_it);
+        self.seen.status = Some(status);
         self.course.saw(&self.seen, self.elapsed());
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The single steps of a deployment.
 
+use std::time::Instant;
+
 use super::at::At;
 use super::course::Goal;
 use super::list;
@@ -25,7 +27,7 @@ use crate::id::{AppId, EnvironmentName, PackageId};
 pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<()> {
     let at = At { client, app, environment };
     let start = Start::default();
-    let mut run = Run::new(at, Goal::Stopped, &start);
+    let mut run = Run::new(at, Goal::Stopped, &start, Instant::now());
     let done = run.until_done("the stop of");
     done.map_err(|error| run.report(list::with_names(at, error)))
 }
@@ -52,7 +54,7 @@ pub fn transport_package(
     package: &PackageId,
 ) -> Result<()> {
     let (at, start) = (At { client, app, environment }, Start::default());
-    let mut run = Run::new(at, Goal::On(package), &start);
+    let mut run = Run::new(at, Goal::On(package), &start, Instant::now());
     let done = run.until_done(&format!("the transport of package {package} to"));
     done.map_err(|error| run.report(list::with_names(at, error.with_package(package))))
 }
@@ -74,7 +76,7 @@ pub fn transport_package(
 /// error lists those that there are.
 pub fn start_environment(client: &Client, app: &AppId, environment: &EnvironmentName, start: &Start) -> Result<()> {
     let at = At { client, app, environment };
-    let mut run = Run::new(at, Goal::Runs, start);
+    let mut run = Run::new(at, Goal::Runs, start, Instant::now());
     let done = run.until_done("the start of");
     done.map(|()| run.tell_started()).map_err(|error| run.report(list::with_names(at, error)))
 }

@@ -24,7 +24,7 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,
-    /// The job, or the package, ended with status `Failed`: there is nothing to deploy, and nothing was changed.
+    /// The job, or the package, ended with status `Failed`: there is nothing to deploy, and the app was not touched.
     JobFailed,
     /// **The app is down**: it was to be started, and did not start.
     StartFailed,

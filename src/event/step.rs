@@ -56,7 +56,7 @@ impl fmt::Display for DeployStep {
                 if let Some(previous) = previous.as_ref().filter(|previous| *previous != package) {
                     write!(f, " in place of package {previous}")?;
                 }
-                f.write_str("; if this is interrupted, make the same call again")
+                f.write_str("; if this is interrupted, call deploy_package with it to resume")
             }
             DeployStep::AlreadyRuns { package } => write!(f, "already runs package {package}, nothing to do"),
             DeployStep::StopRequested => f.write_str("asked to stop"),

@@ -85,11 +85,13 @@ fn every_step_of_a_deployment_is_one_readable_line() {
     for (step, line) in [
         (
             DeployStep::Begun { package: package.clone(), previous },
-            format!("deploying package {ID} in place of package p-1; if this is interrupted, make the same call again"),
+            format!(
+                "deploying package {ID} in place of package p-1; if this is interrupted, call deploy_package with it to resume"
+            ),
         ),
         (
             DeployStep::Begun { package: package.clone(), previous: None },
-            format!("deploying package {ID}; if this is interrupted, make the same call again"),
+            format!("deploying package {ID}; if this is interrupted, call deploy_package with it to resume"),
         ),
         (DeployStep::AlreadyRuns { package: package.clone() }, format!("already runs package {ID}, nothing to do")),
         (DeployStep::StopRequested, "asked to stop (34 s)".into()),

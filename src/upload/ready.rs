@@ -11,6 +11,13 @@ use crate::job;
 use crate::packages::{self, Package};
 use crate::text;
 
+/// A package that can be deployed.
+pub(crate) struct Ready {
+    pub(crate) package: PackageId,
+    /// When the waiting began: right after the upload.
+    pub(crate) began: Instant,
+}
+
 /// What resumes a wait, for messages.
 pub(crate) struct Resume {
     with_job: &'static str,
@@ -20,32 +27,35 @@ pub(crate) struct Resume {
 impl Resume {
     pub(super) const WAIT: Resume =
         Resume { with_job: "call wait_for_job with this job", with_package: "call wait_for_package with this package" };
+    pub(crate) const DEPLOY: Resume = Resume {
+        with_job: "call deploy_package with this package",
+        with_package: "call deploy_package with this package",
+    };
 }
 
 impl Opened<'_> {
     /// Uploads the package unless it is there already, and waits until it can be deployed. What may have been accepted is
     /// searched for, and never uploaded again.
-    pub(crate) fn until_ready(&mut self, resume: &Resume) -> Result<PackageId> {
+    pub(crate) fn until_ready(&mut self, resume: &Resume) -> Result<Ready> {
         if let Some(package) = self.existing()? {
-            return self.wait_for_existing(&package, resume);
+            let began = Instant::now();
+            let package = self.wait_for_existing(&package, began, resume)?;
+            return Ok(Ready { package, began });
         }
         let sent = self.send();
         let began = Instant::now();
-        match sent {
-            Ok(uploaded) => self.wait_for_job(uploaded, began, resume),
-            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                let package = self.find(error, began)?;
-                let end = self.wait_for_package(&package, began, resume);
-                end.map(|_| package.clone()).map_err(|error| self.accepted(error, &package))
-            }
-            Err(error) => Err(error),
-        }
+        let package = match sent {
+            Ok(uploaded) => self.wait_for_job(uploaded, began, resume)?,
+            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => self.wait_for_lost(error, began, resume)?,
+            Err(error) => return Err(error),
+        };
+        Ok(Ready { package, began })
     }
 
-    fn wait_for_existing(&self, package: &Package, resume: &Resume) -> Result<PackageId> {
+    fn wait_for_existing(&self, package: &Package, began: Instant, resume: &Resume) -> Result<PackageId> {
         self.notify_existing(package);
         let (id, file) = (&package.package_id, text::path(&self.upload.file));
-        let package = self.wait_for_package(id, Instant::now(), resume).map_err(|error| {
+        let package = self.wait_for_package(id, began, resume).map_err(|error| {
             let note = format!("; {file} was not uploaded, because package {id} has its name and size");
             error.with_package(id).with_note(&note)
         })?;
@@ -59,6 +69,13 @@ impl Opened<'_> {
             job::wait(self.client, self.app, &job_id, |wait| wait.since(began).amid(true).resumed_by(resume.with_job));
         end.map_err(|error| self.accepted(error, &package_id))?;
         Ok(package_id)
+    }
+
+    fn wait_for_lost(&self, unknown: Error, began: Instant, resume: &Resume) -> Result<PackageId> {
+        let package = self.find(unknown, began)?;
+        let end = self.wait_for_package(&package, began, resume);
+        end.map_err(|error| self.accepted(error, &package))?;
+        Ok(package)
     }
 
     fn wait_for_package(&self, package: &PackageId, began: Instant, resume: &Resume) -> Result<Package> {
@@ -88,15 +105,18 @@ impl Opened<'_> {
     }
 
     /// What an error says once the server has accepted the package.
-    fn accepted(&self, error: Error, package: &PackageId) -> Error {
-        let is_repeatable = error.kind() != ErrorKind::JobFailed && self.is_found_again();
+    pub(crate) fn accepted(&self, error: Error, package: &PackageId) -> Error {
+        let is_found_again = error.kind() != ErrorKind::JobFailed && self.is_found_again();
         let advice = match error.kind() {
             ErrorKind::JobFailed => "",
-            _ if is_repeatable => "; the same call finds it by its name and resumes",
-            _ => ", so do not upload it again",
+            _ if !is_found_again => ", so do not upload it again",
+            _ if error.needs_restart() => {
+                "; the same call with Deploy::with_restart(true) finds it by its name and resumes"
+            }
+            _ => "; the same call finds it by its name and resumes",
         };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(&self.upload.file));
-        let transient = error.is_transient() && is_repeatable;
+        let transient = error.is_transient() && is_found_again;
         error.with_package(package).with_transient(transient).with_note(&note)
     }
 

@@ -53,7 +53,7 @@ impl Upload {
 
     /// Uploads nothing if the app has the package already, so that the same call can simply be made again, as a CI job is run
     /// again after it has failed. For [`upload_and_wait`](crate::upload_and_wait) and
-    /// `upload_and_deploy`.
+    /// [`upload_and_deploy`](crate::upload_and_deploy).
     ///
     /// They list the packages of the app first. If one of this name and size is there that has not failed, they wait for that
     /// one, the newest if there are several, and send [`Event::Existing`](crate::Event::Existing). If the list cannot be had,

@@ -10,8 +10,8 @@ use mendix_deploy::{
     AppId, Client, Deploy, Deployed, Environment, EnvironmentName, EnvironmentStatus, Error, ErrorKind, Event, JobId,
     JobStatus, Package, PackageId, PackageStatus, Poll, Result, Retry, Start, Upload, UploadedPackage, check,
     deploy_package, environment, environment_package, find_upload, job_status, list_environments, list_packages,
-    start_environment, stop_environment, transport_package, upload_and_wait, upload_package, wait_for_job,
-    wait_for_package,
+    start_environment, stop_environment, transport_package, upload_and_deploy, upload_and_wait, upload_package,
+    wait_for_job, wait_for_package,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,6 +47,7 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Client, &AppId, &EnvironmentName, &Start) -> Result<()> = start_environment;
     let _: fn(Start, bool) -> Start = Start::with_database_sync;
     let _: fn(&Client, &AppId, &EnvironmentName, &PackageId, &Deploy) -> Result<Deployed> = deploy_package;
+    let _: fn(&Client, &AppId, &EnvironmentName, &Upload, &Deploy) -> Result<Deployed> = upload_and_deploy;
     let _: fn(Deploy, Start) -> Deploy = Deploy::with_start;
     let _: fn(Client, Poll) -> Client = Client::with_poll;
     let _: fn(Deploy, bool) -> Deploy = Deploy::with_restart;

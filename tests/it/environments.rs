@@ -18,7 +18,7 @@ use crate::support::caller::Caller;
 use crate::support::package::Package;
 use crate::support::server::{Step, answered};
 
-fn name(name: &str) -> EnvironmentName {
+pub(crate) fn name(name: &str) -> EnvironmentName {
     EnvironmentName::new(name).unwrap()
 }
 

@@ -3,7 +3,7 @@
 //! - What is decided without I/O is tested below its code in `src`, as a table if there are many cases.
 //! - What the wire does (bytes, silence, resets, TLS, proxies) is played by `support::server::Server`, which follows a script:
 //!   `faults`, by the phase of the request, `wire`, `tls`, `security`.
-//! - What the API means (jobs, packages, environments) is played by the `Emulator`: `outcomes`, `upload_and_wait`, `skip_existing`,
+//! - What the API means (jobs, packages, environments) is played by the `Emulator`: `outcomes`, `upload_and_wait`, `upload_and_deploy`, `skip_existing`,
 //!   `find_upload`, `environments` (`reading`, `steps` that change one, `deploy` for all of them). A
 //!   `support::gateway::Gateway` before it loses answers or gives its own.
 //! - Every call is made by `support::caller::Caller`, which checks what must hold of every call: no secret in any text, a
@@ -30,5 +30,6 @@ mod skip_existing;
 mod support;
 mod tidy;
 mod tls;
+mod upload_and_deploy;
 mod upload_and_wait;
 mod wire;

@@ -22,7 +22,7 @@ fn a_package_is_stopped_for_transported_and_started_and_the_second_time_nothing_
     let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
     let begun = outcome.events[0].to_string();
     let says = format!(
-        "deploying package {package} in place of package {OLD}; if this is interrupted, make the same call again"
+        "deploying package {package} in place of package {OLD}; if this is interrupted, call deploy_package with it to resume"
     );
     assert!(begun.contains(&says), "{begun}");
     let deployed = outcome.ok();
@@ -72,7 +72,7 @@ fn nothing_is_stopped_for_a_package_that_is_not_ready_or_an_environment_that_is_
     let package = uploaded(&caller);
     let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &once());
     let text = outcome.error(ErrorKind::StillRunning).to_string();
-    let stands = format!("nothing was changed: environment Acceptance was Running with package {OLD} on it");
+    let stands = format!("the app was not touched: environment Acceptance was Running with package {OLD} on it");
     assert!(text.contains(&stands), "{text}");
     let unknown = caller.deploy(&name("Accp"), &package, &Deploy::default(), &often());
     assert!(unknown.error(ErrorKind::Rejected).to_string().contains("are: Test, Acceptance, Production"));
@@ -256,6 +256,6 @@ fn once_the_environment_was_seen_one_refusal_is_no_verdict_and_what_was_found_is
     let refused = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
     let not_allowed = caller.deploy(&name("Production"), &package, &Deploy::default(), &often());
     for error in [refused.error(ErrorKind::Rejected), not_allowed.error(ErrorKind::NotAllowed)] {
-        assert!(error.app_may_be_down() && error.to_string().contains("nothing was changed"), "{error}");
+        assert!(error.app_may_be_down() && error.to_string().contains("the app was not touched"), "{error}");
     }
 }

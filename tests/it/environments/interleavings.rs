@@ -60,7 +60,7 @@ fn words_that_are_not_as_last_seen(error: &Error, passed: &[Passed], package: &P
     if before.is_some_and(|before| before != on_it) {
         wanted.push(format!("(before: package {})", before?));
     }
-    if error.app_may_be_down() && !text.contains("nothing was changed") {
+    if error.app_may_be_down() && !text.contains("the app was not touched") {
         let is_sure = status != "Running" && !started && text.starts_with("the app is down: ");
         let begins = text.starts_with("the app may be down: ") || text.starts_with("the app is DOWN: ") || is_sure;
         wanted.extend((!begins).then(|| "may be down".to_owned()));
@@ -120,7 +120,7 @@ fn play(seed: u64) -> Option<String> {
         Ok(_) => Some("it says ok".to_owned()),
         Err(error) => {
             let text = error.to_string();
-            let is_untouched = text.contains("nothing was changed");
+            let is_untouched = text.contains("the app was not touched");
             let is_true = !is_untouched || steps.iter().all(|step| step.starts_with("somebody"));
             // Unless somebody else stopped it.
             let is_ours = !steps.iter().any(|step| step.contains("else: stop"));

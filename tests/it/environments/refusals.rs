@@ -51,7 +51,7 @@ fn a_refusal_at_the_first_request_is_a_verdict_and_so_is_one_of_the_api_that_com
     for then in &ONCE[..7] {
         let (outcome, _) = deployed_with(0, then.clone());
         let error = outcome.error(ErrorKind::Rejected);
-        assert!(error.to_string().contains("nothing was changed") && !error.app_may_be_down(), "{error}");
+        assert!(error.to_string().contains("the app was not touched") && !error.app_may_be_down(), "{error}");
     }
     for from in [2, 6, 8] {
         let (emulator, caller) = start();

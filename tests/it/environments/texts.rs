@@ -64,7 +64,7 @@ const BEFORE_THE_STOP: &[Case] = &[
         |_, _| UNAUTHORIZED,
         Rejected,
         "the request for environment Acceptance of app calc was refused: 401, UNAUTHORIZED, Who are \
-             you?; check the user name and the API key; nothing was changed; once the cause is fixed, \
+             you?; check the user name and the API key; the app was not touched; once the cause is fixed, \
              call deploy_package with package NEW again",
     ),
     (
@@ -72,14 +72,14 @@ const BEFORE_THE_STOP: &[Case] = &[
         |_, _| Then::Close,
         NoAnswer,
         "the request for environment Acceptance of app calc failed: no usable answer came (attempt 3 \
-             of 3); nothing was changed; call deploy_package with package NEW again",
+             of 3); the app was not touched; call deploy_package with package NEW again",
     ),
     (
         |_| (),
         |n, _| if n == 0 { UNKNOWN } else { Then::Pass },
         Rejected,
         "the request for environment Acceptance of app calc was refused: 404, ENVIRONMENT_NOT_FOUND, \
-             Environment not found.; check the name of the environment; nothing was changed; once the \
+             Environment not found.; check the name of the environment; the app was not touched; once the \
              cause is fixed, call deploy_package with package NEW again",
     ),
     (
@@ -88,22 +88,22 @@ const BEFORE_THE_STOP: &[Case] = &[
         NoAnswer,
         "gave up waiting for the package on environment Acceptance of app calc: every attempt failed for T s \
          (Poll::with_max_outage), the last one because the server answered 502 to the request for the package \
-         on environment Acceptance of app calc; nothing was changed: environment Acceptance was Running; call \
+         on environment Acceptance of app calc; the app was not touched: environment Acceptance was Running; call \
          deploy_package with package NEW again",
     ),
     (
         |emulator| emulator.jobs_end(JobEnd::Never),
         PASS,
         StillRunning,
-        "package NEW of app calc had not ended after T s (Poll::with_timeout); nothing was changed: environment Acceptance was Running with package OLD on it; \
+        "package NEW of app calc had not ended after T s (Poll::with_timeout); the app was not touched: environment Acceptance was Running with package OLD on it; \
              call deploy_package with package NEW again",
     ),
     (
         |emulator| emulator.jobs_end(JobEnd::Failed),
         PASS,
         JobFailed,
-        "package NEW failed, so it cannot be deployed; see the Environments page of app calc; nothing \
-             was changed: environment Acceptance was Running with package OLD on it",
+        "package NEW failed, so it cannot be deployed; see the Environments page of app calc; the app \
+             was not touched: environment Acceptance was Running with package OLD on it",
     ),
 ];
 
@@ -114,7 +114,7 @@ const STOPS: &[Case] = &[
         Rejected,
         "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the \
              emulator was told so; it cannot be stopped during maintenance, or while a backup is made or \
-             restored; see the Environments page of the app; nothing was changed: environment Acceptance \
+             restored; see the Environments page of the app; the app was not touched: environment Acceptance \
              was Running with package OLD on it; once the cause is fixed, call deploy_package with \
              package NEW again",
     ),

@@ -206,8 +206,37 @@ impl Caller {
         let outcome = self.waiting(poll, |client| mendix_deploy::deploy_package(client, &app(), name, package, deploy));
         if let Err(error) = &outcome.result {
             assert_eq!(error.package_id(), Some(package), "{error:?}");
-            let says = ["nothing was changed", "deploy_package with package"];
+            let says = ["the app was not touched", "deploy_package with package"];
             assert!(says.iter().any(|says| error.to_string().contains(says)), "{error}");
+        }
+        outcome
+    }
+
+    /// An error says what happened to the package and to the app.
+    pub(crate) fn upload_and_deploy(
+        &self,
+        name: &EnvironmentName,
+        upload: &Upload,
+        deploy: &Deploy,
+        poll: &Poll,
+    ) -> Outcome<Deployed> {
+        let outcome =
+            self.waiting(poll, |client| mendix_deploy::upload_and_deploy(client, &app(), name, upload, deploy));
+        if let Err(error) = &outcome.result {
+            let (text, knows_package) = (error.to_string(), error.package_id().is_some());
+            let of_package = match error.kind() {
+                ErrorKind::OutcomeUnknown => ["a package may exist", "cannot tell which package"],
+                _ if knows_package => ["accepted as package", "was not uploaded, because package"],
+                _ => ["no package was made"; 2],
+            };
+            let of_app = [
+                "the app was not touched", "the app is down", "the app is DOWN", "the app may be down",
+                "when last polled",
+            ];
+            for says in [&of_package[..], &of_app] {
+                assert!(says.iter().any(|says| text.contains(says)), "{says:?}: {text}");
+            }
+            assert!(!error.app_may_be_down() || text.contains("environment"), "{text}");
         }
         outcome
     }

@@ -26,7 +26,7 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
             STOP,
             "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the \
              emulator was told so; it cannot be stopped during maintenance, or while a backup is made or \
-             restored; see the Environments page of the app; nothing was changed: environment Acceptance \
+             restored; see the Environments page of the app; the app was not touched: environment Acceptance \
              was Running; once the cause is fixed, call stop_environment again",
         ),
         (
@@ -40,7 +40,7 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
             TRANSPORT,
             "package NEW was not transported to environment Acceptance of app calc: 403, APP_IS_RUNNING, \
              The environment of the app must be stopped to do transport; stop it first \
-             (stop_environment); nothing was changed: environment Acceptance had package OLD on it; once \
+             (stop_environment); the app was not touched: environment Acceptance had package OLD on it; once \
              the cause is fixed, call transport_package with package NEW again",
         ),
         (
@@ -75,7 +75,7 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
             START,
             "the request to start environment Acceptance of app calc was refused: 403, FORBIDDEN, the \
              emulator was told to answer so; the user needs API Rights and Transport Rights for this \
-             environment (Permissions tab of the Environments page); nothing was changed: environment \
+             environment (Permissions tab of the Environments page); the app was not touched: environment \
              Acceptance was Stopped; once the cause is fixed, call start_environment again",
         ),
         (
@@ -83,9 +83,8 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
             |caller, package| {
                 caller.deploy(&name("Production"), package, &Deploy::default(), &poll(StillRunning)).result.map(drop)
             },
-            "environment Production of app calc is for production, or does not say that it is not: \
-             package NEW is deployed to it only with Deploy::allow_production; nothing was changed: \
-             environment Production was Running",
+            "environment Production of app calc is for production, or does not say that it is not, which takes \
+             Deploy::allow_production; the app was not touched: environment Production was Running [package NEW]",
         ),
         (
             |emulator| emulator.fail_stops(1, Fault::NeverEnds),

@@ -1,0 +1,68 @@
+//! The deployment of a package: look, wait for the package, and then whatever the course of a run says is next.
+
+use std::time::Instant;
+
+use super::settings::{Deploy, Deployed};
+use crate::environments::{At, Environment, Goal, Run};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::DeployStep;
+use crate::id::PackageId;
+use crate::packages;
+use crate::status::EnvironmentStatus;
+
+pub(super) struct Chain<'a> {
+    at: At<'a>,
+    package: &'a PackageId,
+    deploy: &'a Deploy,
+    run: Run<'a>,
+}
+
+impl<'a> Chain<'a> {
+    /// It shares its timeout with whatever the call has done since `began`.
+    pub(super) fn new(at: At<'a>, package: &'a PackageId, deploy: &'a Deploy, began: Instant) -> Chain<'a> {
+        let run = Run::new(at, Goal::Deployed { package, restart: deploy.restart }, &deploy.start, began);
+        Chain { at, package, deploy, run }
+    }
+
+    /// The status, before anything else.
+    pub(super) fn saw(&mut self, found: &Environment) {
+        self.run.seen.status = Some(found.status.clone());
+    }
+
+    pub(super) fn play(&mut self, url: Option<String>) -> Result<Deployed> {
+        let (At { client, app, .. }, package, run) = (self.at, self.package, &mut self.run);
+        run.first_look()?;
+        let (previous, is_there) = (run.seen.on_it.clone(), run.course.is_there(&run.seen));
+        if !is_there || run.seen.status != Some(EnvironmentStatus::Running) || self.deploy.restart {
+            self.at.notify(DeployStep::Begun { package: package.clone(), previous }, run.elapsed());
+        }
+        if !is_there {
+            let began = run.began;
+            packages::wait(client, app, package, |wait| wait.limited_since(began).amid(true))?;
+        }
+        run.until_done(&format!("the deployment of package {package} to"))?;
+        let changed = run.course.has_acted();
+        if changed {
+            run.tell_started();
+        } else {
+            self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, run.elapsed());
+        }
+        let previous = run.course.previous().cloned();
+        Ok(Deployed { package: package.clone(), previous, url, changed })
+    }
+
+    pub(super) fn report(&self, error: Error) -> Error {
+        self.run.report(error).with_package(self.package)
+    }
+}
+
+pub(super) fn check_allowed(at: At, found: &Environment, deploy: &Deploy) -> Result<()> {
+    if !found.production || deploy.allows_production {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is for production, or does not say that it is not, which takes Deploy::allow_production",
+        at.name()
+    );
+    Err(Error::new(ErrorKind::NotAllowed, message))
+}

@@ -1,0 +1,201 @@
+//! The whole job in one call: from a file to a running environment.
+
+use std::time::Duration;
+
+use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
+use mendix_deploy::{Deploy, Deployed, ErrorKind, Event, Poll, Upload};
+
+use crate::environments::{acceptance, count, name};
+use crate::support::caller::{Caller, Outcome, app, often, start};
+use crate::support::gateway::{Gateway, Then};
+use crate::support::package::Package;
+use crate::support::server::side_by_side;
+
+const NAME: &str = "calc_1.0.0.45.mda";
+
+/// To the environment `Acceptance`.
+fn run(caller: &Caller, set: fn(Upload) -> Upload, poll: &Poll) -> Outcome<Deployed> {
+    let file = Package::small();
+    let upload = set(Upload::new(file.as_ref()).with_name(NAME));
+    caller.upload_and_deploy(&acceptance(), &upload, &Deploy::default(), poll)
+}
+
+fn plain(upload: Upload) -> Upload {
+    upload
+}
+
+#[test]
+fn a_file_is_brought_to_a_running_environment_and_the_second_time_nothing_is_done() {
+    let (emulator, caller) = start();
+    let outcome = run(&caller, Upload::skip_existing, &often());
+    let is = |event: &Event| match event {
+        Event::Uploading { .. } => 'u',
+        Event::Accepted { .. } => 'a',
+        Event::Polled { .. } => 'p',
+        Event::Deploying { .. } => 'd',
+        other => panic!("{other:?}"),
+    };
+    let mut order: Vec<_> = outcome.events.iter().map(is).collect();
+    order.dedup();
+    assert!(order.starts_with(&['u', 'a', 'p', 'd']), "{order:?}");
+    let deployed = outcome.ok();
+    let [received] = &emulator.uploads()[..] else { panic!("one upload") };
+    assert_eq!((&deployed.package, received.name.as_str()), (&received.package_id, NAME));
+    assert_eq!(deployed.previous.unwrap().as_str(), Emulator::DEPLOYED_PACKAGE);
+    assert_eq!(deployed.url.as_deref(), Some("https://calc-accp.mendixcloud.com"));
+    assert!(deployed.changed);
+    assert_eq!(emulator.running(&app(), "Acceptance"), Some(deployed.package));
+
+    let again = run(&caller, Upload::skip_existing, &often()).ok();
+    assert_eq!((again.package, again.previous, again.changed), (received.package_id.clone(), None, false));
+    assert_eq!((emulator.uploads().len(), emulator.steps().len()), (1, 3));
+}
+
+#[test]
+fn nothing_is_uploaded_for_a_bad_file_an_unknown_environment_or_production() {
+    let (emulator, caller) = start();
+    let deploy = |environment: &str, file: &Package, kind| {
+        let upload = Upload::new(file.as_ref());
+        let outcome = caller.upload_and_deploy(&name(environment), &upload, &Deploy::default(), &often());
+        let error = outcome.error(kind);
+        assert!(!error.may_have_been_accepted() && !error.app_may_be_down(), "{error}");
+        assert!(error.to_string().ends_with("; the app was not touched"), "{error}");
+        error.to_string()
+    };
+    deploy("Accp", &Package::missing("x.mda"), ErrorKind::File);
+    deploy("Accp", &Package::named("x.mda", b"<html>"), ErrorKind::File);
+    assert_eq!(emulator.requests(), 0);
+    let text = deploy("Accp", &Package::small(), ErrorKind::Rejected);
+    assert!(text.contains("the environments of app calc are: Test, Acceptance, Production"), "{text}");
+    deploy("Production", &Package::small(), ErrorKind::NotAllowed);
+    assert_eq!((emulator.uploads().len(), emulator.steps().len()), (0, 0));
+    let (file, production) = (Package::small(), Deploy::default().allow_production());
+    caller.upload_and_deploy(&name("Production"), &Upload::new(file.as_ref()), &production, &often()).ok();
+}
+
+#[test]
+fn a_lost_response_is_cleared_up_on_the_way() {
+    let (emulator, caller) = start();
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    emulator.complete_after_polls(3);
+    let deployed = run(&caller, plain, &often()).ok();
+    assert_eq!(emulator.uploads().len(), 1);
+    assert_eq!(emulator.running(&app(), "Acceptance"), Some(deployed.package));
+}
+
+/// What fails, and what an error says of it with and without `skip_existing`: whether it is transient, and how it ends.
+type Case = (fn(&Emulator), ErrorKind, &'static str, [bool; 2]);
+
+#[test]
+fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient_only_if_the_same_call_helps() {
+    let cases: [Case; 9] = [
+        (|emulator| emulator.refuse_credentials(), ErrorKind::Rejected, "the app was not touched", [false; 2]),
+        (
+            |emulator| emulator.fail_uploads(3, Fault::StatusAtOnce(503)),
+            ErrorKind::Rejected,
+            "(no package was made)",
+            [true; 2],
+        ),
+        (
+            |emulator| emulator.fail_uploads(3, Fault::DisconnectAfter(10)),
+            ErrorKind::Interrupted,
+            "(no package was made)",
+            [true; 2],
+        ),
+        (
+            |emulator| emulator.fail_uploads(1, Fault::Status(502)),
+            ErrorKind::OutcomeUnknown,
+            "a package may exist",
+            [false; 2],
+        ),
+        (|emulator| emulator.jobs_end(JobEnd::Failed), ErrorKind::JobFailed, "the app was not touched", [false; 2]),
+        (
+            |emulator| emulator.jobs_end(JobEnd::Never),
+            ErrorKind::StillRunning,
+            "call deploy_package with this package to resume waiting",
+            [false, true],
+        ),
+        (
+            |emulator| emulator.fail_stops(1, Fault::NeverEnds),
+            ErrorKind::StillRunning,
+            "the app may be down: the deployment of package",
+            [false, true],
+        ),
+        (
+            |emulator| emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT")),
+            ErrorKind::StartFailed,
+            "the app is DOWN",
+            [false; 2],
+        ),
+        (
+            |emulator| emulator.fail_starts(1, Fault::NeverEnds),
+            ErrorKind::StillRunning,
+            "the app may be down",
+            [false, true],
+        ),
+    ];
+    side_by_side(
+        cases.iter().flat_map(|case| [(case, false), (case, true)]),
+        |((prepare, kind, says, transient), skips)| {
+            let (emulator, caller) = start();
+            prepare(&emulator);
+            let set = if skips { Upload::skip_existing } else { plain };
+            let outcome = run(&caller, set, &often().with_timeout(Duration::from_secs(2)));
+            let error = outcome.error(*kind);
+            let text = error.to_string();
+            assert!(text.contains(says), "{says}: {text}");
+            assert_eq!(error.is_transient(), transient[usize::from(skips)], "{text}");
+            let is_resumable = error.package_id().is_some() && *kind != ErrorKind::JobFailed;
+            let says =
+                if skips { "; the same call finds it by its name and resumes" } else { ", so do not upload it again" };
+            assert_eq!(text.contains(says), is_resumable, "{text}");
+            if error.is_transient() {
+                let outcome = {
+                    emulator.jobs_end(JobEnd::Completed);
+                    run(&caller, set, &often())
+                };
+                let end = outcome.result.as_ref().map(|deployed| &deployed.package);
+                assert_eq!(emulator.uploads().len(), 1, "{text}");
+                assert!(*kind == ErrorKind::StillRunning || end.is_ok(), "{outcome:?}");
+            }
+        },
+    );
+}
+
+#[test]
+fn one_refusal_after_the_upload_ends_nothing_and_all_that_waits_shares_one_timeout() {
+    // The environment, the upload, the job, and then the first look.
+    let page = Then::Answer("403 No", "<html>Log in</html>");
+    for number in 2..6 {
+        let (emulator, _) = start();
+        let page = page.clone();
+        let gateway = Gateway::to(&emulator, move |n, _| if n == number { page.clone() } else { Then::Pass });
+        run(&gateway.caller(&emulator), plain, &often()).ok();
+        assert_eq!(emulator.uploads().len(), 1);
+    }
+    let (emulator, caller) = start();
+    emulator.complete_after(Duration::from_secs(1));
+    emulator.fail_stops(1, Fault::NeverEnds);
+    let outcome = run(&caller, plain, &often().with_timeout(Duration::from_secs(2)));
+    let text = outcome.error(ErrorKind::StillRunning).to_string();
+    assert!(text.contains("had not ended after 2.0 s (Poll::with_timeout)"), "{text}");
+    assert!(outcome.took < Duration::from_secs(3), "{outcome:?}");
+}
+
+#[test]
+fn a_restart_that_is_needed_is_not_left_to_the_same_call() {
+    let (emulator, caller) = start();
+    // Something else starts the app with the package before.
+    emulator.fail_starts(2, Fault::Code("ALREADY_STARTED"));
+    let outcome = run(&caller, Upload::skip_existing, &often().with_timeout(Duration::from_secs(20)));
+    if let Err(error) = &outcome.result {
+        let text = error.to_string();
+        let says = "; the same call with Deploy::with_restart(true) finds it by its name and resumes";
+        assert_eq!(text.contains("and Deploy::with_restart(true) again"), text.contains(says), "{text}");
+        assert!(!error.is_transient(), "{text}");
+    }
+    let (file, deploy) = (Package::small(), Deploy::default().with_restart(true));
+    let upload = Upload::new(file.as_ref()).with_name(NAME).skip_existing();
+    caller.upload_and_deploy(&acceptance(), &upload, &deploy, &often()).ok();
+    assert_eq!((emulator.uploads().len(), count(&emulator, "transport")), (1, 1));
+}
