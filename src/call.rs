@@ -6,6 +6,7 @@ use crate::answer::{self, Asked};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{self, Body, RESPONSE_MAX, Reply, Request};
+use crate::id::AppId;
 use crate::retry::repeat;
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -17,8 +18,9 @@ pub(crate) const JSON: Option<&str> = Some("application/json");
 
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
-    /// What follows "apps/".
-    pub(crate) path: String,
+    pub(crate) app: &'a AppId,
+    /// What follows the app in the path, such as "/packages".
+    pub(crate) rest: String,
     /// Of the Deploy API v1, to which the Build API belongs, and which has error codes in successes.
     pub(crate) is_v1: bool,
     /// Makes it a POST with this body, which may be empty.
@@ -32,14 +34,14 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// A GET of v2. Messages call it `what`, and say `not_found` of a 404.
-    pub(crate) fn v2(client: &'a Client, path: String, what: String, not_found: String) -> Call<'a> {
+    pub(crate) fn v2(client: &'a Client, app: &'a AppId, rest: String, what: String, not_found: String) -> Call<'a> {
         let asked = Asked::new(what, not_found);
-        Call { client, path, is_v1: false, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
+        Call { client, app, rest, is_v1: false, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
     }
 
     /// The same of v1.
-    pub(crate) fn v1(client: &'a Client, path: String, what: String, not_found: String) -> Call<'a> {
-        Call { is_v1: true, ..Call::v2(client, path, what, not_found) }
+    pub(crate) fn v1(client: &'a Client, app: &'a AppId, rest: String, what: String, not_found: String) -> Call<'a> {
+        Call { is_v1: true, ..Call::v2(client, app, rest, what, not_found) }
     }
 
     /// Makes one request. `read` extracts what was asked for from a success.
@@ -48,7 +50,7 @@ impl<'a> Call<'a> {
         let is_post = self.post.is_some();
         let default_timeout = if is_post { POST_TIMEOUT } else { RESPONSE_TIMEOUT };
         let response_timeout = client.response_timeout.unwrap_or(default_timeout);
-        let path = format!("/api/{}/apps/{}", if self.is_v1 { "1" } else { "v2" }, self.path);
+        let path = format!("/api/{}/apps/{}{}", if self.is_v1 { "1" } else { "v2" }, self.app, self.rest);
         let (content_type, response_max) = (self.content_type, self.response_max);
         let mut source = self.post.as_deref().unwrap_or_default().as_bytes();
         let length = source.len() as u64;
@@ -72,6 +74,7 @@ impl<'a> Call<'a> {
 
     /// Makes the request, and retries it as the client's [`Retry`](crate::Retry) allows.
     pub(crate) fn with_retry<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
-        repeat(&self.client.retry, &|event| self.client.notify(event), || self.once(&read))
+        let (client, about) = (self.client, (self.app, None));
+        repeat(&client.retry, about, &|event| client.notify(event), || self.once(&read))
     }
 }

@@ -35,7 +35,7 @@ use crate::upload::{Opened, Upload};
 pub fn check(client: &Client, app: &AppId, upload: &Upload) -> Result<()> {
     Opened::new(client, app, upload)?.check_unpacked()?;
     let what = format!("the request for app {app}");
-    let call = Call::v1(client, app.to_string(), what, answer::app_not_found(app));
+    let call = Call::v1(client, app, String::new(), what, answer::app_not_found(app));
     let call = Call { content_type: JSON, ..call };
     call.with_retry(|reply| reply.json().text("AppId"))?;
     Ok(())

@@ -89,17 +89,18 @@ impl Error {
     /// Whether uploading again could create a duplicate package.
     ///
     /// `true` if the outcome of an upload is unknown, and whenever a package or a job is known. `false` means that
-    /// uploading again cannot create a duplicate.
+    /// uploading again cannot create a duplicate, as after anything that was refused before the upload.
     pub fn may_have_been_accepted(&self) -> bool {
         let is_known = self.0.package_id.is_some() || self.0.job_id.is_some();
         self.kind() == ErrorKind::OutcomeUnknown || self.0.upload.is_some() || is_known
     }
 
-    /// Whether repeating the same call later is harmless and may succeed.
+    /// Whether repeating the same call later is harmless and may succeed. A loop on it never uploads a package twice.
     ///
-    /// Always `false` after an upload that may have been accepted, and so for every error from the waiting half of
-    /// [`upload_and_wait`](crate::upload_and_wait), or from [`find_upload`](crate::find_upload): a loop around the whole
-    /// would upload again. `false` as well if [`deploy_package`](crate::deploy_package) has to be called with
+    /// So it is `false` once an upload may have been accepted, for every error of [`find_upload`](crate::find_upload), and
+    /// without [`Upload::skip_existing`](crate::Upload::skip_existing) for those of
+    /// [`upload_and_wait`](crate::upload_and_wait) and [`upload_and_deploy`](crate::upload_and_deploy) that come later. With
+    /// it, those are `true` where the same call may succeed, unless the package is not listed yet. `false` as well if [`deploy_package`](crate::deploy_package) has to be called with
     /// [`Deploy::with_restart`](crate::Deploy::with_restart), as its error says, because another package may be running.
     pub fn is_transient(&self) -> bool {
         self.0.transient

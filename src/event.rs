@@ -53,6 +53,8 @@ pub enum Event {
         package_id: PackageId,
         /// The job to wait for.
         job_id: JobId,
+        /// Time since the upload began, with all its attempts.
+        elapsed: Duration,
     },
     /// The app has the package already, so it is waited for in place of an upload
     /// ([`Upload::skip_existing`](crate::Upload::skip_existing)).
@@ -126,6 +128,10 @@ pub enum Event {
     /// An attempt failed and will be retried.
     #[non_exhaustive]
     Retrying {
+        /// The app that the request is about.
+        app: AppId,
+        /// The path of the package, as it was given, if it is an upload.
+        file: Option<PathBuf>,
         /// The number of the attempt that failed, from 1.
         attempt: u32,
         /// The maximum number of attempts.
@@ -188,8 +194,9 @@ impl fmt::Display for Event {
                     write!(f, "{} of {} ({percent} %)", Bytes(*sent), Bytes(*total))
                 }
             }
-            Event::Accepted { app, file, package_id, job_id } => {
-                write!(f, "app {app} accepted {}: package {package_id}, job {job_id}", text::path(file))
+            Event::Accepted { app, file, package_id, job_id, elapsed } => {
+                let (file, elapsed) = (text::path(file), Seconds(*elapsed));
+                write!(f, "app {app} accepted {file} after {elapsed}: package {package_id}, job {job_id}")
             }
             Event::Existing { app, file, package_id, name } => {
                 let (file, name) = (text::path(file), text::name(name));
@@ -213,7 +220,7 @@ impl fmt::Display for Event {
                 write!(f, "app {app}, {subject}: no status for {}", Seconds(*outage))?;
                 write!(f, ", next poll in {}: {reason}", Seconds(*next_poll))
             }
-            Event::Retrying { attempt, of, wait, reason } => {
+            Event::Retrying { attempt, of, wait, reason, .. } => {
                 write!(f, "attempt {attempt} of {of} failed, next one in {}: {reason}", Seconds(*wait))
             }
         }

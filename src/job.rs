@@ -89,10 +89,10 @@ pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Res
     })?
 }
 
-fn call<'a>(client: &'a Client, app: &AppId, job: &JobId) -> Call<'a> {
+fn call<'a>(client: &'a Client, app: &'a AppId, job: &JobId) -> Call<'a> {
     let what = format!("the request for the status of {}", name(app, job));
     let not_found = "no job of this app has that id: check both".to_owned();
-    Call::v2(client, format!("{app}/jobs/{job}"), what, not_found)
+    Call::v2(client, app, format!("/jobs/{job}"), what, not_found)
 }
 
 fn name(app: &AppId, job: &JobId) -> String {

@@ -7,7 +7,7 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 
 // One more call of v1 is a file beside `packages`; about one environment, it is a function in `environments` (it reads) or in
 // `environments/steps` (it changes something):
-// 1. `Call::v1(client, path, what, not_found)` is a GET: `what` is its name in messages, `not_found` the hint for a 404. Set
+// 1. `Call::v1(client, app, rest, what, not_found)` is a GET: `what` is its name in messages, `not_found` the hint for a 404. Set
 //    `content_type: JSON` if the documentation shows that header, and `response_max` for a list without pages. About one
 //    environment, `At::get` does the first three, and `list::with_names` completes its errors.
 // 2. `.with_retry(|reply| ...)` sends it. The closure reads `reply.json()` or `reply.list(...)`, whose texts come sanitized and

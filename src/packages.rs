@@ -86,9 +86,9 @@ pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Packag
     one_call(client, app, id).once(|reply| Package::asked_for(id, &reply.json()))
 }
 
-fn one_call<'a>(client: &'a Client, app: &AppId, id: &PackageId) -> Call<'a> {
+fn one_call<'a>(client: &'a Client, app: &'a AppId, id: &PackageId) -> Call<'a> {
     let not_found = format!("no package of this app has that id, or {}", not_found(app));
-    Call::v1(client, format!("{app}/packages/{id}"), format!("the request for {}", name(app, id)), not_found)
+    Call::v1(client, app, format!("/packages/{id}"), format!("the request for {}", name(app, id)), not_found)
 }
 
 fn name(app: &AppId, id: &PackageId) -> String {
@@ -100,9 +100,9 @@ fn failed(app: &AppId, package: &PackageId) -> Error {
     Error::new(ErrorKind::JobFailed, message)
 }
 
-pub(crate) fn list_call<'a>(client: &'a Client, app: &AppId) -> Call<'a> {
+pub(crate) fn list_call<'a>(client: &'a Client, app: &'a AppId) -> Call<'a> {
     let what = format!("the request for the packages of app {app}");
-    let call = Call::v1(client, format!("{app}/packages"), what, not_found(app));
+    let call = Call::v1(client, app, "/packages".to_owned(), what, not_found(app));
     Call { response_max: LIST_MAX, ..call }
 }
 

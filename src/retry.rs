@@ -1,9 +1,11 @@
 //! When to retry a call: the settings, the pure decision, and the loop that follows it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::id::AppId;
 use crate::random;
 use crate::units::Seconds;
 
@@ -89,8 +91,13 @@ impl Retry {
     }
 }
 
-/// Calls `attempt` until it succeeds or `retry` gives up.
-pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+/// Calls `attempt` until it succeeds or `retry` gives up. It is about an app, and perhaps sends a file.
+pub(crate) fn repeat<T>(
+    retry: &Retry,
+    (app, file): (&AppId, Option<&Path>),
+    notify: &dyn Fn(&Event),
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
     let mut number = 1_u32;
     let mut earlier: Option<String> = None;
     loop {
@@ -110,7 +117,8 @@ pub(crate) fn repeat<T>(retry: &Retry, notify: &dyn Fn(&Event), mut attempt: imp
             }
         };
         earlier = Some(error.in_brief());
-        notify(&Event::Retrying { attempt: number, of: retry.attempts, wait, reason: error.one_line() });
+        let (app, file) = (app.clone(), file.map(Path::to_owned));
+        notify(&Event::Retrying { app, file, attempt: number, of: retry.attempts, wait, reason: error.one_line() });
         std::thread::sleep(wait);
         number = number.saturating_add(1);
     }

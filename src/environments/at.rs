@@ -39,8 +39,8 @@ impl<'a> At<'a> {
     /// A GET about it: `rest` follows its path, and messages call the request `what`.
     pub(super) fn get(self, rest: &str, what: String) -> Call<'a> {
         let At { client, app, environment } = self;
-        let path = format!("{app}/environments/{}{rest}", text::percent_encoded(environment.as_str()));
-        let call = Call::v1(client, path, what, "check the name of the environment".to_owned());
+        let rest = format!("/environments/{}{rest}", text::percent_encoded(environment.as_str()));
+        let call = Call::v1(client, app, rest, what, "check the name of the environment".to_owned());
         let asked = Asked { rights: "API Rights for this environment", ..call.asked };
         Call { content_type: JSON, asked, ..call }
     }

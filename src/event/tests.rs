@@ -35,8 +35,8 @@ fn every_event_is_one_readable_line() {
             r#"uploading "dir/x.mda" to app calc: all 1.5 MiB sent, awaiting the response for up to 5 min"#,
         ),
         (
-            Event::Accepted { app: app(), file: file(), package_id, job_id: job_id(ID) },
-            &format!(r#"app calc accepted "x\ny.mda": package p-1, job {ID}"#),
+            Event::Accepted { app: app(), file: file(), package_id, job_id: job_id(ID), elapsed: s(65) },
+            &format!(r#"app calc accepted "x\ny.mda" after 65 s: package p-1, job {ID}"#),
         ),
         (
             Event::Existing { app: app(), file: file(), package_id: "p-1".parse().unwrap(), name: "x_1.mda".into() },
@@ -69,7 +69,7 @@ fn every_event_is_one_readable_line() {
              answered 502",
         ),
         (
-            Event::Retrying { attempt: 1, of: 3, wait: s(1), reason: reason() },
+            Event::Retrying { app: app(), file: None, attempt: 1, of: 3, wait: s(1), reason: reason() },
             "attempt 1 of 3 failed, next one in 1.0 s: the request failed: the server answered 502",
         ),
     ] {

@@ -93,7 +93,8 @@ impl<'a> Opened<'a> {
         let package = &mut self.package;
         let uploaded = Post { client, attempt, package, url_path, expect_continue: true }.send()?;
         let (package_id, job_id) = (uploaded.package_id.clone(), uploaded.job_id.clone());
-        client.notify(&Event::Accepted { app: app.clone(), file: file.clone(), package_id, job_id });
+        let (app, file, elapsed) = (app.clone(), file.clone(), began.elapsed());
+        client.notify(&Event::Accepted { app, file, package_id, job_id, elapsed });
         Ok(uploaded)
     }
 }

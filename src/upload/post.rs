@@ -27,7 +27,8 @@ pub(super) struct Post<'a> {
 impl Post<'_> {
     pub(super) fn send(&mut self) -> Result<UploadedPackage> {
         let client = self.client;
-        repeat(&client.retry, &|event| client.notify(event), || self.attempt())
+        let (app, file) = (self.attempt.upload.app.clone(), self.attempt.path);
+        repeat(&client.retry, (&app, Some(file)), &|event| client.notify(event), || self.attempt())
     }
 
     fn attempt(&mut self) -> Result<UploadedPackage> {

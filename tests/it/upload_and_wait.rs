@@ -32,7 +32,8 @@ fn a_package_is_uploaded_and_its_job_waited_for() {
     let job = received.job_id;
     assert!(lines[0].ends_with("calc_1.0.0.45.mda\" to app calc: 0 bytes of 293.0 KiB (0 %)"), "{}", lines[0]);
     assert!(lines[1].ends_with("all 293.0 KiB sent, awaiting the response for up to 5 min"), "{}", lines[1]);
-    assert!(lines[2].ends_with(&format!("calc_1.0.0.45.mda\": package {package}, job {job}")), "{}", lines[2]);
+    let says = ["calc_1.0.0.45.mda\" after 0.", &format!(" s: package {package}, job {job}")];
+    assert!(says.iter().all(|says| lines[2].contains(says)), "{}", lines[2]);
     let statuses: Vec<_> = lines[3..].iter().map(|line| line.split(' ').nth(4).unwrap()).collect();
     assert_eq!(statuses, ["Queued", "Running", "Completed"]);
 }
@@ -156,8 +157,11 @@ fn a_refusal_says_what_its_status_usually_means() {
 fn a_503_at_once_is_retried_and_shown() {
     let (emulator, caller) = start();
     emulator.fail_uploads(2, Fault::StatusAtOnce(503));
-    let outcome = caller.upload(Package::small());
+    let file = Package::small();
+    let outcome = caller.upload(&file);
     assert_eq!(outcome.retries(), 2);
+    let Event::Retrying { app: of, file: Some(path), .. } = &outcome.events[0] else { panic!("{outcome:?}") };
+    assert_eq!((of, path.as_path()), (&app(), file.as_ref()));
     let retry = outcome.events[0].to_string();
     assert!(retry.starts_with("attempt 1 of 3 failed, next one in 0.0 s: ") && retry.contains("503"), "{retry}");
     outcome.ok();
@@ -168,7 +172,9 @@ fn job_status_is_retried_when_the_server_is_busy() {
     let (emulator, caller) = start();
     let job = caller.upload(Package::small()).ok().job_id;
     emulator.fail_polls(2, Fault::Status(503));
-    assert_eq!(caller.status_of(&job).ok(), JobStatus::Completed);
+    let outcome = caller.status_of(&job);
+    assert!(matches!(&outcome.events[0], Event::Retrying { file: None, .. }), "{outcome:?}");
+    assert_eq!(outcome.ok(), JobStatus::Completed);
     assert_eq!(emulator.requests(), 4);
 }
 
