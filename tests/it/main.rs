@@ -9,7 +9,7 @@
 //! - Every call is made by `support::caller::Caller`, which checks what must hold of every call: no secret in any text, a
 //!   message is one line, an id once known is in it, nothing that could upload twice is called transient, and nothing hangs.
 //!   A test says only what is special about it; a new call needs a method there.
-//! - What is per process, such as the environment, runs in a `support::child`. Rules for the source code are in `tidy`.
+//! - What is per process, such as the environment, or is killed (`run_again`), runs in a `support::child`. Rules for the source code are in `tidy`.
 
 // A test that cannot go on should panic on the spot.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -25,6 +25,7 @@ mod find_upload;
 mod log;
 mod outcomes;
 mod packages;
+mod run_again;
 mod security;
 mod skip_existing;
 mod support;

@@ -1,0 +1,110 @@
+//! A CI job that is killed at a random moment and run again, until it succeeds: a process of its own each time.
+
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mendix_deploy::emulator::{Emulator, Fault};
+use mendix_deploy::{Client, Deploy, Upload};
+
+use crate::environments::acceptance;
+use crate::support::caller::{Caller, app, fast_retry, often};
+use crate::support::child;
+use crate::support::package::Package;
+use crate::support::random::{Random, seeds};
+use crate::support::server::side_by_side;
+
+const FILE: &str = "MENDIX_DEPLOY_TEST_FILE";
+const NAME: &str = "calc_1.0.0.45.mda";
+
+/// Whatever happens in it is soon over, so that a test of it is.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the job runs.
+#[test]
+fn the_job() {
+    if child::is_running() {
+        let client = Client::from_env().unwrap().with_retry(fast_retry());
+        let caller = Caller::from(client, |_| {});
+        let upload = Upload::new(std::env::var_os(FILE).unwrap()).with_name(NAME).skip_existing();
+        let outcome =
+            caller.upload_and_deploy(&acceptance(), &upload, &Deploy::default(), &often().with_timeout(TIMEOUT));
+        println!("{}", outcome.result.map_or_else(|error| format!("error: {error}"), |_| "it runs".to_owned()));
+    }
+}
+
+fn fault(random: &mut Random) -> Fault {
+    match random.below(5) {
+        0 => Fault::NoAnswer,
+        1 => Fault::Status(502),
+        2 => Fault::StatusAtOnce(503),
+        3 => Fault::DisconnectAfter(10),
+        _ => Fault::Slow(random.few()),
+    }
+}
+
+fn emulator(random: &mut Random) -> Emulator {
+    let emulator = Emulator::start().unwrap();
+    emulator.complete_after_polls(random.few() * 2);
+    let fails = [
+        Emulator::fail_uploads as fn(&Emulator, u32, Fault),
+        Emulator::fail_polls,
+        Emulator::fail_stops,
+        Emulator::fail_transports,
+        Emulator::fail_starts,
+    ];
+    for fail in fails {
+        for _ in 0..random.few() {
+            let fault = fault(random);
+            fail(&emulator, 1, fault);
+        }
+    }
+    emulator
+}
+
+/// Runs the job until it succeeds, and returns what was wrong, if anything was.
+fn play(seed: u64) -> Option<String> {
+    let random = &mut Random(seed);
+    let (emulator, file) = (emulator(random), Package::small());
+    let mut variables = child::client_of_emulator(&emulator).to_vec();
+    variables.push((FILE, file.as_ref().to_str().unwrap()));
+    let (mut log, mut runs) = (Vec::new(), 0);
+    while log.last().is_none_or(|said: &String| !said.contains("it runs")) {
+        runs += 1;
+        // The first few runs are killed; later ones may end.
+        let patience = if runs < 8 { Duration::from_millis(10 + random.below(400)) } else { Duration::from_secs(60) };
+        let mut command = child::command(module_path!(), "the_job", &variables);
+        let mut job = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let started = Instant::now();
+        while job.try_wait().unwrap().is_none() {
+            if started.elapsed() > patience {
+                job.kill().unwrap();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        let output = job.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (err, was_killed) = (String::from_utf8_lossy(&output.stderr), output.status.code().is_none());
+        if runs > 40 || !(output.status.success() || was_killed) {
+            return Some(format!("{seed}, run {runs}: {log:?} {said} {err}"));
+        }
+        log.push(said);
+        // What has arrived is listed by then.
+        thread::sleep(Duration::from_millis(50));
+    }
+    let (uploads, running) = (emulator.uploads(), emulator.running(&app(), "Acceptance"));
+    let [package] = &uploads[..] else { return Some(format!("{seed}: {} packages: {log:?}", uploads.len())) };
+    let it_runs = running.as_ref() == Some(&package.package_id);
+    (!it_runs).then(|| format!("{seed}: {running:?} runs: {log:?} {:?}", emulator.steps()))
+}
+
+#[test]
+fn a_job_that_is_killed_at_random_moments_and_run_again_uploads_one_package_and_ends_with_it_running() {
+    let problems = Mutex::new(Vec::new());
+    for chunk in seeds(4).chunks(8) {
+        side_by_side(chunk.iter().copied(), |seed| problems.lock().unwrap().extend(play(seed)));
+    }
+    let problems = problems.into_inner().unwrap();
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
