@@ -1,5 +1,5 @@
-//! Shows it work without an account: an emulator of the Deploy API behind a slow link, a sample package, an upload, a wait,
-//! and the way to a running environment.
+//! Shows it work without an account: an emulator of the Deploy API behind a slow link, a sample package, and the one call that
+//! brings it to a running environment.
 //!
 //! ```sh
 //! cargo run --example quickstart
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault};
-use mendix_deploy::{Deploy, Upload, deploy_package, upload_and_wait};
+use mendix_deploy::{Deploy, Upload, upload_and_deploy};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -28,19 +28,16 @@ fn main() -> anyhow::Result<()> {
         // `println!` would panic if nobody reads it any more.
         let _ = writeln!(stdout(), "{event}");
     });
-    let app = "calc".parse()?;
-    let package = upload_and_wait(&client, &app, &Upload::new(&file))?;
+    let (upload, deploy) = (Upload::new(&file).with_name("calc_1.0.0.45.mda"), Deploy::default());
+    let deployed = upload_and_deploy(&client, &"calc".parse()?, &"Acceptance".parse()?, &upload, &deploy)?;
     std::fs::remove_file(file)?;
-    writeln!(stdout(), "package {package} is ready to be deployed")?;
-
-    let deployed = deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default())?;
-    writeln!(stdout(), "it runs at {}", deployed.url.unwrap_or_default())?;
+    writeln!(stdout(), "package {} runs at {}", deployed.package, deployed.url.unwrap_or_default())?;
     Ok(())
 }
 
 /// Makes a file of 32 MiB in the temporary folder. Any zip archive will do, and one may begin with anything.
 fn sample_package() -> std::io::Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("calc_1.0.0.{}.mda", std::process::id()));
+    let path = std::env::temp_dir().join(format!("calc_{}.mda", std::process::id()));
     let end = Emulator::SMALLEST_PACKAGE;
     let mut file = File::create(&path)?;
     file.seek(SeekFrom::Start(32 * MIB - end.len() as u64))?;

@@ -6,47 +6,43 @@
 //! cargo run --example upload -- APP_ID FILE [NAME]
 //! ```
 //!
+//! With a name that no other build has, the same command can be run again: what is there is not uploaded a second time.
 //! Progress goes to stderr, one line of JSON to stdout. The exit status is 0 only if the package can be deployed, or the
 //! check passed.
 
 mod progress;
 
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::bail;
 use mendix_deploy::{AppId, Client, Event, Upload, check, upload_and_wait};
 use progress::Progress;
+use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     progress::exit_code(run())
 }
 
-fn run() -> anyhow::Result<()> {
+fn run() -> anyhow::Result<Value> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["--check", app, file] => only_check(&app.parse()?, file),
         [app, file] => upload(&app.parse()?, &Upload::new(file)),
-        [app, file, name] => upload(&app.parse()?, &Upload::new(file).with_name(name)),
+        [app, file, name] => upload(&app.parse()?, &Upload::new(file).with_name(name).skip_existing()),
         _ => bail!("usage: upload [--check] APP_ID FILE [NAME]"),
     }
 }
 
-fn only_check(app: &AppId, file: &str) -> anyhow::Result<()> {
+fn only_check(app: &AppId, file: &str) -> anyhow::Result<Value> {
     let client = Client::from_env()?.on_event(Event::log_to_stderr);
     check(&client, app, &Upload::new(file))?;
-    let answer = serde_json::json!({ "Check": "passed" });
-    Ok(writeln!(stdout(), "{answer}")?)
+    Ok(json!({ "Check": "passed" }))
 }
 
-fn upload(app: &AppId, upload: &Upload) -> anyhow::Result<()> {
+fn upload(app: &AppId, upload: &Upload) -> anyhow::Result<Value> {
     let progress = Progress::new();
-    let shown = progress.clone();
-    let client = Client::from_env()?.on_event(move |event| shown.show(event));
-
-    let result = upload_and_wait(&client, app, upload).map_err(|error| progress::explain(app, error));
+    let package = upload_and_wait(&progress.watching(Client::from_env()?), app, upload);
     progress.end();
-    let answer = serde_json::json!({ "PackageId": result?, "Status": "Succeeded" });
-    Ok(writeln!(stdout(), "{answer}")?)
+    Ok(json!({ "PackageId": package?, "Status": "Succeeded" }))
 }

@@ -25,6 +25,7 @@
 //! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `Ok`: ages are by the server's own `Date` |
 //! | an earlier package of the same name | [`age_packages`](Emulator::age_packages)`(Duration::from_secs(3600))` before the upload | `find_upload` never takes it for the upload's |
 //! | packages with little to know them by | [`omit_fields`](Emulator::omit_fields)`(&["CreationDate"])` | the same |
+//! | a job that is run again | none: call [`upload_and_deploy`](crate::upload_and_deploy) twice, with [`Upload::skip_existing`](crate::Upload::skip_existing) | `Ok`, one upload |
 //! | v1 is out of reach | [`refuse_v1`](Emulator::refuse_v1) | `find_upload`: `Rejected`, 404 |
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
 //! | a wait that times out | `jobs_end(JobEnd::Never)`, and a short `Poll::with_timeout` | `StillRunning` |

@@ -27,13 +27,14 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 // `upload/outcome`; a wait's in `wait`; where an environment stands, and which call resumes, in `environments/report`. A line
 // of a log is the `Display` of an `event`.
 //
-// The way of an upload: `upload` opens and checks the file (`upload/package_file`) and wraps it in a form
-// (`upload/multipart`). `retry` makes the attempts, each of which is one `http::send`. `http` picks a proxy (`http/proxy`) and
-// hands the request to ureq, on a connection that notices a response while the body is still being sent
-// (`http/early_answer`). The result is a `Reply`, whose JSON is read by `json` and cleaned of `secrets`, or a `Failure`
-// (`http/failure`). `upload/outcome` decides whether that means a package, no package, or perhaps one, and `answer` puts into
-// words what the server said. Then `wait` polls the job, which `job` reads. If the outcome is unknown, `find_upload` searches
-// the list of packages. Events go to the observer all along (`Client::notify`).
+// The way of an upload: `upload/opened` opens and checks the file (`upload/package_file`). With `skip_existing`,
+// `upload/existing` looks it up in the list of packages. `upload/post` wraps it in a form (`upload/multipart`), and `retry`
+// makes the attempts, each of which is one `http::send`. `http` picks a proxy (`http/proxy`) and hands the request to ureq, on a
+// connection that notices a response while the body is still being sent (`http/early_answer`). The result is a `Reply`, whose
+// JSON is read by `json` and cleaned of `secrets`, or a `Failure` (`http/failure`). `upload/outcome` decides whether that means
+// a package, no package, or perhaps one, and `answer` puts into words what the server said. Then `upload/ready` waits for the
+// job, or, if the outcome is unknown, for what `find_upload` finds. `deploy` goes on from there. Events go to the observer all
+// along (`Client::notify`).
 
 // The house, from the top. A module imports only from its own floor and from those below; a test reads this.
 

@@ -1,11 +1,12 @@
 //! Progress on stderr: a bar on a terminal, whatever its width; elsewhere the lines that are worth keeping.
 
-use std::io::{Write, stderr};
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use mendix_deploy::{AppId, Error, ErrorKind, Event};
+use mendix_deploy::{Client, Event};
+use serde_json::Value;
 
 const BAR: &str = "{wide_bar} {binary_bytes} of {binary_total_bytes}, {eta} left";
 /// For what takes as long as it takes. The message is cut to the width of the terminal.
@@ -13,15 +14,20 @@ const SPINNER: &str = "{spinner} {wide_msg}";
 
 /// Clones show the same bar.
 #[derive(Clone)]
-pub(crate) struct Progress(pub(crate) ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     pub(crate) fn new() -> Progress {
         Progress(ProgressBar::new(0))
     }
 
-    /// For `Client::on_event`.
-    pub(crate) fn show(&self, event: &Event) {
+    /// A client that shows what it does.
+    pub(crate) fn watching(&self, client: Client) -> Client {
+        let progress = self.clone();
+        client.on_event(move |event| progress.show(event))
+    }
+
+    fn show(&self, event: &Event) {
         let Progress(bar) = self;
         match event {
             // Unless stderr is a terminal.
@@ -58,23 +64,13 @@ fn set_style(bar: &ProgressBar, template: &str) {
     }
 }
 
-/// What `main` returns. An error is shown without a backtrace, whatever `RUST_BACKTRACE` says.
-pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+/// What `main` returns: one line of JSON, or the error with its causes and without a backtrace, whatever `RUST_BACKTRACE` says.
+pub(crate) fn exit_code(result: anyhow::Result<Value>) -> ExitCode {
+    let written = result.and_then(|answer| Ok(writeln!(stdout(), "{answer}")?));
+    let Err(error) = written else { return ExitCode::SUCCESS };
     let _ = writeln!(stderr(), "error: {error}");
     for cause in error.chain().skip(1) {
         let _ = writeln!(stderr(), "  caused by: {cause}");
     }
     ExitCode::FAILURE
-}
-
-/// The error, and the command that goes on waiting if that helps.
-pub(crate) fn explain(app: &AppId, error: Error) -> anyhow::Error {
-    use ErrorKind::{Connect, NoAnswer, OutcomeUnknown, StillRunning};
-    let helps = matches!(error.kind(), StillRunning | Connect | NoAnswer | OutcomeUnknown);
-    match error.job_id().filter(|_| helps) {
-        // With the causes.
-        Some(job) => anyhow::anyhow!("{error:?}\n\nTo go on waiting:\n  cargo run --example wait -- {app} {job}"),
-        None => error.into(),
-    }
 }
