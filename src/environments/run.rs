@@ -49,7 +49,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start, began: Instant) -> Run<'a> {
         let course = Course::new(goal, at.client.poll.patience());
         let (seen, job) = (Seen::default(), StartJob::default());
-        Run { at, start, course, seen, has_read_package: false, began, step_begun: began, job, lost: None }
+        Run { at, start, course, seen, has_read_package: false, began, step_begun: Instant::now(), job, lost: None }
     }
 
     /// Since the call has waited.
