@@ -40,7 +40,7 @@ struct Inner {
     job_id: Option<JobId>,
     start_job: Option<JobId>,
     app_may_be_down: bool,
-    restart_needed: bool,
+    again: Again,
     transient: bool,
     upload: Option<UnknownUpload>,
     cause: Option<anyhow::Error>,
@@ -58,6 +58,17 @@ pub(crate) struct UnknownUpload {
     pub(crate) began: Instant,
     /// Why its outcome is unknown; empty until it is.
     pub(crate) why: String,
+}
+
+/// What resumes a deployment of which this is the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The same call.
+    Same,
+    /// The same call, if it restarts the app.
+    WithRestart,
+    /// No call with this package.
+    WithAnotherPackage,
 }
 
 impl Error {
@@ -148,7 +159,7 @@ impl Error {
             job_id: None,
             start_job: None,
             app_may_be_down: false,
-            restart_needed: false,
+            again: Again::Same,
             transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
             upload: None,
             cause: None,
@@ -211,14 +222,13 @@ impl Error {
         self
     }
 
-    /// Whether the call that resumes must restart the app.
-    pub(crate) fn with_restart_needed(mut self, needed: bool) -> Self {
-        self.0.restart_needed = needed;
+    pub(crate) fn with_again(mut self, again: Again) -> Self {
+        self.0.again = again;
         self
     }
 
-    pub(crate) fn needs_restart(&self) -> bool {
-        self.0.restart_needed
+    pub(crate) fn again(&self) -> Again {
+        self.0.again
     }
 
     /// Whatever failed, an upload is of unknown outcome, so repeating the whole would upload again.

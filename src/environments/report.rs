@@ -7,7 +7,7 @@ use super::run::Run;
 use super::start::{ALREADY_STARTED, STARTS_ALREADY};
 use super::transport;
 use crate::answer::has_code;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Again, Error, ErrorKind};
 use crate::id::PackageId;
 use crate::status::EnvironmentStatus;
 
@@ -21,8 +21,9 @@ impl Run<'_> {
         let asks_for_it = matches!(self.course.goal, Goal::Deployed { restart: true, .. });
         let may_succeed = asks_for_it || !self.course.may_run_another(&self.seen, now);
         let transient = error.is_transient() && may_succeed;
-        let error = error.with_transient(transient).with_restart_needed(self.course.needs_restart(&self.seen, now));
-        let notes = self.stands(kind, now) + &self.resume(&error, now);
+        let again = self.again(&error, now);
+        let error = error.with_transient(transient).with_again(again);
+        let notes = self.stands(kind, now) + &self.resume(&error);
         match self.warning(kind, may_be_down) {
             Some(warning) => error.prefixed_with(warning),
             None => error,
@@ -81,19 +82,29 @@ impl Run<'_> {
         }
     }
 
-    fn resume(&self, error: &Error, now: Duration) -> String {
+    fn again(&self, error: &Error, now: Duration) -> Again {
+        let is_unusable = error.kind() == ErrorKind::Rejected && has_code(error, &transport::UNUSABLE);
+        match error.kind() {
+            ErrorKind::JobFailed => Again::WithAnotherPackage,
+            _ if is_unusable => Again::WithAnotherPackage,
+            _ if self.course.needs_restart(&self.seen, now) => Again::WithRestart,
+            _ => Again::Same,
+        }
+    }
+
+    fn resume(&self, error: &Error) -> String {
         let call = match self.course.goal {
             Goal::Stopped => "stop_environment".to_owned(),
             Goal::On(package) => format!("transport_package with package {package}"),
             Goal::Runs => "start_environment".to_owned(),
-            Goal::Deployed { package, .. } if self.course.needs_restart(&self.seen, now) => {
+            Goal::Deployed { package, .. } if error.again() == Again::WithRestart => {
                 format!("deploy_package with package {package} and Deploy::with_restart(true)")
             }
             Goal::Deployed { package, .. } => format!("deploy_package with package {package}"),
         };
         let resume = match error.kind() {
-            ErrorKind::JobFailed | ErrorKind::NotAllowed => String::new(),
-            ErrorKind::Rejected if has_code(error, &transport::UNUSABLE) => String::new(),
+            ErrorKind::NotAllowed => String::new(),
+            _ if error.again() == Again::WithAnotherPackage => String::new(),
             ErrorKind::Rejected if has_code(error, &[ALREADY_STARTED, STARTS_ALREADY]) => {
                 format!("; call {call} again")
             }

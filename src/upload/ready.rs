@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::opened::Opened;
 use super::uploaded::UploadedPackage;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Again, Error, ErrorKind, Result};
 use crate::find_upload;
 use crate::id::PackageId;
 use crate::job;
@@ -93,10 +93,7 @@ impl Opened<'_> {
             Ok(package) => Ok(package.package_id),
             // Of several, the newest will do: they are all of this build.
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => match self.existing_now() {
-                Ok(Some(package)) => {
-                    self.notify_existing(&package);
-                    Ok(package.package_id)
-                }
+                Ok(Some(package)) => Ok(package.package_id),
                 _ => Err(error),
             },
             Err(error) if error.kind() == ErrorKind::JobFailed => Err(error),
@@ -106,13 +103,12 @@ impl Opened<'_> {
 
     /// What an error says once the server has accepted the package.
     pub(crate) fn accepted(&self, error: Error, package: &PackageId) -> Error {
-        let is_found_again = error.kind() != ErrorKind::JobFailed && self.is_found_again();
-        let advice = match error.kind() {
-            ErrorKind::JobFailed => "",
+        let is_usable = error.kind() != ErrorKind::JobFailed && error.again() != Again::WithAnotherPackage;
+        let is_found_again = is_usable && self.is_found_again();
+        let advice = match error.again() {
+            _ if !is_usable => "",
             _ if !is_found_again => ", so do not upload it again",
-            _ if error.needs_restart() => {
-                "; the same call with Deploy::with_restart(true) finds it by its name and resumes"
-            }
+            Again::WithRestart => "; the same call with Deploy::with_restart(true) finds it by its name and resumes",
             _ => "; the same call finds it by its name and resumes",
         };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(&self.upload.file));

@@ -88,7 +88,7 @@ type Case = (fn(&Emulator), ErrorKind, &'static str, [bool; 2]);
 
 #[test]
 fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient_only_if_the_same_call_helps() {
-    let cases: [Case; 9] = [
+    let cases: [Case; 10] = [
         (|emulator| emulator.refuse_credentials(), ErrorKind::Rejected, "the app was not touched", [false; 2]),
         (
             |emulator| emulator.fail_uploads(3, Fault::StatusAtOnce(503)),
@@ -122,6 +122,12 @@ fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient
             [false, true],
         ),
         (
+            |emulator| emulator.fail_transports(1, Fault::Code("PACKAGE_PARSE_FAILED")),
+            ErrorKind::Rejected,
+            "upload a new one",
+            [false; 2],
+        ),
+        (
             |emulator| emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT")),
             ErrorKind::StartFailed,
             "the app is DOWN",
@@ -145,7 +151,8 @@ fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient
             let text = error.to_string();
             assert!(text.contains(says), "{says}: {text}");
             assert_eq!(error.is_transient(), transient[usize::from(skips)], "{text}");
-            let is_resumable = error.package_id().is_some() && *kind != ErrorKind::JobFailed;
+            let is_resumable =
+                error.package_id().is_some() && *kind != ErrorKind::JobFailed && !text.contains("upload a new one");
             let says =
                 if skips { "; the same call finds it by its name and resumes" } else { ", so do not upload it again" };
             assert_eq!(text.contains(says), is_resumable, "{text}");
