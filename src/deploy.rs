@@ -59,10 +59,9 @@ pub fn upload_and_deploy(
     let ready = opened.until_ready(&Resume::DEPLOY).map_err(untouched)?;
     // Without a timeout, the wait for the package may have taken as long as it liked.
     let began = if client.poll.timeout.is_some() { ready.began } else { Instant::now() };
-    let package = ready.package;
-    let mut chain = Chain::new(at, &package, deploy, began);
+    let mut chain = Chain::new(at, &ready.package, deploy, began);
     let deployed = chain.play(found.url);
-    deployed.map_err(|error| opened.accepted(chain.report(error), &package))
+    deployed.map_err(|error| opened.accepted(chain.report(error), &ready.package, ready.job.as_ref()))
 }
 
 /// Brings a package of the app to an environment and starts it there. `Ok` means that the app runs.

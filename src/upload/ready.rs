@@ -6,7 +6,7 @@ use super::opened::Opened;
 use super::uploaded::UploadedPackage;
 use crate::error::{Again, Error, ErrorKind, Result};
 use crate::find_upload;
-use crate::id::PackageId;
+use crate::id::{JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
 use crate::text;
@@ -14,6 +14,8 @@ use crate::text;
 /// A package that can be deployed.
 pub(crate) struct Ready {
     pub(crate) package: PackageId,
+    /// Of the upload, if this call has uploaded it.
+    pub(crate) job: Option<JobId>,
     /// When the waiting began: right after the upload.
     pub(crate) began: Instant,
 }
@@ -40,42 +42,42 @@ impl Opened<'_> {
         if let Some(package) = self.existing()? {
             let began = Instant::now();
             let package = self.wait_for_existing(&package, began, resume)?;
-            return Ok(Ready { package, began });
+            return Ok(Ready { package, job: None, began });
         }
         let sent = self.send();
         let began = Instant::now();
-        let package = match sent {
-            Ok(uploaded) => self.wait_for_job(uploaded, began, resume)?,
-            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => self.wait_for_lost(error, began, resume)?,
+        let (package, job) = match sent {
+            Ok(UploadedPackage { package_id, job_id }) => {
+                let end = self.wait_for_job(&job_id, began, resume);
+                end.map_err(|error| self.accepted(error, &package_id, None))?;
+                (package_id, Some(job_id))
+            }
+            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+                let job = error.job_id().cloned();
+                let package = self.find(error, began)?;
+                let end = self.wait_for_package(&package, began, resume);
+                end.map_err(|error| self.accepted(error, &package, job.as_ref()))?;
+                (package, job)
+            }
             Err(error) => return Err(error),
         };
-        Ok(Ready { package, began })
+        Ok(Ready { package, job, began })
     }
 
     fn wait_for_existing(&self, package: &Package, began: Instant, resume: &Resume) -> Result<PackageId> {
         self.notify_existing(package);
         let (id, file) = (&package.package_id, text::path(&self.upload.file));
         let package = self.wait_for_package(id, began, resume).map_err(|error| {
-            let note = format!("; {file} was not uploaded, because package {id} has its name and size");
+            let advice = if error.kind() == ErrorKind::JobFailed { "; the same call uploads it" } else { "" };
+            let note = format!("; {file} was not uploaded, because package {id} has its name and size{advice}");
             error.with_package(id).with_note(&note)
         })?;
         self.check_size(&package)?;
         Ok(package.package_id)
     }
 
-    fn wait_for_job(&self, uploaded: UploadedPackage, began: Instant, resume: &Resume) -> Result<PackageId> {
-        let UploadedPackage { package_id, job_id } = uploaded;
-        let end =
-            job::wait(self.client, self.app, &job_id, |wait| wait.since(began).amid(true).resumed_by(resume.with_job));
-        end.map_err(|error| self.accepted(error, &package_id))?;
-        Ok(package_id)
-    }
-
-    fn wait_for_lost(&self, unknown: Error, began: Instant, resume: &Resume) -> Result<PackageId> {
-        let package = self.find(unknown, began)?;
-        let end = self.wait_for_package(&package, began, resume);
-        end.map_err(|error| self.accepted(error, &package))?;
-        Ok(package)
+    fn wait_for_job(&self, job: &JobId, began: Instant, resume: &Resume) -> Result<()> {
+        job::wait(self.client, self.app, job, |wait| wait.since(began).amid(true).resumed_by(resume.with_job))
     }
 
     fn wait_for_package(&self, package: &PackageId, began: Instant, resume: &Resume) -> Result<Package> {
@@ -102,7 +104,7 @@ impl Opened<'_> {
     }
 
     /// What an error says once the server has accepted the package.
-    pub(crate) fn accepted(&self, error: Error, package: &PackageId) -> Error {
+    pub(crate) fn accepted(&self, error: Error, package: &PackageId, job: Option<&JobId>) -> Error {
         let is_usable = error.kind() != ErrorKind::JobFailed && error.again() != Again::WithAnotherPackage;
         let is_found_again = is_usable && self.is_found_again();
         let advice = match error.again() {
@@ -113,7 +115,7 @@ impl Opened<'_> {
         };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(&self.upload.file));
         let transient = error.is_transient() && is_found_again;
-        error.with_package(package).with_transient(transient).with_note(&note)
+        error.with_ids(Some(package), job).with_transient(transient).with_note(&note)
     }
 
     /// Whether the same call would find the package, and not upload it again. If the API cannot be asked, that call could not

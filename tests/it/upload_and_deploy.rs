@@ -150,6 +150,7 @@ fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient
             let error = outcome.error(*kind);
             let text = error.to_string();
             assert!(text.contains(says), "{says}: {text}");
+            assert_eq!(error.package_id().is_some(), error.job_id().is_some(), "an id once known is kept: {text}");
             assert_eq!(error.is_transient(), transient[usize::from(skips)], "{text}");
             let is_resumable =
                 error.package_id().is_some() && *kind != ErrorKind::JobFailed && !text.contains("upload a new one");
