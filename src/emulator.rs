@@ -18,15 +18,15 @@
 //! | busy while polled | [`fail_polls`](Emulator::fail_polls)`(2, Fault::Status(503))` | `Ok`, two polls later |
 //! | cut connection, then well | `fail_uploads(1, Fault::DisconnectAfter(10))` | `Ok` after a retry |
 //! | connection always cut | `fail_uploads(3, Fault::DisconnectAfter(10))` | `Interrupted` |
-//! | unknown outcome, and there is a package | `fail_uploads(1, Fault::NoAnswer)` | `OutcomeUnknown`, and [`find_upload`](crate::find_upload) finds it |
-//! | unknown outcome, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, also of `find_upload` |
-//! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | `find_upload` looks again |
-//! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `find_upload` names both in an error |
+//! | a lost response, and there is a package | `fail_uploads(1, Fault::NoAnswer)` | `Ok`: it is found. Of `upload_package`, `OutcomeUnknown` |
+//! | a lost response, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, once the search has timed out |
+//! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | the search goes on, until it times out |
+//! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `OutcomeUnknown`, which names both; with `skip_existing`, `Ok` |
 //! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `Ok`: ages are by the server's own `Date` |
-//! | an earlier package of the same name | [`age_packages`](Emulator::age_packages)`(Duration::from_secs(3600))` before the upload | `find_upload` never takes it for the upload's |
+//! | an earlier package of the same name | [`age_packages`](Emulator::age_packages)`(Duration::from_secs(3600))` before the upload | it is never taken for the upload's |
 //! | packages with little to know them by | [`omit_fields`](Emulator::omit_fields)`(&["CreationDate"])` | the same |
 //! | a job that is run again | none: call [`upload_and_deploy`](crate::upload_and_deploy) twice, with [`Upload::skip_existing`](crate::Upload::skip_existing) | `Ok`, one upload |
-//! | v1 is out of reach | [`refuse_v1`](Emulator::refuse_v1) | `find_upload`: `Rejected`, 404 |
+//! | v1 is out of reach | [`refuse_v1`](Emulator::refuse_v1) | after a lost response, `OutcomeUnknown`, with the 404 as its source |
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
 //! | a wait that times out | `jobs_end(JobEnd::Never)`, and a short `Poll::with_timeout` | `StillRunning` |
 //! | and is resumed | `jobs_end(JobEnd::Completed)` | `Ok` |

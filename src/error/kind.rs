@@ -20,7 +20,8 @@ pub enum ErrorKind {
     /// The connection broke while the body was being sent, so the server cannot have the whole package.
     Interrupted,
     /// The whole upload was sent but no usable response came, or an incomplete one was accepted: the package may exist.
-    /// Never retried; [`find_upload`](crate::find_upload) looks for the package.
+    /// Never retried. [`upload_and_wait`](crate::upload_and_wait) and [`upload_and_deploy`](crate::upload_and_deploy) have
+    /// searched for it in vain by then; [`find_upload`](crate::find_upload) searches again.
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,
