@@ -40,7 +40,9 @@ fn deploy(
     let ["deploy", app, environment, package] = args else {
         bail!("usage: cargo xtask deploy APP_ID ENVIRONMENT PACKAGE.mda");
     };
-    let build = build.context("BUILD_NUMBER is not set: the name of the package is made of it")?;
+    let build = build
+        .filter(|build| !build.is_empty())
+        .context("BUILD_NUMBER, of which the package's name is made, is not set")?;
     let upload = Upload::new(package).with_name(format!("{app}_{build}.mda")).skip_existing();
     let deployed = upload_and_deploy(&client()?, &app.parse()?, &environment.parse()?, &upload, &Deploy::default())?;
     Ok(format!("package {} runs at {}", deployed.package, deployed.url.unwrap_or_default()))
@@ -119,7 +121,9 @@ mod tests {
             deploy(args, build.map(str::to_owned), || Ok(emulator.client())).unwrap_err().to_string()
         };
         assert!(without(&["deploy", "calc"], Some("45")).starts_with("usage"));
-        assert!(without(&["deploy", "calc", "Test", "x.mda"], None).starts_with("BUILD_NUMBER is not set"));
+        for build in [None, Some("")] {
+            assert!(without(&["deploy", "calc", "Test", "x.mda"], build).starts_with("BUILD_NUMBER"));
+        }
         assert!(without(&["deploy", "calc.mendixcloud.com", "Test", "x.mda"], Some("45")).contains("is it `calc`?"));
         assert!(emulator.uploads().is_empty());
     }

@@ -9,7 +9,7 @@ use chain::Chain;
 
 use crate::client::Client;
 use crate::environments::{self, At};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{AppId, EnvironmentName, PackageId};
 use crate::upload::{Opened, Resume, Upload};
 
@@ -22,8 +22,11 @@ pub use settings::{Deploy, Deployed};
 /// the package is uploaded, as by [`upload_and_wait`](crate::upload_and_wait), and deployed, as by [`deploy_package`]. **The app
 /// is down** from the stop to the start.
 ///
-/// With [`Upload::skip_existing`], the same call can simply be made again, after an error as after an interruption: a package
-/// that is there is not uploaded again, and what was done to the environment is not repeated.
+/// With [`Upload::skip_existing`], the same call can simply be made again, after an error as after an interruption, unless the
+/// error says otherwise: a package that is there is not uploaded again, and the deployment continues from where the environment
+/// stands.
+///
+/// The app is not stopped if less than a tenth of the time is left to start it again.
 ///
 /// Blocks for as long as the upload, and then for at most the timeout of [`Poll`](crate::Poll) (30 min by default) for all that
 /// follows, and a few requests. The user needs API Rights for the app, and API Rights and Transport Rights for the environment.
@@ -56,7 +59,12 @@ pub fn upload_and_deploy(
     let found = environments::environment(client, app, environment)
         .and_then(|found| chain::check_allowed(at, &found, deploy).map(|()| found))
         .map_err(|error| untouched(error.with_note("; nothing was uploaded (no package was made)")))?;
-    let ready = opened.until_ready(&Resume::DEPLOY).map_err(untouched)?;
+    let ready = opened.until_ready(&Resume::DEPLOY).map_err(|error| match error.kind() {
+        ErrorKind::OutcomeUnknown => {
+            untouched(error.with_note("; once the package is known, call deploy_package with it"))
+        }
+        _ => untouched(error),
+    })?;
     // Without a timeout, the wait for the package may have taken as long as it liked.
     let began = if client.poll.timeout.is_some() { ready.began } else { Instant::now() };
     let mut chain = Chain::new(at, &ready.package, deploy, began);

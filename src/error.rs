@@ -111,7 +111,7 @@ impl Error {
     /// So it is `false` once an upload may have been accepted, for every error of [`find_upload`](crate::find_upload), and
     /// without [`Upload::skip_existing`](crate::Upload::skip_existing) for those of
     /// [`upload_and_wait`](crate::upload_and_wait) and [`upload_and_deploy`](crate::upload_and_deploy) that come later. With
-    /// it, those are `true` where the same call may succeed, unless the package is not listed yet. `false` as well if [`deploy_package`](crate::deploy_package) has to be called with
+    /// it, those are `true` where the same call may succeed, once the package is listed. `false` as well if [`deploy_package`](crate::deploy_package) has to be called with
     /// [`Deploy::with_restart`](crate::Deploy::with_restart), as its error says, because another package may be running.
     pub fn is_transient(&self) -> bool {
         self.0.transient

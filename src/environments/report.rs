@@ -17,11 +17,10 @@ impl Run<'_> {
         let (kind, now) = (error.kind(), self.elapsed());
         let may_be_down = kind == ErrorKind::StartFailed || self.course.may_be_down(&self.seen, now);
         let error = self.start_job().into_iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
+        let again = self.again(&error, now);
         // The same call could take another package for ours.
         let asks_for_it = matches!(self.course.goal, Goal::Deployed { restart: true, .. });
-        let may_succeed = asks_for_it || !self.course.may_run_another(&self.seen, now);
-        let transient = error.is_transient() && may_succeed;
-        let again = self.again(&error, now);
+        let transient = error.is_transient() && (asks_for_it || again != Again::WithRestart);
         let error = error.with_transient(transient).with_again(again);
         let notes = self.stands(kind, now) + &self.resume(&error);
         match self.warning(kind, may_be_down) {

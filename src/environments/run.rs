@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result, SaidBy};
 use crate::event::{DeployStep, Subject};
 use crate::id::{JobId, PackageId, Short};
 use crate::packages::Package;
+use crate::units::Seconds;
 use crate::wait::{Look, Wait};
 
 /// Every so many polls of a start job, the environment is polled as well: the service is known to have left jobs in
@@ -97,6 +98,9 @@ impl<'a> Run<'a> {
             wait.note_answer();
             let now = self.elapsed();
             let step = match self.course.next(&self.seen, now) {
+                Next::Do(Step::Stop) if self.is_too_late_to_begin(wait) => {
+                    return Ok(Look::ended(Err(self.too_late())));
+                }
                 Next::Do(step) => step,
                 Next::Done if !self.course.may_be_stale(now) => return Ok(Look::ended(Ok(()))),
                 // Or it has to be seen again.
@@ -246,6 +250,20 @@ impl<'a> Run<'a> {
             _ if error.kind() == ErrorKind::NoAnswer && !error.said_by().is_of_the_api() => self.waits_for(),
             _ => error.code().map_or_else(|| error.in_brief(), str::to_owned),
         }
+    }
+
+    /// Whether a deployment would stop the app without much time left to start it again.
+    fn is_too_late_to_begin(&self, wait: &Wait) -> bool {
+        let is_deployment = matches!(self.course.goal, Goal::Deployed { .. });
+        is_deployment && !self.course.has_acted() && wait.is_nearly_over(self.began)
+    }
+
+    fn too_late(&self) -> Error {
+        let (name, elapsed) = (self.at.name(), Seconds(self.elapsed()));
+        let message = format!(
+            "after {elapsed}, too little time is left (Poll::with_timeout) to stop {name} and to start it again"
+        );
+        Error::new(ErrorKind::StillRunning, message)
     }
 
     fn overtaken(&self, other: &PackageId) -> Error {

@@ -1,7 +1,7 @@
 //! `Upload::skip_existing`: the package of an earlier run, which has the name and the size of the upload.
 
 use super::opened::Opened;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::event::Event;
 use crate::packages::{self, Package};
 use crate::status::PackageStatus;
@@ -34,7 +34,7 @@ impl Opened<'_> {
         let name = self.name().unwrap_or_default();
         match pick(list, name, self.size()) {
             Pick::Ours(package) => Ok(Some(package.clone())),
-            Pick::NotOurs(package) => Err(self.not_ours(package)),
+            Pick::NotOurs(package) => Err(self.refuse(ErrorKind::Config, &self.how_it_differs(package))),
             Pick::Nothing => Ok(None),
         }
     }
@@ -45,21 +45,18 @@ impl Opened<'_> {
         self.client.notify(&Event::Existing { app, file, package_id, name });
     }
 
-    /// Its size may have been unknown until it was complete.
-    pub(super) fn check_size(&self, package: &Package) -> Result<()> {
+    /// The size of a package may have been unknown until it was complete.
+    pub(super) fn check_size(&self, package: &Package) -> Result<(), String> {
         let is_ours = matches!(package.size, None | Some(0)) || package.size == Some(self.size());
-        if is_ours { Ok(()) } else { Err(self.not_ours(package)) }
+        if is_ours { Ok(()) } else { Err(self.how_it_differs(package)) }
     }
 
-    fn not_ours(&self, package: &Package) -> Error {
+    fn how_it_differs(&self, package: &Package) -> String {
         let (name, id) = (text::name(self.name().unwrap_or_default()), &package.package_id);
         let (theirs, ours) = (Grouped(package.size.unwrap_or_default()), Grouped(self.size()));
-        self.refuse(
-            ErrorKind::Config,
-            &format!(
-                "package {id}, which is called {name}, too, has {theirs} bytes, and the file has {ours}, so the name belongs to \
-                 another build (Upload::skip_existing); give each build a name of its own (Upload::with_name)"
-            ),
+        format!(
+            "package {id} is called {name}, too, but has {theirs} bytes, and the file has {ours}, so it is of another build, or \
+             this one was built anew: upload what was built first, or give each build a name of its own (Upload::with_name)"
         )
     }
 }

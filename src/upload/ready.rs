@@ -54,10 +54,7 @@ impl Opened<'_> {
             }
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
                 let job = error.job_id().cloned();
-                let package = self.find(error, began)?;
-                let end = self.wait_for_package(&package, began, resume);
-                end.map_err(|error| self.accepted(error, &package, job.as_ref()))?;
-                (package, job)
+                (self.wait_for_lost(error, began, resume)?, job)
             }
             Err(error) => return Err(error),
         };
@@ -68,11 +65,14 @@ impl Opened<'_> {
         self.notify_existing(package);
         let (id, file) = (&package.package_id, text::path(&self.upload.file));
         let package = self.wait_for_package(id, began, resume).map_err(|error| {
-            let advice = if error.kind() == ErrorKind::JobFailed { "; the same call uploads it" } else { "" };
-            let note = format!("; {file} was not uploaded, because package {id} has its name and size{advice}");
+            let advice = match error.kind() {
+                ErrorKind::JobFailed => "the same call uploads it",
+                _ => "the same call resumes; if that package is never ready, give this one another name",
+            };
+            let note = format!("; {file} was not uploaded, because package {id} has its name: {advice}");
             error.with_package(id).with_note(&note)
         })?;
-        self.check_size(&package)?;
+        self.check_size(&package).map_err(|how| self.refuse(ErrorKind::Config, &how))?;
         Ok(package.package_id)
     }
 
@@ -86,45 +86,53 @@ impl Opened<'_> {
         })
     }
 
-    /// Finds the package of an upload of unknown outcome. If the API could not be asked, the error is that of the upload.
-    fn find(&self, unknown: Error, began: Instant) -> Result<PackageId> {
+    /// Searches for the package of an upload of unknown outcome, and waits for it. If the API could not be asked, the error is
+    /// that of the upload.
+    fn wait_for_lost(&self, unknown: Error, began: Instant, resume: &Resume) -> Result<PackageId> {
         if !unknown.upload().is_some_and(|upload| find_upload::can_be_found(upload, unknown.package_id())) {
             return Err(unknown);
         }
-        match find_upload::find(self.client, self.app, &unknown, began) {
-            Ok(package) => Ok(package.package_id),
-            // Of several, the newest will do: they are all of this build.
-            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => match self.existing_now() {
-                Ok(Some(package)) => Ok(package.package_id),
-                _ => Err(error),
+        let id = match find_upload::find(self.client, self.app, &unknown, began) {
+            Ok(package) => package.package_id,
+            Err(error) => match (error.kind(), self.existing_now()) {
+                // Of several, the newest will do: they are all of this build.
+                (ErrorKind::OutcomeUnknown, Ok(Some(package))) => package.package_id,
+                (ErrorKind::OutcomeUnknown, _) => return Err(self.maybe_accepted(error)),
+                (ErrorKind::JobFailed, _) => {
+                    return Err(error.with_note(&format!("; it is the job of {}", text::path(&self.upload.file))));
+                }
+                _ => return Err(self.maybe_accepted(unknown.because_of(error))),
             },
-            Err(error) if error.kind() == ErrorKind::JobFailed => Err(error),
-            Err(error) => Err(unknown.because_of(error)),
+        };
+        let end = self.wait_for_package(&id, began, resume);
+        let package = end.map_err(|error| self.accepted(error, &id, unknown.job_id()))?;
+        // An id is the server's answer. A name may be shared, and the size may have been unknown so far.
+        if unknown.package_id() != Some(&id) {
+            self.check_size(&package)
+                .map_err(|how| self.maybe_accepted(unknown.because_of(Error::new(ErrorKind::OutcomeUnknown, how))))?;
         }
+        Ok(id)
+    }
+
+    /// What an error says if the outcome is still unknown after the search.
+    fn maybe_accepted(&self, error: Error) -> Error {
+        let note = "; the same call lists the packages first, and uploads this one again unless it is listed by then";
+        if self.upload.skips_existing { error.with_note(note) } else { error }
     }
 
     /// What an error says once the server has accepted the package.
     pub(crate) fn accepted(&self, error: Error, package: &PackageId, job: Option<&JobId>) -> Error {
         let is_usable = error.kind() != ErrorKind::JobFailed && error.again() != Again::WithAnotherPackage;
-        let is_found_again = is_usable && self.is_found_again();
+        let is_found_again = is_usable && matches!(self.existing_now(), Ok(Some(_)));
         let advice = match error.again() {
             _ if !is_usable => "",
-            _ if !is_found_again => ", so do not upload it again",
+            _ if !self.upload.skips_existing => ", so do not upload it again",
+            _ if !is_found_again => "; the same call uploads it again unless it is listed by then",
             Again::WithRestart => "; the same call with Deploy::with_restart(true) finds it by its name and resumes",
             _ => "; the same call finds it by its name and resumes",
         };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(&self.upload.file));
         let transient = error.is_transient() && is_found_again;
         error.with_ids(Some(package), job).with_transient(transient).with_note(&note)
-    }
-
-    /// Whether the same call would find the package, and not upload it again. If the API cannot be asked, that call could not
-    /// ask it either, and would upload nothing.
-    fn is_found_again(&self) -> bool {
-        self.upload.skips_existing
-            && match self.existing_now() {
-                Ok(found) => found.is_some(),
-                Err(error) => error.kind() != ErrorKind::Config,
-            }
     }
 }

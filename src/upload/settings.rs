@@ -60,9 +60,12 @@ impl Upload {
     /// that is the error, and nothing is uploaded.
     ///
     /// This takes a name that was given by [`with_name`](Self::with_name) and that no other build has, such as one with the
-    /// number of the build; a package of that name with another size is refused as another build's. What is promised is what
-    /// the list shows: a package of an upload that was interrupted a moment ago, if it is listed late, can be uploaded a
-    /// second time. Both are the same build.
+    /// number of the build: it decides, with the size if the list has that. A package of that name with another size is refused
+    /// as another build's.
+    ///
+    /// What is promised is what the list shows. A package can be uploaded a second time if it is listed late; if the upload was
+    /// interrupted so shortly before that its last bytes were still on their way, from the operating system or a proxy; or if
+    /// the call is made twice at the same time, which CI systems can exclude. Both are the same build.
     #[must_use]
     pub fn skip_existing(mut self) -> Self {
         self.skips_existing = true;

@@ -130,7 +130,7 @@ fn an_older_package_of_the_same_name_is_never_ours_and_no_obstacle_and_named_whe
         let youngest = emulator.uploads().last().unwrap().package_id.clone();
         let named =
             format!("every package of that name is older, the youngest one is: package {youngest} (Succeeded, 22");
-        assert!(text.contains(&named) && text.contains(" s before the upload began"), "{text}");
+        assert!(text.contains(&named) && text.contains(" before the upload began"), "{text}");
         let found = caller.find_upload(&unknown(&emulator, &caller), &once()).ok();
         assert_eq!(found.package_id, emulator.uploads().last().unwrap().package_id);
         emulator.age_packages(MINUTE * 5);

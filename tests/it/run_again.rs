@@ -11,7 +11,7 @@ use mendix_deploy::{Client, Deploy, Upload};
 use crate::environments::acceptance;
 use crate::support::caller::{Caller, app, fast_retry, often};
 use crate::support::child;
-use crate::support::package::Package;
+use crate::support::package::{MIB, Package};
 use crate::support::random::{Random, seeds};
 use crate::support::server::side_by_side;
 
@@ -66,7 +66,12 @@ fn emulator(random: &mut Random) -> Emulator {
 /// Runs the job until it succeeds, and returns what was wrong, if anything was.
 fn play(seed: u64) -> Option<String> {
     let random = &mut Random(seed);
-    let (emulator, file) = (emulator(random), Package::small());
+    // In every second run, the upload takes so long that it is killed in the middle.
+    let (emulator, is_slow) = (emulator(random), seed % 2 == 1);
+    let file = if is_slow { Package::sparse(MIB) } else { Package::small() };
+    emulator.set_bandwidth(if is_slow { 8 * MIB } else { 0 });
+    // By then, what was on its way has arrived, and is listed.
+    let pause = Duration::from_millis(if is_slow { 400 } else { 50 });
     let mut variables = child::client_of_emulator(&emulator).to_vec();
     variables.push((FILE, file.as_ref().to_str().unwrap()));
     let (mut log, mut runs) = (Vec::new(), 0);
@@ -90,8 +95,7 @@ fn play(seed: u64) -> Option<String> {
             return Some(format!("{seed}, run {runs}: {log:?} {said} {err}"));
         }
         log.push(said);
-        // What has arrived is listed by then.
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(pause);
     }
     let (uploads, running) = (emulator.uploads(), emulator.running(&app(), "Acceptance"));
     let [package] = &uploads[..] else { return Some(format!("{seed}: {} packages: {log:?}", uploads.len())) };

@@ -7,7 +7,7 @@ use mendix_deploy::{ErrorKind, Event, PackageId, Poll, Upload};
 
 use crate::support::caller::{Caller, Outcome, often, once, start};
 use crate::support::package::Package;
-use crate::support::server::{Server, answered};
+use crate::support::server::{Server, Step, answered};
 
 const NAME: &str = "calc_1.0.0.45.mda";
 
@@ -44,6 +44,7 @@ fn what_is_still_being_made_is_waited_for_and_what_has_failed_is_uploaded_again(
     let outcome = run(&caller, &once());
     let error = outcome.error(ErrorKind::StillRunning);
     assert!(error.is_transient() && error.to_string().contains("was not uploaded, because package"), "{error}");
+    assert!(error.to_string().ends_with("if that package is never ready, give this one another name"), "{error}");
     assert_eq!(emulator.uploads().len(), 1);
     emulator.jobs_end(JobEnd::Failed);
     let outcome = run(&caller, &often());
@@ -61,7 +62,10 @@ fn a_name_with_another_size_belongs_to_another_build() {
     let outcome = caller.upload_and_wait_as(&larger, skipping, &often());
     let error = outcome.error(ErrorKind::Config);
     let text = error.to_string();
-    assert!(text.contains("has 22 bytes, and the file has 32, so the name belongs to another build"), "{text}");
+    assert!(
+        text.contains("has 22 bytes, and the file has 32, so it is of another build, or this one was built anew"),
+        "{text}"
+    );
     assert!(!error.may_have_been_accepted() && !error.is_transient(), "{text}");
     assert_eq!(emulator.uploads().len(), 1);
 }
@@ -81,7 +85,7 @@ fn the_size_is_compared_once_it_is_known() {
         if is_ours {
             assert_eq!(outcome.ok().as_str(), "p-9");
         } else {
-            assert!(outcome.error(ErrorKind::Config).to_string().contains("belongs to another build"), "{outcome:?}");
+            assert!(outcome.error(ErrorKind::Config).to_string().contains("so it is of another build"), "{outcome:?}");
         }
         assert_eq!(server.stop().requests.len(), 2, "{list}");
     }
@@ -125,21 +129,64 @@ fn a_name_that_tells_no_builds_apart_is_refused_and_so_is_the_single_step() {
 
 #[test]
 fn only_an_error_after_which_the_same_call_would_find_the_package_is_transient() {
-    // Listed late, it would be uploaded again.
+    let says = "; the same call uploads it again unless it is listed by then";
+    // It is listed late.
     let (emulator, caller) = start();
     emulator.jobs_end(JobEnd::Never);
     emulator.list_after_polls(u32::MAX);
     let outcome = run(&caller, &once());
     let error = outcome.error(ErrorKind::StillRunning);
-    assert!(!error.is_transient() && error.to_string().ends_with(", so do not upload it again"), "{error}");
-    // During an outage, that call would get no list, and upload nothing.
+    assert!(!error.is_transient() && error.to_string().ends_with(says), "{error}");
+    // Or nobody knows, as during an outage.
     let (emulator, caller) = start();
     emulator.fail_polls(1, Fault::Slow(0));
     emulator.fail_polls(100, Fault::Status(502));
     let outcome = run(&caller, &often().with_max_outage(Duration::ZERO));
     let error = outcome.error(ErrorKind::NoAnswer);
-    assert!(error.is_transient() && error.to_string().ends_with("finds it by its name and resumes"), "{error}");
+    assert!(!error.is_transient() && error.to_string().ends_with(says), "{error}");
     assert_eq!(emulator.uploads().len(), 1);
+    // Of an upload of unknown outcome, it never is.
+    let (emulator, caller) = start();
+    emulator.fail_uploads(1, Fault::Status(502));
+    let outcome = run(&caller, &often().with_timeout(Duration::from_millis(300)));
+    let error = outcome.error(ErrorKind::OutcomeUnknown);
+    let says = "; the same call lists the packages first, and uploads this one again unless it is listed by then";
+    assert!(!error.is_transient() && error.to_string().ends_with(says), "{error}");
+    assert_eq!(emulator.uploads().len(), 0);
+}
+
+#[test]
+fn a_package_that_turns_out_to_have_another_size_is_not_taken_for_the_one_whose_response_was_lost() {
+    let now = 784_111_777_000_u64;
+    let entry = |id: &str, status: &str, size: &str| {
+        format!(r#"{{"PackageId":"{id}","Name":"{NAME}","Status":"{status}","CreationDate":{now}{size}}}"#)
+    };
+    let list = |entries: &[String]| {
+        let body = format!("[{}]", entries.join(","));
+        answered("200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT", &body)
+    };
+    let theirs = answered("200 OK", &entry("p-1", "Succeeded", r#","Size":99"#));
+    let made = || entry("p-1", "Uploading", "");
+    let two = [made(), entry("p-2", "Succeeded", r#","Size":99"#)];
+    // One of two, or the only one.
+    for (skips, lists) in [
+        (true, vec![list(&[]), list(&two), list(&two)]),
+        (false, vec![list(&[entry("p-1", "Succeeded", r#","Size":0"#)])]),
+    ] {
+        let (upload, rest) = (vec![Step::Request], [theirs.clone()]);
+        let scripts = if skips {
+            [lists[..1].to_vec(), vec![upload], lists[1..].to_vec()].concat()
+        } else {
+            [vec![upload], lists].concat()
+        };
+        let server = Server::start([scripts, rest.to_vec()].concat());
+        let set = |upload: Upload| if skips { skipping(upload) } else { upload.with_name(NAME) };
+        let outcome =
+            Caller::of(&server).upload_and_wait_as(Package::small(), set, &often().with_timeout(Duration::ZERO));
+        let error = outcome.error(ErrorKind::OutcomeUnknown);
+        let source = std::error::Error::source(error).unwrap().to_string();
+        assert!(source.starts_with("package p-1 is called") && source.contains("has 99 bytes"), "{error:?}");
+    }
 }
 
 #[test]
@@ -153,10 +200,4 @@ fn a_lost_response_is_cleared_up_and_of_two_the_newest_is_taken() {
         assert!(uploads.iter().any(|received| received.package_id == package), "{fault:?}");
         assert_eq!(uploads.len(), 1 + usize::from(fault == Fault::NoAnswerButTwice));
     }
-    // It may not have arrived, so the same call could upload it twice.
-    let (emulator, caller) = start();
-    emulator.fail_uploads(1, Fault::Status(502));
-    let outcome = run(&caller, &often().with_timeout(Duration::from_millis(300)));
-    assert!(!outcome.error(ErrorKind::OutcomeUnknown).is_transient());
-    assert_eq!(emulator.uploads().len(), 0);
 }

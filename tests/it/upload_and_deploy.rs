@@ -6,7 +6,7 @@ use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{Deploy, Deployed, ErrorKind, Event, Poll, Upload};
 
 use crate::environments::{acceptance, count, name};
-use crate::support::caller::{Caller, Outcome, app, often, start};
+use crate::support::caller::{Caller, Outcome, app, often, once, start};
 use crate::support::gateway::{Gateway, Then};
 use crate::support::package::Package;
 use crate::support::server::side_by_side;
@@ -203,4 +203,26 @@ fn a_restart_that_is_needed_is_not_left_to_the_same_call() {
     caller.upload_and_deploy(&acceptance(), &upload, &deploy, &often()).ok();
     let counts = ["transport", "stop", "start"].map(|step| count(&emulator, step));
     assert_eq!((emulator.uploads().len(), counts), (1, [1, 2, 2]));
+}
+
+#[test]
+fn the_app_is_not_stopped_if_too_little_time_is_left_to_start_it_again() {
+    let (emulator, caller) = start();
+    emulator.complete_after(Duration::from_millis(1900));
+    let timeout = often().with_timeout(Duration::from_secs(2));
+    let outcome = run(&caller, plain, &timeout);
+    let error = outcome.error(ErrorKind::StillRunning);
+    let text = error.to_string();
+    let says =
+        "too little time is left (Poll::with_timeout) to stop environment Acceptance of app calc and to start it again";
+    assert!(text.contains(says) && !error.app_may_be_down(), "{text}");
+    assert!(text.contains("the app was not touched: environment Acceptance was Running with package"), "{text}");
+    assert_eq!(emulator.steps(), [""; 0]);
+    // What is down already is only to be started.
+    caller.stop(&acceptance(), &often()).ok();
+    caller.upload_and_wait(Package::small(), &often()).ok();
+    let package = emulator.uploads().pop().unwrap().package_id;
+    caller.transport(&acceptance(), &package, &often()).ok();
+    caller.deploy(&acceptance(), &package, &Deploy::default(), &once()).ok();
+    assert_eq!(count(&emulator, "start"), 1);
 }

@@ -176,12 +176,6 @@ impl<'a> Course<'a> {
         (is_due && !(self.has_acted() && seen.is_down())) || (self.has_acted() && may_be_there && !is_ours)
     }
 
-    /// Whether there are signs that what runs or comes up is another package, so that the same call could take it for ours.
-    pub(crate) fn may_run_another(&self, seen: &Seen, now: Duration) -> bool {
-        let is_said = matches!(self.start, Start::Foreign(_)) || (self.stop.is_forced && !self.start.is_made());
-        self.needs_restart(seen, now) && (is_said || seen.runs())
-    }
-
     /// Whether the app has been seen to run since the start was requested.
     pub(super) fn is_shown(&self, seen: &Seen, now: Duration) -> bool {
         self.start.is_made() && seen.runs() && self.evidence.is_believed(now, self.patience)
