@@ -78,7 +78,7 @@ fn play(seed: u64) -> Option<String> {
     while log.last().is_none_or(|said: &String| !said.contains("it runs")) {
         runs += 1;
         // The first few runs are killed; later ones may end.
-        let patience = if runs < 8 { Duration::from_millis(10 + random.below(400)) } else { Duration::from_secs(60) };
+        let patience = if runs < 6 { Duration::from_millis(10 + random.below(400)) } else { Duration::from_secs(60) };
         let mut command = child::command(module_path!(), "the_job", &variables);
         let mut job = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let started = Instant::now();
