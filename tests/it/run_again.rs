@@ -81,16 +81,18 @@ fn play(seed: u64) -> Option<String> {
         let patience = if runs < 6 { Duration::from_millis(10 + random.below(400)) } else { Duration::from_secs(60) };
         let mut command = child::command(module_path!(), "the_job", &variables);
         let mut job = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let started = Instant::now();
+        let (started, mut was_killed) = (Instant::now(), false);
         while job.try_wait().unwrap().is_none() {
             if started.elapsed() > patience {
-                job.kill().unwrap();
+                was_killed = true;
+                // It may have ended just now.
+                let _ = job.kill();
             }
             thread::sleep(Duration::from_millis(1));
         }
         let output = job.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let (err, was_killed) = (String::from_utf8_lossy(&output.stderr), output.status.code().is_none());
+        let err = String::from_utf8_lossy(&output.stderr);
         if runs > 40 || !(output.status.success() || was_killed) {
             return Some(format!("{seed}, run {runs}: {log:?} {said} {err}"));
         }
