@@ -32,7 +32,9 @@ const PASS: Plan = |_, _| Then::Pass;
 /// Outages are short, and what never ends takes no longer than this.
 fn poll(kind: ErrorKind) -> Poll {
     let poll = often().with_max_outage(Duration::from_millis(300));
-    if kind == StillRunning { poll.with_timeout(Duration::from_secs(5)) } else { poll }
+    // Under Wine, it takes longer to get that far.
+    let timeout = Duration::from_secs(if cfg!(windows) { 12 } else { 5 });
+    if kind == StillRunning { poll.with_timeout(timeout) } else { poll }
 }
 
 /// Without what differs from one run to the next: ids, of which `known` are shown by name, times, and the last status.
