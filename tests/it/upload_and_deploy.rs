@@ -6,12 +6,13 @@ use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{Deploy, Deployed, ErrorKind, Event, Poll, Upload};
 
 use crate::environments::{acceptance, count, name};
-use crate::support::caller::{Caller, Outcome, app, often, once, start};
+use crate::support::caller::{Caller, Outcome, app, at_least, often, once, start};
 use crate::support::gateway::{Gateway, Then};
 use crate::support::package::Package;
 use crate::support::server::side_by_side;
 
 const NAME: &str = "calc_1.0.0.45.mda";
+const S: Duration = Duration::from_secs(1);
 
 /// To the environment `Acceptance`.
 fn run(caller: &Caller, set: fn(Upload) -> Upload, poll: &Poll) -> Outcome<Deployed> {
@@ -146,7 +147,7 @@ fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient
             let (emulator, caller) = start();
             prepare(&emulator);
             let set = if skips { Upload::skip_existing } else { plain };
-            let outcome = run(&caller, set, &often().with_timeout(Duration::from_secs(2)));
+            let outcome = run(&caller, set, &often().with_timeout(at_least(2 * S)));
             let error = outcome.error(*kind);
             let text = error.to_string();
             assert!(text.contains(says), "{says}: {text}");
@@ -178,11 +179,12 @@ fn one_refusal_after_the_upload_ends_nothing_and_all_that_waits_shares_one_timeo
         assert_eq!(emulator.uploads().len(), 1);
     });
     let (emulator, caller) = start();
-    emulator.complete_after(Duration::from_secs(1));
+    emulator.complete_after(at_least(S));
     emulator.fail_stops(1, Fault::NeverEnds);
-    let outcome = run(&caller, plain, &often().with_timeout(Duration::from_secs(2)));
+    let outcome = run(&caller, plain, &often().with_timeout(at_least(2 * S)));
     let text = outcome.error(ErrorKind::StillRunning).to_string();
-    assert!(text.contains("had not ended after 2.0 s (Poll::with_timeout)"), "{text}");
+    let says = format!("had not ended after {}.", at_least(2 * S).as_secs());
+    assert!(text.contains(&says), "{text}");
 }
 
 #[test]
@@ -208,8 +210,8 @@ fn a_restart_that_is_needed_is_not_left_to_the_same_call() {
 #[test]
 fn the_app_is_not_stopped_if_too_little_time_is_left_to_start_it_again() {
     let (emulator, caller) = start();
-    emulator.complete_after(Duration::from_millis(1900));
-    let timeout = often().with_timeout(Duration::from_secs(2));
+    emulator.complete_after(at_least(2 * S) * 19 / 20);
+    let timeout = often().with_timeout(at_least(2 * S));
     let outcome = run(&caller, plain, &timeout);
     let error = outcome.error(ErrorKind::StillRunning);
     let text = error.to_string();

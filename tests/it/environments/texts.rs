@@ -9,7 +9,7 @@ use mendix_deploy::emulator::{Emulator, Fault, JobEnd, Meanwhile};
 use mendix_deploy::{Deploy, ErrorKind, Poll};
 
 use super::{acceptance, uploaded};
-use crate::support::caller::{often, start};
+use crate::support::caller::{at_least, often, start};
 use crate::support::gateway::{Gateway, Then};
 use crate::support::server::side_by_side;
 
@@ -32,9 +32,7 @@ const PASS: Plan = |_, _| Then::Pass;
 /// Outages are short, and what never ends takes no longer than this.
 fn poll(kind: ErrorKind) -> Poll {
     let poll = often().with_max_outage(Duration::from_millis(300));
-    // Under Wine, it takes longer to get that far.
-    let timeout = Duration::from_secs(if cfg!(windows) { 12 } else { 5 });
-    if kind == StillRunning { poll.with_timeout(timeout) } else { poll }
+    if kind == StillRunning { poll.with_timeout(at_least(Duration::from_secs(5))) } else { poll }
 }
 
 /// Without what differs from one run to the next: ids, of which `known` are shown by name, times, and the last status.

@@ -407,6 +407,11 @@ pub(crate) fn often() -> Poll {
     Poll::default().with_interval(Duration::ZERO).with_timeout(Duration::from_secs(30))
 }
 
+/// The time that a test waits for what never ends. Under Wine, it takes longer to get that far.
+pub(crate) fn at_least(time: Duration) -> Duration {
+    if cfg!(windows) { time * 3 } else { time }
+}
+
 /// Polls once.
 pub(crate) fn once() -> Poll {
     Poll::default().with_timeout(Duration::ZERO)
