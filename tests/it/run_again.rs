@@ -108,7 +108,9 @@ fn play(seed: u64) -> Option<String> {
 #[test]
 fn a_job_that_is_killed_at_random_moments_and_run_again_uploads_one_package_and_ends_with_it_running() {
     let problems = Mutex::new(Vec::new());
-    for chunk in seeds(4).chunks(8) {
+    // Under Wine, a process is so much work that others miss their moments beside several of them.
+    let at_once = if cfg!(windows) { 1 } else { 8 };
+    for chunk in seeds(4).chunks(at_once) {
         side_by_side(chunk.iter().copied(), |seed| problems.lock().unwrap().extend(play(seed)));
     }
     let problems = problems.into_inner().unwrap();
