@@ -1,4 +1,4 @@
-//! A complete `cargo xtask deploy`: brings a package to a running environment. After a failure or an interruption, run the
+//! A complete `cargo xtask deploy`: uploads a package and starts it on an environment. After a failure or an interruption, run the
 //! same again: what is there is not uploaded a second time. Its tests need no account.
 //!
 //! In a project this is `xtask/src/main.rs`, with `mendix-deploy` and `anyhow` as its dependencies, and `mendix-deploy`

@@ -20,7 +20,7 @@
 //! | connection always cut | `fail_uploads(3, Fault::DisconnectAfter(10))` | `Interrupted` |
 //! | a lost response, and there is a package | `fail_uploads(1, Fault::NoAnswer)` | `Ok`: it is found. Of `upload_package`, `OutcomeUnknown` |
 //! | a lost response, and there is none | `fail_uploads(1, Fault::Status(502))` | `OutcomeUnknown`, once the search has timed out |
-//! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | the search goes on, until it times out |
+//! | a package that is listed late, or never | [`list_after_polls`](Emulator::list_after_polls)`(3)`, `u32::MAX` | the search continues until it times out |
 //! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `OutcomeUnknown`, which names both; with `skip_existing`, `Ok` |
 //! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `Ok`: ages are by the server's own `Date` |
 //! | an earlier package of the same name | [`age_packages`](Emulator::age_packages)`(Duration::from_secs(3600))` before the upload | it is never taken for the upload's |

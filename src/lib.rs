@@ -33,7 +33,7 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 // connection that notices a response while the body is still being sent (`http/early_answer`). The result is a `Reply`, whose
 // JSON is read by `json` and cleaned of `secrets`, or a `Failure` (`http/failure`). `upload/outcome` decides whether that means
 // a package, no package, or perhaps one, and `answer` puts into words what the server said. Then `upload/ready` waits for the
-// job, or, if the outcome is unknown, for what `find_upload` finds. `deploy` goes on from there. Events go to the observer all
+// job, or, if the outcome is unknown, for what `find_upload` finds. `deploy` takes it from there. Events go to the observer all
 // along (`Client::notify`).
 
 // The house, from the top. A module imports only from its own floor and from those below; a test reads this.
