@@ -15,7 +15,8 @@ use crate::upload::{Opened, Resume, Upload};
 
 pub use settings::{Deploy, Deployed};
 
-/// Deploys a package from a file, in one call: uploads it, waits until it can be deployed, and starts it on the environment. `Ok` means that the app runs it.
+/// Deploys a package from a file, in one call: uploads it, waits until it can be deployed, and starts it on the environment. `Ok`
+/// means that the app runs it.
 ///
 /// The file is checked first, and then the environment: nothing is uploaded for one that does not exist or is not allowed. Then
 /// the package is uploaded, as by [`upload_and_wait`](crate::upload_and_wait), and deployed, as by [`deploy_package`]. **The app
