@@ -293,7 +293,8 @@ fn an_outage_ends_no_wait_for_a_start() {
 #[test]
 fn a_web_page_in_place_of_an_answer_to_a_stop_or_transport_proves_nothing() {
     let page = || answered("200 OK", "<html><title>Log in</title></html>");
-    let poll = often().with_timeout(Duration::from_secs(2));
+    // Three times the patience, after which it is repeated.
+    let poll = often().with_timeout(Duration::from_secs(3));
     let posts = |server: Server| {
         let requests = server.stop().requests;
         requests.iter().filter(|request| request.head.starts_with("POST")).count()
