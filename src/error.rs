@@ -1,5 +1,6 @@
 //! The error type: what happened, to which object, whether a package may exist, and what to do about it.
 
+mod again;
 mod kind;
 mod response;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::id::{AppId, JobId, PackageId};
 
+pub(crate) use again::Again;
 pub use kind::ErrorKind;
 pub(crate) use response::{Response, SaidBy};
 
@@ -58,17 +60,6 @@ pub(crate) struct UnknownUpload {
     pub(crate) began: Instant,
     /// Why its outcome is unknown; empty until it is.
     pub(crate) why: String,
-}
-
-/// What resumes a deployment of which this is the error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// The same call.
-    Same,
-    /// The same call, if it restarts the app.
-    WithRestart,
-    /// No call with this package.
-    WithAnotherPackage,
 }
 
 impl Error {
@@ -147,7 +138,7 @@ impl Error {
 
 // Private. What only some errors have is added to the kind and the message.
 impl Error {
-    /// Transient if the kind alone implies it.
+    /// Transient, and not to be resumed with this package, if the kind alone implies it.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         use ErrorKind::{Interrupted, NoAnswer, StillRunning};
         Error(Box::new(Inner {
@@ -159,7 +150,7 @@ impl Error {
             job_id: None,
             start_job: None,
             app_may_be_down: false,
-            again: Again::Same,
+            again: if kind == ErrorKind::JobFailed { Again::WithAnotherPackage } else { Again::Same },
             transient: matches!(kind, Interrupted | NoAnswer | StillRunning),
             upload: None,
             cause: None,

@@ -91,6 +91,13 @@ impl Poll {
         self.interval.max(MIN_INTERVAL).saturating_mul(10)
     }
 
+    /// Whether so long into a call, which ends in any case, less than a tenth of its time is left: too little to begin what
+    /// takes long.
+    pub(crate) fn is_nearly_over(&self, elapsed: Duration) -> bool {
+        let timeout = self.with_an_end().timeout.unwrap_or_default();
+        timeout.saturating_sub(elapsed) <= timeout / 10
+    }
+
     /// The same with this much less time.
     pub(crate) fn less(&self, elapsed: Duration) -> Poll {
         Poll { timeout: self.timeout.map(|timeout| timeout.saturating_sub(elapsed)), ..self.clone() }

@@ -122,12 +122,6 @@ impl<'a> Wait<'a> {
         self.poll.timeout
     }
 
-    /// Whether less than a tenth of the call's time is left, so that nothing should be begun that takes long.
-    pub(crate) fn is_nearly_over(&self, began: Instant) -> bool {
-        let in_all = self.poll.timeout.map(|left| left.saturating_add(self.spent));
-        in_all.is_some_and(|in_all| in_all.saturating_sub(began.elapsed()) <= in_all / 10)
-    }
-
     /// A part of a poll was answered well.
     pub(crate) fn note_answer(&self) {
         self.is_amid.set(true);

@@ -83,11 +83,10 @@ impl Run<'_> {
 
     fn again(&self, error: &Error, now: Duration) -> Again {
         let is_unusable = error.kind() == ErrorKind::Rejected && has_code(error, &transport::UNUSABLE);
-        match error.kind() {
-            ErrorKind::JobFailed => Again::WithAnotherPackage,
-            _ if is_unusable => Again::WithAnotherPackage,
-            _ if self.course.needs_restart(&self.seen, now) => Again::WithRestart,
-            _ => Again::Same,
+        match error.again() {
+            Again::Same if is_unusable => Again::WithAnotherPackage,
+            Again::Same if self.course.needs_restart(&self.seen, now) => Again::WithRestart,
+            settled => settled,
         }
     }
 

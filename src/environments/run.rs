@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
             wait.note_answer();
             let now = self.elapsed();
             let step = match self.course.next(&self.seen, now) {
-                Next::Do(Step::Stop) if self.is_too_late_to_begin(wait) => {
+                Next::Do(Step::Stop) if self.is_too_late_to_begin(now) => {
                     return Ok(Look::ended(Err(self.too_late())));
                 }
                 Next::Do(step) => step,
@@ -253,9 +253,9 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a deployment would stop the app without much time left to start it again.
-    fn is_too_late_to_begin(&self, wait: &Wait) -> bool {
+    fn is_too_late_to_begin(&self, now: Duration) -> bool {
         let is_deployment = matches!(self.course.goal, Goal::Deployed { .. });
-        is_deployment && !self.course.has_acted() && wait.is_nearly_over(self.began)
+        is_deployment && !self.course.has_acted() && self.at.client.poll.is_nearly_over(now)
     }
 
     fn too_late(&self) -> Error {

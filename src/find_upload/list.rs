@@ -68,7 +68,7 @@ impl List {
             [package] => {
                 let is_made = is_made(package);
                 // It may not have one.
-                let of_unknown_size = package.size.is_none_or(|size| size == 0);
+                let of_unknown_size = package.known_size().is_none();
                 match (has_age(package), package.size == Some(size)) {
                     (true, true) => Verdict::Found(package.clone()),
                     (true, false) if is_made && of_unknown_size => Verdict::Found(package.clone()),

@@ -46,6 +46,11 @@ impl Package {
         is_that_one.then(|| Package::read(object, id.clone()))
     }
 
+    /// Its size, unless the API gives none, or 0 as for one that is still being made.
+    pub(crate) fn known_size(&self) -> Option<u64> {
+        self.size.filter(|size| *size > 0)
+    }
+
     fn read(object: &Object, package_id: PackageId) -> Package {
         Package {
             package_id,

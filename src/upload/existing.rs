@@ -1,6 +1,7 @@
 //! `Upload::skip_existing`: the package of an earlier run, which has the name and the size of the upload.
 
 use super::opened::Opened;
+use crate::call::Call;
 use crate::error::{ErrorKind, Result};
 use crate::event::Event;
 use crate::packages::{self, Package};
@@ -11,28 +12,26 @@ use crate::units::Grouped;
 impl Opened<'_> {
     /// The package to wait for in place of an upload, if that was asked for and there is one.
     pub(super) fn existing(&self) -> Result<Option<Package>> {
-        if !self.upload.skips_existing {
-            return Ok(None);
-        }
-        let list = packages::list_call(self.client, self.app).with_retry(packages::read_entries);
-        self.pick_from(&list.map_err(|error| {
-            error.with_note(
-                "; nothing was uploaded (no package was made): Upload::skip_existing needs the list of packages",
-            )
-        })?)
+        self.find_listed(|call| {
+            call.with_retry(packages::read_entries).map_err(|error| {
+                error.with_note(
+                    "; nothing was uploaded (no package was made): Upload::skip_existing needs the list of packages",
+                )
+            })
+        })
     }
 
     /// The same in one request, after the upload.
     pub(super) fn existing_now(&self) -> Result<Option<Package>> {
+        self.find_listed(|call| call.once(packages::read_entries))
+    }
+
+    fn find_listed(&self, list: impl FnOnce(&Call) -> Result<Vec<(Package, String)>>) -> Result<Option<Package>> {
         if !self.upload.skips_existing {
             return Ok(None);
         }
-        self.pick_from(&packages::list_call(self.client, self.app).once(packages::read_entries)?)
-    }
-
-    fn pick_from(&self, list: &[(Package, String)]) -> Result<Option<Package>> {
-        let name = self.name().unwrap_or_default();
-        match pick(list, name, self.size()) {
+        let list = list(&packages::list_call(self.client, self.app))?;
+        match pick(&list, self.name().unwrap_or_default(), self.size()) {
             Pick::Ours(package) => Ok(Some(package.clone())),
             Pick::NotOurs(package) => Err(self.refuse(ErrorKind::Config, &self.how_it_differs(package))),
             Pick::Nothing => Ok(None),
@@ -47,7 +46,7 @@ impl Opened<'_> {
 
     /// The size of a package may have been unknown until it was complete.
     pub(super) fn check_size(&self, package: &Package) -> Result<(), String> {
-        let is_ours = matches!(package.size, None | Some(0)) || package.size == Some(self.size());
+        let is_ours = package.known_size().is_none_or(|size| size == self.size());
         if is_ours { Ok(()) } else { Err(self.how_it_differs(package)) }
     }
 
@@ -77,9 +76,9 @@ fn pick<'a>(list: &'a [(Package, String)], name: &str, size: u64) -> Pick<'a> {
         let named = list.iter().filter(|(_, listed)| listed == name.trim());
         named.map(|(package, _)| package).filter(has_not_failed)
     };
-    let may_fit = |package: &&Package| match package.size {
-        None | Some(0) => true,
-        Some(so_far) => so_far < size && package.status != PackageStatus::Succeeded,
+    let may_fit = |package: &&Package| {
+        let is_complete = package.status == PackageStatus::Succeeded;
+        package.known_size().is_none_or(|so_far| so_far < size && !is_complete)
     };
     let ours = namesakes().find(|package| package.size == Some(size)).or_else(|| namesakes().find(may_fit));
     ours.map(Pick::Ours).or_else(|| namesakes().next().map(Pick::NotOurs)).unwrap_or(Pick::Nothing)

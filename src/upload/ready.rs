@@ -94,11 +94,13 @@ impl Opened<'_> {
         }
         let id = match find_upload::find(self.client, self.app, &unknown, began) {
             Ok(package) => package.package_id,
-            Err(error) => match (error.kind(), self.existing_now()) {
+            Err(error) => match error.kind() {
                 // Of several, the newest will do: they are all of this build.
-                (ErrorKind::OutcomeUnknown, Ok(Some(package))) => package.package_id,
-                (ErrorKind::OutcomeUnknown, _) => return Err(self.maybe_accepted(error)),
-                (ErrorKind::JobFailed, _) => {
+                ErrorKind::OutcomeUnknown => match self.existing_now() {
+                    Ok(Some(package)) => package.package_id,
+                    _ => return Err(self.maybe_accepted(error)),
+                },
+                ErrorKind::JobFailed => {
                     return Err(error.with_note(&format!("; it is the job of {}", text::path(&self.upload.file))));
                 }
                 _ => return Err(self.maybe_accepted(unknown.because_of(error))),
@@ -122,14 +124,14 @@ impl Opened<'_> {
 
     /// What an error says once the server has accepted the package.
     pub(crate) fn accepted(&self, error: Error, package: &PackageId, job: Option<&JobId>) -> Error {
-        let is_usable = error.kind() != ErrorKind::JobFailed && error.again() != Again::WithAnotherPackage;
+        let is_usable = error.again() != Again::WithAnotherPackage;
         let is_found_again = is_usable && matches!(self.existing_now(), Ok(Some(_)));
         let advice = match error.again() {
-            _ if !is_usable => "",
+            Again::WithAnotherPackage => "",
             _ if !self.upload.skips_existing => ", so do not upload it again",
             _ if !is_found_again => "; the same call uploads it again unless it is listed by then",
             Again::WithRestart => "; the same call with Deploy::with_restart(true) finds it by its name and resumes",
-            _ => "; the same call finds it by its name and resumes",
+            Again::Same => "; the same call finds it by its name and resumes",
         };
         let note = format!("; {} was accepted as package {package}{advice}", text::path(&self.upload.file));
         let transient = error.is_transient() && is_found_again;

@@ -381,6 +381,14 @@ fn no_pause_is_beyond_the_time_left_or_so_short_that_it_spins_or_cut_short() {
 }
 
 #[test]
+fn the_last_tenth_of_a_timeout_is_too_little_to_begin_anything() {
+    let half_an_hour = Poll::default().without_timeout();
+    assert!(!half_an_hour.is_nearly_over(26 * 60 * S) && half_an_hour.is_nearly_over(27 * 60 * S));
+    assert!(half_an_hour.is_nearly_over(Duration::MAX));
+    assert!(half_an_hour.with_timeout(Duration::ZERO).is_nearly_over(Duration::ZERO));
+}
+
+#[test]
 fn a_poll_without_a_timeout_can_be_given_the_default_one() {
     assert_eq!(Poll::default().without_timeout().with_an_end(), Poll::default());
     let short = Poll::default().with_timeout(S);
