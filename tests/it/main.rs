@@ -3,13 +3,14 @@
 //! - What is decided without I/O is tested below its code in `src`, as a table if there are many cases.
 //! - What the wire does (bytes, silence, resets, TLS, proxies) is played by `support::server::Server`, which follows a script:
 //!   `faults`, by the phase of the request, `wire`, `tls`, `security`.
-//! - What the API means (jobs, packages, environments) is played by the `Emulator`: `outcomes`, `upload_and_wait`, `upload_and_deploy`, `skip_existing`,
-//!   `find_upload`, `environments` (`reading`, `steps` that change one, `deploy` for all of them). A
-//!   `support::gateway::Gateway` before it loses answers or gives its own.
+//! - What the API means (jobs, packages, environments) is played by the `Emulator`: `outcomes`, `upload_and_wait`,
+//!   `upload_and_deploy`, `skip_existing`, `find_upload`, `environments` (`reading`, `steps` that change one, `deploy` for all
+//!   of them). A `support::gateway::Gateway` before it loses answers or gives its own.
 //! - Every call is made by `support::caller::Caller`, which checks what must hold of every call: no secret in any text, a
 //!   message is one line, an id once known is in it, nothing that could upload twice is called transient, and nothing hangs.
 //!   A test says only what is special about it; a new call needs a method there.
-//! - What is per process, such as the environment, or is killed (`run_again`), runs in a `support::child`. Rules for the source code are in `tidy`.
+//! - What is per process, such as the environment, or is killed (`run_again`), runs in a `support::child`. Rules for the
+//!   source code are in `tidy`.
 
 // A test that cannot go on should panic on the spot.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault};
 use mendix_deploy::{Client, Deploy, Upload};
@@ -28,8 +28,8 @@ fn the_job() {
         let client = Client::from_env().unwrap().with_retry(fast_retry());
         let caller = Caller::from(client, |_| {});
         let upload = Upload::new(std::env::var_os(FILE).unwrap()).with_name(NAME).skip_existing();
-        let outcome =
-            caller.upload_and_deploy(&acceptance(), &upload, &Deploy::default(), &often().with_timeout(TIMEOUT));
+        let poll = often().with_timeout(TIMEOUT);
+        let outcome = caller.upload_and_deploy(&acceptance(), &upload, &Deploy::default(), &poll);
         println!("{}", outcome.result.map_or_else(|error| format!("error: {error}"), |_| "it runs".to_owned()));
     }
 }
@@ -80,17 +80,8 @@ fn play(seed: u64) -> Option<String> {
         // The first few runs are killed; later ones may end.
         let patience = if runs < 6 { Duration::from_millis(10 + random.below(400)) } else { Duration::from_secs(60) };
         let mut command = child::command(module_path!(), "the_job", &variables);
-        let mut job = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (started, mut was_killed) = (Instant::now(), false);
-        while job.try_wait().unwrap().is_none() {
-            if started.elapsed() > patience {
-                was_killed = true;
-                // It may have ended just now.
-                let _ = job.kill();
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        let output = job.wait_with_output().unwrap();
+        let job = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (output, was_killed) = child::wait_or_kill(job, patience);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let err = String::from_utf8_lossy(&output.stderr);
         if runs > 40 || !(output.status.success() || was_killed) {

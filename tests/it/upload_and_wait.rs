@@ -222,7 +222,6 @@ fn a_wait_for_a_job_that_never_shows_does_not_say_that_it_goes_on() {
     assert!(text.contains("has shown no status") && !text.contains("it goes on"), "{text}");
 }
 
-/// Finds the package of an upload without a response, and what it then says.
 #[test]
 fn an_upload_without_a_response_is_searched_for_and_waited_for_and_never_repeated() {
     let (emulator, caller) = start();

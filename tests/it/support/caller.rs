@@ -111,7 +111,6 @@ impl Caller {
         self.upload_and_wait_as(file, |upload| upload, poll)
     }
 
-    /// An error says what is known of the package.
     pub(crate) fn upload_and_wait_as(
         &self,
         file: impl AsRef<Path>,
@@ -122,15 +121,10 @@ impl Caller {
         let upload = set(Upload::new(path));
         let outcome = self.waiting(poll, |client| mendix_deploy::upload_and_wait(client, &app(), &upload));
         if let Err(error) = &outcome.result {
-            let (text, says) = (
-                error.to_string(),
-                match error.kind() {
-                    ErrorKind::OutcomeUnknown => ["a package may exist", "cannot tell which package"],
-                    _ if error.package_id().is_some() => ["accepted as package", "was not uploaded, because package"],
-                    _ => ["no package was made"; 2],
-                },
-            );
-            assert!(says.iter().any(|says| text.contains(says)) && text.contains("app calc"), "{says:?}: {text}");
+            assert_says_what_happened_to_the_package(error);
+            if error.package_id().is_some() {
+                assert_names(error, path, "package");
+            }
         }
         outcome
     }
@@ -220,22 +214,16 @@ impl Caller {
         deploy: &Deploy,
         poll: &Poll,
     ) -> Outcome<Deployed> {
-        let outcome =
-            self.waiting(poll, |client| mendix_deploy::upload_and_deploy(client, &app(), name, upload, deploy));
+        let call = |client: &Client| mendix_deploy::upload_and_deploy(client, &app(), name, upload, deploy);
+        let outcome = self.waiting(poll, call);
         if let Err(error) = &outcome.result {
-            let (text, knows_package) = (error.to_string(), error.package_id().is_some());
-            let of_package = match error.kind() {
-                ErrorKind::OutcomeUnknown => ["a package may exist", "cannot tell which package"],
-                _ if knows_package => ["accepted as package", "was not uploaded, because package"],
-                _ => ["no package was made"; 2],
-            };
-            let of_app = [
+            assert_says_what_happened_to_the_package(error);
+            let text = error.to_string();
+            let says = [
                 "the app was not touched", "the app is down", "the app is DOWN", "the app may be down",
                 "when last polled",
             ];
-            for says in [&of_package[..], &of_app] {
-                assert!(says.iter().any(|says| text.contains(says)), "{says:?}: {text}");
-            }
+            assert!(says.iter().any(|says| text.contains(says)), "{text}");
             assert!(!error.app_may_be_down() || text.contains("environment"), "{text}");
         }
         outcome
@@ -329,6 +317,20 @@ fn assert_names(error: &Error, path: &Path, says: &str) {
     // Names with control characters are escaped.
     let has_name = text.contains(name) || name.contains(char::is_control);
     assert!(text.contains("app calc") && has_name && text.contains(says), "{says}, {name}: {text}");
+}
+
+/// An error of an upload and of what follows it says what is known of the package.
+#[track_caller]
+fn assert_says_what_happened_to_the_package(error: &Error) {
+    let (text, says) = (
+        error.to_string(),
+        match error.kind() {
+            ErrorKind::OutcomeUnknown => ["a package may exist", "cannot tell which package"],
+            _ if error.package_id().is_some() => ["accepted as package", "was not uploaded, because package"],
+            _ => ["no package was made"; 2],
+        },
+    );
+    assert!(says.iter().any(|says| text.contains(says)) && text.contains("app calc"), "{says:?}: {text}");
 }
 
 /// `Display` is one line with the known ids, and neither it nor a cause contains control characters or the key.

@@ -1,6 +1,6 @@
 //! Runs a test in a child process, for what is per process, such as the environment or memory.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use mendix_deploy::emulator::Emulator;
@@ -49,17 +49,24 @@ pub(crate) fn command(module: &str, name: &str, variables: &[(&str, &str)]) -> C
 #[track_caller]
 pub(crate) fn run(module: &str, name: &str, variables: &[(&str, &str)]) {
     let mut command = command(module, name, variables);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let started = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if started.elapsed() > Duration::from_secs(60) {
-            child.kill().unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let output = child.wait_with_output().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (output, _) = wait_or_kill(child, Duration::from_secs(60));
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_one = out.contains("1 passed");
     assert!(output.status.success() && is_one, "with {variables:?}: {}\n{out}\n{err}", output.status);
     assert_no_secret(&format!("{out}{err}"));
+}
+
+/// What a child has said by its end, and whether it was killed because it had not ended in time.
+pub(crate) fn wait_or_kill(mut child: Child, patience: Duration) -> (Output, bool) {
+    let (started, mut was_killed) = (Instant::now(), false);
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > patience {
+            was_killed = true;
+            // It may have ended just now.
+            let _ = child.kill();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    (child.wait_with_output().unwrap(), was_killed)
 }
