@@ -1,5 +1,5 @@
 //! Shows it work without an account: an emulator of the Deploy API behind a slow link, a sample package, and the one call that
-//! brings it to a running environment.
+//! uploads and deploys it.
 //!
 //! ```sh
 //! cargo run --example quickstart

@@ -15,8 +15,8 @@ use crate::upload::{Opened, Resume, Upload};
 
 pub use settings::{Deploy, Deployed};
 
-/// Deploys a package from a file, in one call: uploads it, waits until it can be deployed, and starts it on the environment. `Ok`
-/// means that the app runs it.
+/// Deploys a package from a file, in one call: uploads it, waits until it can be deployed, and starts it on the
+/// environment. `Ok` means that the app runs it.
 ///
 /// The file is checked first, and then the environment: nothing is uploaded for one that does not exist or is not allowed. Then
 /// the package is uploaded, as by [`upload_and_wait`](crate::upload_and_wait), and deployed, as by [`deploy_package`]. **The app
@@ -81,7 +81,8 @@ pub fn upload_and_deploy(
 /// package on the environment, nothing is done (see [`Deploy::with_restart`]).
 ///
 /// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which errors
-/// name, too; a database that was adapted to the package stays so ([`Start::with_database_sync`](crate::Start::with_database_sync)).
+/// name, too; a database that was adapted to the package stays so
+/// ([`Start::with_database_sync`](crate::Start::with_database_sync)).
 ///
 /// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
 /// API Rights and Transport Rights for the environment. What this rests on is in the
@@ -91,9 +92,9 @@ pub fn upload_and_deploy(
 /// Each says where the environment stood when it was last polled, which package was on it, and which call resumes;
 /// [`Error::app_may_be_down`](crate::Error::app_may_be_down) says whether the app may be down. By
 /// [`ErrorKind`](crate::ErrorKind): `NotAllowed` for a production environment, and `JobFailed` if the package cannot be
-/// deployed, both before anything is stopped; `StartFailed` if the app did not start: **it is down**; `Overtaken` if another deployment has
-/// put its package on the environment meanwhile; `StillRunning` on timeout; `Rejected`, such as 403; `Connect` or `NoAnswer`
-/// after an outage.
+/// deployed, both before anything is stopped; `StartFailed` if the app did not start: **it is down**; `Overtaken` if
+/// another deployment has put its package on the environment meanwhile; `StillRunning` on timeout; `Rejected`, such as
+/// 403; `Connect` or `NoAnswer` after an outage.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Deploy, deploy_package};

@@ -33,9 +33,10 @@ pub use uploaded::UploadedPackage;
 ///
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened (`Config` also for
-/// [`Upload::skip_existing`], which is for the calls that wait; `File` also if the file changes while it is sent); `Connect`, `Rejected` and `Interrupted` if no package was made; `OutcomeUnknown` if one may have
-/// been made, in which case [`may_have_been_accepted`](crate::Error::may_have_been_accepted) is true and
-/// [`find_upload`](crate::find_upload) looks for it.
+/// [`Upload::skip_existing`], which is for the calls that wait; `File` also if the file changes while it is sent);
+/// `Connect`, `Rejected` and `Interrupted` if no package was made; `OutcomeUnknown` if one may have been made, in which
+/// case [`may_have_been_accepted`](crate::Error::may_have_been_accepted) is true and
+/// [`find_upload`](crate::find_upload) searches for it.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Upload, upload_package};
