@@ -61,7 +61,7 @@ impl Post<'_> {
             length,
             source: &mut body,
             expect_continue: self.expect_continue,
-            on_progress: Box::new(move |bytes| progress.report(bytes, Instant::now())),
+            on_progress: Box::new(move |bytes| progress.report(bytes, Instant::now)),
         };
         let (path, content_type) = (&self.url_path, boundary.content_type());
         let (content_type, body) = (Some(content_type.as_str()), Some(body));

@@ -20,29 +20,29 @@ pub(super) struct Progress {
     /// Bytes of the request's body that are not the file's.
     pub(super) envelope: u64,
     pub(super) response_timeout: Duration,
-    /// When the observer was last notified, and when of something that is not routine.
+    /// When the observer last returned, and when it was last notified of something that is not routine.
     pub(super) notified: Option<(Instant, Instant)>,
 }
 
 impl Progress {
     /// `body_bytes` is how much of the request's body has been sent.
-    pub(super) fn report(&mut self, body_bytes: u64, now: Instant) {
+    pub(super) fn report(&mut self, body_bytes: u64, clock: impl Fn() -> Instant) {
         // The envelope counts first, so that all of the file has been sent when all of the body has.
         let sent = body_bytes.saturating_sub(self.envelope).min(self.total);
         if self.notified.is_none() {
-            self.notify(0, false, now);
+            self.notify(0, false, &clock);
         }
+        let now = clock();
         let Some((last, news)) = self.notified else { return };
         let is_complete = sent == self.total;
         if is_complete || now.saturating_duration_since(last) >= INTERVAL {
             let routine = !is_complete && now.saturating_duration_since(news) < QUIET;
-            self.notify(sent, routine, now);
+            self.notify(sent, routine, &clock);
         }
     }
 
-    fn notify(&mut self, sent: u64, routine: bool, now: Instant) {
-        let news = self.notified.filter(|_| routine).map_or(now, |(_, news)| news);
-        self.notified = Some((now, news));
+    fn notify(&mut self, sent: u64, routine: bool, clock: &impl Fn() -> Instant) {
+        let news = self.notified.filter(|_| routine).map_or_else(clock, |(_, news)| news);
         self.client.notify(&Event::Uploading {
             app: self.app.clone(),
             file: self.file.clone(),
@@ -51,6 +51,8 @@ impl Progress {
             response_timeout: self.response_timeout,
             routine,
         });
+        // Only now: a slow observer is not called again at once, and takes little of the upload's time.
+        self.notified = Some((clock(), news));
     }
 }
 
@@ -69,20 +71,24 @@ mod tests {
             Event::Uploading { sent, routine, .. } => into.lock().unwrap().push((*sent, *routine)),
             other => panic!("{other}"),
         });
-        let mut progress = Progress {
-            client,
+        let mut progress = Progress { client, ..progress(total, envelope) };
+        let start = Instant::now();
+        for (n, bytes) in body_bytes.iter().enumerate() {
+            progress.report(*bytes, || start + step * u32::try_from(n).unwrap());
+        }
+        told.lock().unwrap().clone()
+    }
+
+    fn progress(total: u64, envelope: u64) -> Progress {
+        Progress {
+            client: Client::new("me", "key").unwrap(),
             app: "calc".parse().unwrap(),
             file: "calc.mda".into(),
             total,
             envelope,
             response_timeout: Duration::ZERO,
             notified: None,
-        };
-        let start = Instant::now();
-        for (n, bytes) in body_bytes.iter().enumerate() {
-            progress.report(*bytes, start + step * u32::try_from(n).unwrap());
         }
-        told.lock().unwrap().clone()
     }
 
     #[test]
@@ -90,6 +96,25 @@ mod tests {
         let step = Duration::from_millis(1);
         assert_eq!(told(100, 10, step, &[0, 50, 100, 109, 110]), [(0, false), (100, false)]);
         assert_eq!(told(100, 10, step, &[110]), [(0, false), (100, false)]);
+    }
+
+    #[test]
+    fn a_slow_observer_is_called_again_only_after_an_interval_of_its_own() {
+        let clock = Arc::new(Mutex::new(Instant::now()));
+        let (now, calls) = (clock.clone(), Arc::new(Mutex::new(0)));
+        let counted = calls.clone();
+        let client = Client::new("me", "key").unwrap().on_event(move |_| {
+            *counted.lock().unwrap() += 1;
+            *now.lock().unwrap() += Duration::from_millis(250);
+        });
+        let mut progress = Progress { client, ..progress(100, 0) };
+        let read = || *clock.lock().unwrap();
+        for bytes in 0..100 {
+            progress.report(bytes, read);
+            *clock.lock().unwrap() += Duration::from_millis(20);
+        }
+        // Once at the start, and then every tenth time.
+        assert_eq!(*calls.lock().unwrap(), 10);
     }
 
     #[test]
