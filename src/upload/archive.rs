@@ -1,6 +1,6 @@
 //! Reads the little of a zip archive that tells whether it is whole and how large it is when unpacked (APPNOTE.TXT, 4.3).
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Take};
 
 /// The end record without a comment, in bytes (4.3.16).
 const END_RECORD: usize = 22;
@@ -23,7 +23,8 @@ pub(super) struct Directory {
 /// What an archive contains.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(super) struct Unpacked {
-    pub(super) entries: u64,
+    /// Folders do not count.
+    pub(super) files: u64,
     pub(super) bytes: u64,
 }
 
@@ -40,8 +41,9 @@ pub(super) fn directory(file: &mut (impl Read + Seek), size: u64) -> io::Result<
         if directory.length == ELSEWHERE || directory.offset == ELSEWHERE {
             directory = directory_64(file, size - tail + start as u64)?.unwrap_or(directory);
         }
-        // The end record of an archive within an archive leads nowhere.
-        if directory.length == 0 || read_at(file, directory.offset, 4)? == b"PK\x01\x02" {
+        // The end record of an archive within an archive leads nowhere, or out of the file.
+        let is_inside = directory.offset.checked_add(directory.length).is_some_and(|end| end <= size);
+        if is_inside && (directory.length == 0 || read_at(file, directory.offset, 4)? == b"PK\x01\x02") {
             return Ok(Some(directory));
         }
     }
@@ -55,35 +57,92 @@ fn directory_64(file: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Di
     if !locator.starts_with(b"PK\x06\x07") {
         return Ok(None);
     }
-    let record = read_at(file, number_64(&locator, 8), END_RECORD_64)?;
+    let record = number_64(&locator, 8);
+    if record >= end {
+        return Ok(None);
+    }
+    let record = read_at(file, record, END_RECORD_64)?;
     let directory = Directory { length: number_64(&record, 40), offset: number_64(&record, 48) };
     Ok(Some(directory).filter(|_| record.starts_with(b"PK\x06\x06")))
 }
 
 /// Adds up the central directory. An error of kind `InvalidData` or `UnexpectedEof` means that it is damaged.
 pub(super) fn unpacked(file: &mut (impl Read + Seek), directory: &Directory) -> io::Result<Unpacked> {
-    file.seek(SeekFrom::Start(directory.offset))?;
-    let mut rest = BufReader::new(file).take(directory.length);
-    let mut unpacked = Unpacked::default();
-    while !rest.fill_buf()?.is_empty() {
+    let (mut entries, mut unpacked) = (Entries::of(file, directory)?, Unpacked::default());
+    while let Some(entry) = entries.next()? {
+        unpacked.files += u64::from(!entry.is_folder());
+        unpacked.bytes = unpacked.bytes.saturating_add(entry.bytes);
+    }
+    Ok(unpacked)
+}
+
+/// Whether all files in an archive are packages, as in an artifact of a CI system. What is damaged is not judged.
+pub(super) fn holds_only_packages(file: &mut (impl Read + Seek), directory: &Directory) -> io::Result<bool> {
+    let (mut entries, mut has_package) = (Entries::of(file, directory)?, false);
+    loop {
+        match entries.next() {
+            Ok(Some(entry)) if entry.is_folder() => {}
+            // The first file of a package ends this.
+            Ok(Some(entry)) if !entry.is_package() => return Ok(false),
+            Ok(Some(_)) => has_package = true,
+            Ok(None) => return Ok(has_package),
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reads the entries of a central directory, one after the other.
+struct Entries<R>(Take<BufReader<R>>);
+
+struct Entry {
+    name: Vec<u8>,
+    /// Its size when unpacked.
+    bytes: u64,
+}
+
+impl<R: Read + Seek> Entries<R> {
+    fn of(mut file: R, directory: &Directory) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(directory.offset))?;
+        Ok(Entries(BufReader::new(file).take(directory.length)))
+    }
+
+    fn next(&mut self) -> io::Result<Option<Entry>> {
+        if self.0.fill_buf()?.is_empty() {
+            return Ok(None);
+        }
         let mut entry = [0; ENTRY];
-        rest.read_exact(&mut entry)?;
+        self.0.read_exact(&mut entry)?;
         if !entry.starts_with(b"PK\x01\x02") {
             return Err(ErrorKind::InvalidData.into());
         }
-        let [name, extra, comment] = [28, 30, 32].map(|at| u64::from(number_16(&entry, at)));
-        skip(&mut rest, name)?;
-        let mut fields = Vec::new();
-        rest.by_ref().take(extra).read_to_end(&mut fields)?;
-        skip(&mut rest, comment)?;
+        let (name, fields) = (self.bytes(number_16(&entry, 28))?, self.bytes(number_16(&entry, 30))?);
+        self.bytes(number_16(&entry, 32))?;
         let bytes = match number_32(&entry, 24) {
             ELSEWHERE => size_64(&fields).unwrap_or(ELSEWHERE),
             bytes => bytes,
         };
-        unpacked.entries += 1;
-        unpacked.bytes = unpacked.bytes.saturating_add(bytes);
+        Ok(Some(Entry { name, bytes }))
     }
-    Ok(unpacked)
+
+    fn bytes(&mut self, length: u16) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.0.by_ref().take(length.into()).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Entry {
+    /// Some programs on Windows write backslashes.
+    fn is_folder(&self) -> bool {
+        self.name.ends_with(b"/") || self.name.ends_with(b"\\")
+    }
+
+    fn is_package(&self) -> bool {
+        self.name.to_ascii_lowercase().ends_with(b".mda")
+    }
 }
 
 /// The unpacked size in an entry's extra fields for zip64 (4.5.3), where it comes first.
@@ -96,11 +155,6 @@ fn size_64(mut fields: &[u8]) -> Option<u64> {
         }
         fields = others;
     }
-}
-
-fn skip(reader: &mut impl Read, bytes: u64) -> io::Result<()> {
-    io::copy(&mut reader.take(bytes), &mut io::sink())?;
-    Ok(())
 }
 
 /// Reads as much of it as there is.
@@ -164,6 +218,19 @@ pub(super) mod tests {
         [archive, end, [b"PK\x05\x06\0\0\0\0\0\0\0\0", &short[..], b"\0\0"].concat()].concat()
     }
 
+    /// An archive with empty entries of these names.
+    pub(in super::super) fn named(names: &[&str]) -> Vec<u8> {
+        let mut archive = Vec::new();
+        for name in names {
+            let mut entry = [0; 46];
+            entry[..4].copy_from_slice(b"PK\x01\x02");
+            entry[28] = u8::try_from(name.len()).unwrap();
+            archive.extend([&entry[..], name.as_bytes()].concat());
+        }
+        let length = u32::try_from(archive.len()).unwrap().to_le_bytes();
+        [archive, [b"PK\x05\x06\0\0\0\0\0\0\0\0", &length[..], &[0; 6]].concat()].concat()
+    }
+
     fn read(content: &[u8]) -> io::Result<Option<Unpacked>> {
         let mut file = Cursor::new(content);
         let directory = directory(&mut file, content.len() as u64)?;
@@ -173,11 +240,11 @@ pub(super) mod tests {
     #[test]
     fn entries_are_counted_and_their_sizes_added_up() {
         for (sizes, is_64) in [(&[][..], false), (&[7], false), (&[1 << 30, 5, 0], false), (&[1 << 40, 5], true)] {
-            let expected = Unpacked { entries: sizes.len() as u64, bytes: sizes.iter().sum() };
+            let expected = Unpacked { files: sizes.len() as u64, bytes: sizes.iter().sum() };
             assert_eq!(read(&archive(sizes, is_64)).unwrap(), Some(expected), "{sizes:?}");
         }
         let many = read(&archive(&vec![1; 70_000], true)).unwrap();
-        assert_eq!(many, Some(Unpacked { entries: 70_000, bytes: 70_000 }));
+        assert_eq!(many, Some(Unpacked { files: 70_000, bytes: 70_000 }));
     }
 
     #[test]
@@ -188,7 +255,7 @@ pub(super) mod tests {
             let mut mixed = large.clone();
             let at = large.len() - END_RECORD + short;
             mixed.copy_within(record + long..record + long + 4, at);
-            assert_eq!(read(&mixed).unwrap(), Some(Unpacked { entries: 2, bytes: (1 << 40) + 5 }), "{short}");
+            assert_eq!(read(&mixed).unwrap(), Some(Unpacked { files: 2, bytes: (1 << 40) + 5 }), "{short}");
         }
     }
 
@@ -220,6 +287,62 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_record_of_zip64_that_leads_out_of_the_file_is_no_end() {
+        let whole = archive(&[7, 8], true);
+        let record = whole.windows(4).position(|four| four == b"PK\x06\x06").unwrap();
+        let locator = whole.windows(4).position(|four| four == b"PK\x06\x07").unwrap();
+        let beyond = [whole.len() as u64, 1 << 40, i64::MAX as u64 + 1, u64::MAX];
+        for number in beyond {
+            for at in [record + 40, record + 48, locator + 8] {
+                let mut content = whole.clone();
+                content[at..at + 8].copy_from_slice(&number.to_le_bytes());
+                assert_eq!(read(&content).unwrap(), None, "{number} at {at}");
+            }
+        }
+        // Also if the directory claims to be empty, so that nothing is read at its place.
+        let mut empty = whole.clone();
+        empty[record + 40..record + 48].copy_from_slice(&0_u64.to_le_bytes());
+        empty[record + 48..record + 56].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(read(&empty).unwrap(), None);
+        let mut short = archive(&[7], false);
+        let at = short.len() - 10;
+        short[at..at + 4].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+        assert_eq!(read(&short).unwrap(), None, "a directory longer than the file");
+    }
+
+    #[test]
+    fn folders_are_not_counted() {
+        let content = named(&["model/", "model/a", "b\\", "c"]);
+        assert_eq!(read(&content).unwrap().map(|unpacked| unpacked.files), Some(2));
+    }
+
+    #[test]
+    fn an_archive_of_nothing_but_packages_is_told_from_a_package() {
+        let holds = |names: &[&str]| {
+            let content = named(names);
+            let mut file = Cursor::new(&content);
+            let directory = directory(&mut file, content.len() as u64).unwrap().unwrap();
+            holds_only_packages(&mut file, &directory).unwrap()
+        };
+        for names in
+            [&["calc.mda"][..], &["dist/", "dist/calc.MDA"], &["a.mda", "b.mda"], &["calc.mda", "__MACOSX/._calc.mda"]]
+        {
+            assert!(holds(names), "{names:?}");
+        }
+        for names in
+            [&[][..], &["dist/"], &["model/"], &["metadata.xml", "calc.mda"], &["calc.mda", "web/index.html"], &["mda"]]
+        {
+            assert!(!holds(names), "{names:?}");
+        }
+        let mut damaged = named(&["calc.mda", "b.mda"]);
+        let second = damaged.windows(4).rposition(|four| four == b"PK\x01\x02").unwrap();
+        damaged[second] = b'x';
+        let mut file = Cursor::new(&damaged);
+        let directory = directory(&mut file, damaged.len() as u64).unwrap().unwrap();
+        assert!(!holds_only_packages(&mut file, &directory).unwrap(), "what is damaged is not judged");
+    }
+
+    #[test]
     fn a_damaged_directory_is_an_error() {
         let whole = archive(&[7, 8], false);
         let mut second = whole.clone();
@@ -244,7 +367,7 @@ pub(super) mod tests {
             }
             bytes.truncate(bytes.len() - below(3) * below(40));
             if let Ok(Some(unpacked)) = read(&bytes) {
-                assert!(unpacked.entries * ENTRY as u64 <= bytes.len() as u64);
+                assert!(unpacked.files * ENTRY as u64 <= bytes.len() as u64);
             }
         }
     }

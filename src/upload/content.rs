@@ -5,6 +5,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// How much of the beginning is looked at, in bytes.
 const BEGINNING: u64 = 64;
 
+/// A zip archive in which all files are packages.
+pub(super) const ARTIFACT: &str =
+    "it is a zip archive that holds a package, such as a downloaded CI artifact: unpack it, and upload the .mda in it";
+
 /// What `file` is in place of a zip archive, and what helps.
 pub(super) fn describe(file: &mut (impl Read + Seek)) -> io::Result<&'static str> {
     let mut beginning = Vec::new();

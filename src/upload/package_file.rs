@@ -15,7 +15,7 @@ use crate::units::{Bytes, Grouped};
 
 /// What Mendix Cloud documents for deployment: "1 GB", taken as the larger of its two meanings, and "about 64,000 files".
 const UNPACKED_MAX: u64 = 1024 * 1024 * 1024;
-const ENTRIES_MAX: u64 = 64_000;
+const FILES_MAX: u64 = 64_000;
 
 /// A plausible package: a regular, readable file, neither empty nor too large, and a zip archive unless that is not
 /// checked.
@@ -51,10 +51,13 @@ impl PackageFile {
         let unreadable = |e| refuse("it cannot be read").with_source(e);
         let mut directory = None;
         if check_content {
-            directory = archive::directory(&mut file, stamp.size).map_err(unreadable)?;
-            if directory.is_none() {
+            let Some(found) = archive::directory(&mut file, stamp.size).map_err(unreadable)? else {
                 return Err(refuse(content::describe(&mut file).map_err(unreadable)?));
+            };
+            if archive::holds_only_packages(&mut file, &found).map_err(unreadable)? {
+                return Err(refuse(content::ARTIFACT));
             }
+            directory = Some(found);
         }
         Ok(PackageFile { file_name: file_name.to_owned(), file, stamp, directory })
     }
@@ -62,15 +65,15 @@ impl PackageFile {
     /// Checks that the archive, unpacked, is within the limits of Mendix Cloud, unless its content is not checked.
     pub(super) fn check_unpacked(&mut self, refuse: Refuse<'_>) -> Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
-        let Unpacked { entries, bytes } = archive::unpacked(&mut self.file, directory)
+        let Unpacked { files, bytes } = archive::unpacked(&mut self.file, directory)
             .map_err(|e| refuse("its central directory is damaged").with_source(e))?;
         if bytes > UNPACKED_MAX {
             let size = Bytes(bytes);
             return Err(refuse(&format!("it has {size:#} when unpacked, and Mendix Cloud takes up to 1 GB")));
         }
-        if entries > ENTRIES_MAX {
-            let (entries, most) = (Grouped(entries), Grouped(ENTRIES_MAX));
-            return Err(refuse(&format!("it has {entries} files, and Mendix Cloud takes up to {most}")));
+        if files > FILES_MAX {
+            let (files, most) = (Grouped(files), Grouped(FILES_MAX));
+            return Err(refuse(&format!("it has {files} files, and Mendix Cloud takes up to {most}")));
         }
         Ok(())
     }

@@ -60,6 +60,9 @@ fn what_cannot_be_uploaded_or_deployed_is_told_without_a_request() {
     let check = |content: &[u8]| caller.check(Package::named("calc.mda", content));
     check(&zip(&[entry(1 << 30), entry(0)].concat())).ok();
     check(&zip(&entry(7).repeat(64_000))).ok();
+    let mut folder = entry(0);
+    folder[46] = b'/';
+    check(&zip(&[entry(7).repeat(64_000), folder.repeat(100)].concat())).ok();
     let asked = emulator.requests();
     for (content, says) in [
         (zip(&[entry(1 << 30), entry(1)].concat()), "it has 1.0 GiB (1,073,741,825 bytes) when unpacked"),

@@ -57,6 +57,8 @@ fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
         (&cut_off, "without its end"),
         (b"PK", "without its end"),
         (b"just a note", "zip archive"),
+        (&zip_of("calc.mda"), "holds a package"),
+        (&zip_of("dist/calc.MDA"), "holds a package"),
         (&[0; 10_000], "zip archive"),
     ] {
         let package = Package::named("calc.mda", content);
@@ -67,6 +69,15 @@ fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
     }
     let server = Server::answering("200 OK", IDS);
     Caller::of(&server).upload(Package::named("calc.mda", &whole)).ok();
+}
+
+/// An archive with one empty file.
+fn zip_of(name: &str) -> Vec<u8> {
+    let length = u8::try_from(name.len()).unwrap();
+    let directory = [&b"PK\x01\x02"[..], &[0; 24], &[length], &[0; 17], name.as_bytes()].concat();
+    let mut end = Emulator::SMALLEST_PACKAGE;
+    end[12] = 46 + length;
+    [&directory[..], &end].concat()
 }
 
 #[cfg(unix)]
