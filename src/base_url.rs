@@ -24,8 +24,8 @@ impl BaseUrl {
         if let Some(problem) = not_a_value(url) {
             return Err(refused(&format!("it {problem}")));
         }
-        if url.bytes().any(|b| !b.is_ascii_graphic()) {
-            return Err(refused("it contains whitespace, control or non-ASCII characters"));
+        if let Some(odd) = url.chars().find(|c| !c.is_ascii_graphic()) {
+            return Err(refused(&format!("it contains {}", text::kind_of(odd))));
         }
         let (scheme, rest) = split_before(url, &[':']);
         let Some(rest) = rest.strip_prefix("://") else {
@@ -47,10 +47,8 @@ impl BaseUrl {
         if !is_plain_path(prefix) {
             return Err(refused("its path contains dot segments, empty segments or unusual characters"));
         }
-        for appended in ["/api/v2", "/api/1"] {
-            if prefix.ends_with(appended) {
-                return Err(refused(&format!("it already ends in {appended}")));
-            }
+        if contains_api(prefix) {
+            return Err(refused("its path already contains /api"));
         }
         match scheme.as_str() {
             "https" => {}
@@ -115,6 +113,17 @@ pub(crate) fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
 
 fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether a path contains what is appended to it, or the beginning of that: `/api` at the end, or before a version.
+fn contains_api(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let segments: Vec<&str> = path.split('/').collect();
+    let is_version = |segment: &str| {
+        let number = segment.strip_prefix('v').unwrap_or(segment);
+        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    path.ends_with("/api") || segments.windows(2).any(|pair| matches!(pair, ["api", next] if is_version(next)))
 }
 
 /// Empty, or segments of characters that no proxy rewrites.

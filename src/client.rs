@@ -20,6 +20,9 @@ use crate::text;
 /// How much of a file of certificates is read, in bytes.
 const CERTIFICATES_MAX: u64 = 16 << 20;
 
+/// How much of a user name `Debug` shows, in characters.
+const USERNAME_MAX: usize = 100;
+
 /// Connection settings and credentials for the Deploy API.
 ///
 /// Timeouts below one millisecond count as one millisecond.
@@ -207,7 +210,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("base_url", &format_args!("{}", self.endpoint.base_url))
-            .field("username", &self.endpoint.username)
+            .field("username", &format_args!("{}", text::quoted(&self.endpoint.username, USERNAME_MAX)))
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::text;
 
 /// The API key, without `Debug` and `Display`, so that it cannot be printed by accident.
 #[derive(Clone)]
@@ -27,18 +28,32 @@ pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
         "is empty"
     } else if let Some(problem) = not_a_value(value) {
         problem
-    } else if !value.bytes().all(|b| b.is_ascii_graphic()) {
-        "contains a character that is not visible ASCII"
+    } else if is_reference(value) {
+        "is a reference to a secret, not the secret itself: did the step run that replaces it?"
+    } else if let Some(odd) = value.chars().find(|c| !c.is_ascii_graphic()) {
+        let odd = text::kind_of(odd);
+        return Err(Error::config(format!("{what} contains {odd}; only visible ASCII can be sent in a header")));
     } else {
         return Ok(());
     };
     Err(Error::config(format!("{what} {problem}")))
 }
 
+/// Whether this is how a password manager, a vault or an encrypted file refers to a secret.
+fn is_reference(value: &str) -> bool {
+    const BEGINNINGS: [&str; 20] = [
+        "/", "!vault", "$ansible_vault", "@microsoft.", "akv:", "arn:", "aws-ssm:", "aws:", "enc(", "enc[", "env:",
+        "file:", "gcp:", "keyvault:", "projects/", "secret:", "secretref:", "ssm:", "vault:", "{cipher}",
+    ];
+    let value = value.to_ascii_lowercase();
+    value.contains("://") || BEGINNINGS.iter().any(|beginning| value.starts_with(beginning))
+}
+
 /// What is wrong with a text that is more than a value, or only stands for one.
 pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
     const QUOTES: [&str; 6] = ["\"", "'", "`", "\u{201c}", "\u{201d}", "\u{2018}"];
     const BEGINNINGS: [&str; 6] = ["$(", "${", "$[", "{{", "#{", "$env:"];
+    const EMPTY: [&str; 6] = ["null", "undefined", "none", "nil", "(null)", "[object Object]"];
     const ENDS: [(&str, &str); 3] = [("%", "%"), ("<", ">"), ("__", "__")];
     let is_variable = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     if text.trim() != text {
@@ -52,6 +67,8 @@ pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
         || text.strip_prefix('$').is_some_and(is_variable)
     {
         Some("is a placeholder that nothing has replaced: is the variable defined, and visible to this step?")
+    } else if EMPTY.iter().any(|empty| text.eq_ignore_ascii_case(empty)) {
+        Some("is an empty variable in words: is the variable defined, and visible to this step?")
     } else if text.bytes().all(|b| b == b'*') {
         Some("consists of asterisks: it was copied from where it is masked")
     } else {
@@ -62,6 +79,65 @@ pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_variable_in_words_is_no_value() {
+        for text in ["null", "undefined", "None", "NULL", "nil", "(null)", "[object Object]"] {
+            assert!(not_a_value(text).is_some_and(|problem| problem.contains("empty variable")), "{text}");
+        }
+        for text in ["nullable", "none-1", "undefined1", "Nile"] {
+            assert_eq!(not_a_value(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reference_to_a_secret_is_not_the_secret() {
+        for text in [
+            "op://ci/mendix/key",
+            "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/k)",
+            "vault:secret/data/mendix#key",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:k",
+            "ENC[AES256_GCM,data:x]",
+            "ENC(x==)",
+            "sm://project/key",
+            "ref+vault://secret#key",
+            "AWS-SSM:/ci/key",
+            "aws:ssm:/ci/key",
+            "ssm:/ci/key",
+            "gcp:secretmanager:k",
+            "awssm://k",
+            "secretref:key",
+            "projects/p/secrets/k/versions/1",
+            "file:/run/secrets/key",
+            "/run/secrets/key",
+            "$ANSIBLE_VAULT;1.1;AES256",
+            "env:KEY",
+            "!vault",
+        ] {
+            let error = validate_header_value("the API key", text).unwrap_err().to_string();
+            assert!(error.contains("reference") && !error.contains(text), "{text}: {error}");
+        }
+        for text in ["me@example.com", "26587896-1cef-4483-accf-ad304e2673d6", "a/b", "a:b", "ENCHANTED", "CORP\\me"] {
+            validate_header_value("the user name", text).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_unprintable_character_is_named_and_the_value_is_not() {
+        for (text, named) in [
+            ("pa ss", "a blank"),
+            ("pa\u{a0}ss", "a blank"),
+            ("pa\tss", "a tab"),
+            ("pa\nss", "a line break"),
+            ("pa\0ss", "a control character"),
+            ("pa\u{7f}ss", "a control character"),
+            ("pa\u{200b}ss", "an invisible character"),
+            ("pa\u{fc}ss", "a character that is not ASCII"),
+        ] {
+            let error = validate_header_value("the API key", text).unwrap_err().to_string();
+            assert!(error.contains(named) && !error.contains("ss"), "{text:?}: {error}");
+        }
+    }
 
     #[test]
     fn what_only_stands_for_a_value_is_none() {

@@ -55,7 +55,7 @@ pub(crate) fn cut(text: String, characters: usize) -> String {
 pub(crate) fn quoted(text: &str, characters: usize) -> String {
     let beginning = beginning(text, characters);
     let more = if beginning.len() < text.len() { "…" } else { "" };
-    format!("\"{}{more}\"", beginning.escape_debug())
+    without_commands(&format!("\"{}{more}\"", beginning.escape_debug()))
 }
 
 /// The name of a package, in quotes and escaped; of a long one, its beginning.
@@ -69,10 +69,10 @@ pub(crate) fn sanitize(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars().filter(|c| !is_invisible(*c)) {
         if !is_blank(c) {
-            if (c == '#' && clean.ends_with('#')) || (c == ':' && clean == ":") {
+            if c == ':' && clean == ":" {
                 clean.push(' ');
             }
-            clean.push(c);
+            push(&mut clean, c);
         } else if !clean.is_empty() && !clean.ends_with(' ') {
             clean.push(' ');
         }
@@ -83,9 +83,36 @@ pub(crate) fn sanitize(text: &str) -> String {
     clean
 }
 
+/// The same for text that a caller has given, and that is shown in quotes: only `##` is broken up.
+fn without_commands(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    text.chars().for_each(|c| push(&mut clean, c));
+    clean
+}
+
+/// Appends a character, but never one `#` directly to another.
+fn push(clean: &mut String, c: char) {
+    if c == '#' && clean.ends_with('#') {
+        clean.push(' ');
+    }
+    clean.push(c);
+}
+
 /// Whether a reader sees it.
 pub(crate) fn is_visible(c: char) -> bool {
     !is_blank(c) && !is_invisible(c)
+}
+
+/// What a character is that is not visible ASCII, for messages.
+pub(crate) fn kind_of(odd: char) -> &'static str {
+    match odd {
+        '\r' | '\n' => "a line break",
+        '\t' => "a tab",
+        _ if odd.is_whitespace() => "a blank",
+        _ if odd.is_control() => "a control character",
+        _ if is_invisible(odd) => "an invisible character",
+        _ => "a character that is not ASCII",
+    }
 }
 
 /// What separates words, or begins an escape sequence of a terminal.
@@ -133,6 +160,7 @@ pub(crate) fn path(path: &Path) -> String {
     let is_odd = |c: char| c.is_control() || is_invisible(c);
     let text: String =
         path.chars().map(|c| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() }).collect();
+    let text = without_commands(&text);
     match text.char_indices().rev().nth(PATH_MAX) {
         Some((cut, _)) => format!("\"…{}\"", text.get(cut..).unwrap_or_default()),
         None => format!("\"{text}\""),
@@ -159,6 +187,17 @@ mod tests {
         assert_eq!(sanitize("###[error]#\u{200b}#teamcity[x]"), "# # #[error]# #teamcity[x]");
         assert_eq!(sanitize(" ::error::std::io"), ": :error::std::io");
         assert_eq!(sanitize(":\u{ad}:\u{200b}:x"), ": ::x");
+    }
+
+    #[test]
+    fn what_a_caller_gave_is_no_command_to_a_ci_agent_either() {
+        for command in ["##vso[task.complete]", "###[error]x", "a##teamcity[x]", "#\u{ad}#[x]"] {
+            for shown in [quoted(command, 64), name(command), path(Path::new(command))] {
+                assert!(!shown.contains("##"), "{shown}");
+            }
+        }
+        assert_eq!(path(Path::new("b#1/##[x].mda")), r#""b#1/# #[x].mda""#);
+        assert_eq!(quoted("###", 2), "\"# #…\"");
     }
 
     #[test]

@@ -56,8 +56,10 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
     if let Some(problem) = not_a_value(url) {
         return Err(problem);
     }
-    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("contains a blank or a control character; in a user name or password, percent-encode it (%20)");
+    match url.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        Some(' ') => return Err("contains a blank; in a user name or password, percent-encode it (%20)"),
+        Some(_) => return Err("contains a tab, a line break or another control character; is the value complete?"),
+        None => {}
     }
     if url.contains('\u{fffd}') {
         return Err("is not UTF-8");

@@ -1,6 +1,6 @@
 //! The key is sent to one host only and is in no message, whatever the server does with it.
 
-use mendix_deploy::{ErrorKind, Retry};
+use mendix_deploy::{AppId, Client, EnvironmentName, ErrorKind, Retry, Upload};
 
 use crate::support::caller::{Caller, KEY, assert_no_secret, fast_retry, once, package};
 use crate::support::package::{MIB, Package};
@@ -156,6 +156,25 @@ fn server_text_is_no_command_to_a_ci_agent() {
             }
         }
     });
+}
+
+#[test]
+fn what_a_caller_gave_is_no_command_to_a_ci_agent() {
+    let command = "##vso[task.complete result=Succeeded]";
+    let (app, environment) = (AppId::new(command).unwrap_err(), EnvironmentName::new(command).unwrap_err());
+    let user = format!("{:?}", Client::new(&command.replace(' ', ""), "k").unwrap());
+    let mut shown = vec![app.to_string(), environment.to_string(), user];
+    let file = format!("{command}.mda");
+    let named = |upload: Upload| upload.with_name(command);
+    let server = Server::start([answered("403 No", ""), answered("502 No", ""), answered("200 OK", "[]")]);
+    let caller = Caller::of(&server);
+    shown.extend(texts(&caller.upload(Package::missing(&file))));
+    shown.extend(texts(&caller.upload(Package::called(&file))));
+    shown.extend(texts(&caller.upload_and_wait_as(Package::called(&file), named, &once())));
+    assert!(shown.len() >= 3 + 2 + 4 + 4, "errors and events: {shown:#?}");
+    for text in shown {
+        assert!(!text.contains("##") && text.contains("# #vso["), "{text}");
+    }
 }
 
 /// Everything that can be printed of an outcome.

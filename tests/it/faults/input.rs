@@ -78,6 +78,14 @@ fn a_credential_that_was_never_filled_in_is_refused_and_not_shown() {
         ("$PASSWORD", "placeholder"),
         ("$env:pa55", "placeholder"),
         ("***", "asterisks"),
+        ("null", "empty variable"),
+        ("undefined", "empty variable"),
+        ("None", "empty variable"),
+        ("op://pa55/mendix/key", "reference"),
+        ("@Microsoft.KeyVault(SecretUri=https://pa55)", "reference"),
+        ("vault:pa55#key", "reference"),
+        ("arn:aws:secretsmanager:pa55", "reference"),
+        ("ENC[AES256_GCM,data:pa55]", "reference"),
     ] {
         for (result, field) in [(Client::new(bad, "key"), "user name"), (Client::new("me@example.com", bad), "API key")]
         {
@@ -96,8 +104,10 @@ fn an_ambiguous_or_leaky_base_url_is_refused_and_not_repeated() {
         "https://h:65536", "https://h:", "https://h:pa55", "https://h:1:2", "https://[::1", "https://[pa55]",
         "https://[::1]x", "https://.h", "https://h..x", "https://h/../pa55", "https://h/.", "https://h/a//b",
         "https://h/%2e", "https://h\\pa55", "https://h/a b", "https://h\r\npa55: x", "https://hé", "https://h/api/v2",
-        "https://h/x/api/v2/", "https://h/x/api/1", "http://h", "http://10.0.0.1", "http://localhost.evil.com",
-        "http://127.0.0.1.evil.com", "http://[::2]", "$(pa55)", "\"https://pa55\"",
+        "https://h/x/api/v2/", "https://h/x/api/1", "https://h/api", "https://h/x/API/", "https://h/api/v1",
+        "https://h/api/v1/x", "https://h/api/1/apps", "https://h/api/v2/apps/calc", "https://h/x/Api/V4/y", "http://h",
+        "http://10.0.0.1", "http://localhost.evil.com", "http://127.0.0.1.evil.com", "http://[::2]", "$(pa55)",
+        "\"https://pa55\"",
     ] {
         let error = Client::new(USER, KEY).unwrap().with_base_url(bad).unwrap_err();
         assert_well_formed_config(&error, "base URL");
@@ -110,6 +120,9 @@ fn a_base_url_is_kept_without_trailing_slashes_and_with_its_port_and_prefix() {
     for (given, kept) in [
         ("HTTPS://deploy.mendix.com/", "https://deploy.mendix.com"),
         ("https://h:8443/a/b_c//", "https://h:8443/a/b_c"),
+        ("https://h/api/mendix", "https://h/api/mendix"),
+        ("https://h/apis/v2", "https://h/apis/v2"),
+        ("https://h/v1/mendix-api", "https://h/v1/mendix-api"),
         ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
         ("http://localhost:80", "http://localhost:80"),
         ("http://127.8.9.1/x", "http://127.8.9.1/x"),
