@@ -11,6 +11,8 @@
 //! |---|---|---|
 //! | success | none: a job has completed at its first poll | `Ok` |
 //! | a job that takes its time | [`complete_after_polls`](Emulator::complete_after_polls), [`complete_after`](Emulator::complete_after) | `Ok` |
+//! | a server that hangs | `fail_uploads(1, Fault::Hang)` | `OutcomeUnknown` after the response timeout; `Interrupted` after the stall timeout if the system's buffers cannot hold the package |
+//! | a poll that hangs | `fail_polls(1, Fault::Hang)` | `Ok`, a response timeout later |
 //! | wrong key | [`refuse_credentials`](Emulator::refuse_credentials) | `Rejected`, 401 |
 //! | no rights, app unknown | [`fail_uploads`](Emulator::fail_uploads)`(1, Fault::StatusAtOnce(403))`, `404` | `Rejected` |
 //! | a refusal with a code | `fail_uploads(1, Fault::Code("NOT ALLOWED"))` | `Rejected`, 403, with this code |
@@ -45,7 +47,7 @@
 //! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(2_000)`, in bytes per second | `Ok`, late |
 //!
 //! Every app has the environments `Test` (empty), `Acceptance` and `Production` (both running
-//! [`DEPLOYED_PACKAGE`](Emulator::DEPLOYED_PACKAGE)). As the documentation has it, a package is transported only to an app that
+//! [`DEPLOYED_PACKAGE`](Emulator::DEPLOYED_PACKAGE)), and their names have a case. As the documentation has it, a package is transported only to an app that
 //! is stopped ([`transport_while_running`](Emulator::transport_while_running) lets you do so), and started only once. What was done
 //! to them is in [`steps`](Emulator::steps), and what runs in [`running`](Emulator::running): the package that was on the
 //! environment when the start was requested.
@@ -189,28 +191,58 @@ impl Emulator {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If the fault is a [`Fault::Code`] that is not documented.
+    #[track_caller]
     pub fn fail_uploads(&self, times: u32, fault: Fault) {
-        lock(&self.state).faults.push(Kind::Upload, times, fault);
+        self.fail(Kind::Upload, times, fault);
     }
 
     /// Makes the next `times` polls, or other calls that only read, fail, whatever their credentials. Faults queue up.
+    ///
+    /// # Panics
+    /// As [`fail_uploads`](Self::fail_uploads) does.
+    #[track_caller]
     pub fn fail_polls(&self, times: u32, fault: Fault) {
-        lock(&self.state).faults.push(Kind::Poll, times, fault);
+        self.fail(Kind::Poll, times, fault);
     }
 
     /// Makes the next `times` requests to stop an environment go wrong, whatever their credentials. Faults queue up.
+    ///
+    /// # Panics
+    /// As [`fail_uploads`](Self::fail_uploads) does.
+    #[track_caller]
     pub fn fail_stops(&self, times: u32, fault: Fault) {
-        lock(&self.state).faults.push(Kind::Stop, times, fault);
+        self.fail(Kind::Stop, times, fault);
     }
 
     /// The same for requests to transport a package.
+    ///
+    /// # Panics
+    /// As [`fail_uploads`](Self::fail_uploads) does.
+    #[track_caller]
     pub fn fail_transports(&self, times: u32, fault: Fault) {
-        lock(&self.state).faults.push(Kind::Transport, times, fault);
+        self.fail(Kind::Transport, times, fault);
     }
 
     /// The same for requests to start an environment.
+    ///
+    /// # Panics
+    /// As [`fail_uploads`](Self::fail_uploads) does.
+    #[track_caller]
     pub fn fail_starts(&self, times: u32, fault: Fault) {
-        lock(&self.state).faults.push(Kind::Start, times, fault);
+        self.fail(Kind::Start, times, fault);
+    }
+
+    #[track_caller]
+    fn fail(&self, kind: Kind, times: u32, fault: Fault) {
+        if let Fault::Code(code) = fault {
+            let is_documented = codes::documented(code).is_some();
+            let all = || codes::all().map(|(code, ..)| code).collect::<Vec<_>>().join(", ");
+            assert!(is_documented, "{code:?} is not an error code of the Deploy API; those are {}", all());
+        }
+        lock(&self.state).faults.push(kind, times, fault);
     }
 
     /// Before the next request about an environment that comes after `requests` others, somebody else does this to that
@@ -226,8 +258,17 @@ impl Emulator {
     }
 
     /// The package that runs on an environment, which need not be the one that is on it.
+    ///
+    /// # Panics
+    /// If the app has no environment of that name.
+    #[track_caller]
     pub fn running(&self, app: &AppId, environment: &str) -> Option<PackageId> {
-        lock(&self.state).environment(app, environment)?.running()
+        let mut state = lock(&self.state);
+        let Some(environment) = state.environment(app, environment) else {
+            drop(state);
+            panic!("app {app} has no environment {environment:?}");
+        };
+        environment.running()
     }
 
     /// Responds with 401 from now on, whatever the credentials.

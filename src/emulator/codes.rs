@@ -1,5 +1,4 @@
-//! The documented error codes of the calls about environments, with their status and message (Deploy API v1, the "Error
-//! Codes" of each call).
+//! The documented error codes, with their status and message (Deploy API v1, the "Error Codes" of each call).
 
 /// Code, status, message.
 pub(super) type Documented = (&'static str, u16, &'static str);
@@ -24,7 +23,10 @@ pub(super) const NO_SUCH_JOB: Documented = ("NO_SUCH_STARTJOB", 404, "Job not fo
 pub(super) const INVALID_PARAMETERS: Documented =
     ("INVALID_PARAMETERS", 400, "Not enough parameters given. Please set AppId and Mode parameters.");
 
-const OTHERS: [Documented; 6] = [
+const OTHERS: [Documented; 9] = [
+    ("UNAUTHORIZED", 401, "UNAUTHORIZED:Please provide valid credentials or set up a Mendix user session"),
+    ("INVALID_APPID", 400, "Invalid AppId"),
+    ("APP_NOT_FOUND", 404, "App not found"),
     ("STOP_FAILED", 500, "Cannot stop app: the emulator was told so"),
     ("INVALID_RUNTIME_VERSION", 400, "This Runtime version is not supported on this environment."),
     ("NO_ACCESS", 403, "You do not have access"),
@@ -64,13 +66,15 @@ pub(super) fn is_of_a_start_job(code: &str) -> bool {
     OF_A_START_JOB.iter().any(|(documented, ..)| *documented == code)
 }
 
-/// What is documented for a code; one that is not is a 500.
-pub(super) fn documented(code: &'static str) -> Documented {
+/// What is documented for a code, if it is a code.
+pub(super) fn documented(code: &str) -> Option<Documented> {
+    all().find(|(documented, ..)| *documented == code)
+}
+
+pub(super) fn all() -> impl Iterator<Item = Documented> {
     let named = [
         ENVIRONMENT_NOT_FOUND, PACKAGE_NOT_FOUND, APP_IS_RUNNING, NOT_ALLOWED, LATER, ALREADY_STARTED, NO_MDA,
         STARTS_ALREADY, NO_SUCH_JOB, INVALID_PARAMETERS,
     ];
-    let all = named.into_iter().chain(OTHERS).chain(OF_A_START_JOB);
-    let unknown = (code, 500, TOLD);
-    all.into_iter().find(|(documented, ..)| *documented == code).unwrap_or(unknown)
+    named.into_iter().chain(OTHERS).chain(OF_A_START_JOB)
 }

@@ -26,8 +26,8 @@ pub enum Fault {
     /// Carries the call out, and responds with 200 and this body, such as an empty one or a web page.
     Body(&'static str),
     /// Refuses a call with this `errorCode`, once the whole request has been read, and with the status and message that are
-    /// documented for the code, or 500: `"SERVICE UNAVAILABLE"` is a package that is still being processed. A code of a
-    /// start job, such as `"INVALID_DB_STRUCTURE"`, is what a start ends with.
+    /// documented for the code: `"SERVICE UNAVAILABLE"` is a package that is still being processed. A code of a start job,
+    /// such as `"INVALID_DB_STRUCTURE"`, is what a start ends with. Setting one that is not documented panics.
     Code(&'static str),
     /// Carries a stop, transport or start out, but so many polls do not see it done. Has no effect on other calls.
     Slow(u32),
@@ -38,7 +38,7 @@ pub enum Fault {
     /// Carries a stop, transport or start out, but so many looks at the environment are shown the status that it had before it
     /// last changed, as by a cache. Has no effect on other calls.
     StaleStatus(u32),
-    /// Reads nothing after the head of the request, and says nothing.
+    /// Reads no more than the head of the request, and never responds. The connection stays open.
     Hang,
 }
 

@@ -18,8 +18,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a refused client may go on sending before it notices.
 const LINGER: Duration = Duration::from_secs(1);
-/// The pause after a failed accept, for example with too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// The pause after a failed accept, for example with too many open files, and between two checks whether the server is
+/// dropped.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Accepts connections; joins them on drop.
 pub(super) struct Server {
@@ -71,6 +72,18 @@ impl Connections {
         open.push(Arc::downgrade(stream));
     }
 
+    fn are_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Sleeps, unless the server is dropped meanwhile.
+    fn pause(&self, time: Duration) {
+        let began = Instant::now();
+        while !self.are_stopped() && began.elapsed() < time {
+            thread::sleep(PAUSE.min(time.saturating_sub(began.elapsed())));
+        }
+    }
+
     fn shut_down(&self) {
         let open = lock(&self.open);
         for stream in open.iter().filter_map(Weak::upgrade) {
@@ -86,7 +99,7 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
             if let Ok(stream) = &stream {
                 connections.add(stream);
             }
-            if connections.stopped.load(Ordering::SeqCst) {
+            if connections.are_stopped() {
                 return connections.shut_down();
             }
             match stream {
@@ -94,7 +107,7 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
                 Ok(stream) => {
                     drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, connections, state)));
                 }
-                Err(_) => thread::sleep(ACCEPT_PAUSE),
+                Err(_) => thread::sleep(PAUSE),
             }
         }
     });
@@ -103,7 +116,7 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
 fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>) -> io::Result<()> {
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-    let mut input = BufReader::with_capacity(256 << 10, Link { stream, state });
+    let mut input = BufReader::with_capacity(256 << 10, Link { stream, connections, state });
     let request = Request::read(&mut input, stream);
     if !matches!(request, Err(Stop::Broken(_))) {
         lock(state).requests += 1;
@@ -113,9 +126,7 @@ fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>
         Err(Stop::Refused { status, code, message }) => (status, outgoing::error_body(status, code, &message)),
         Err(Stop::Broken(error)) => return Err(error),
         Err(Stop::Hung) => {
-            while !connections.stopped.load(Ordering::SeqCst) {
-                thread::sleep(ACCEPT_PAUSE);
-            }
+            connections.pause(Duration::MAX);
             return Ok(());
         }
     };
@@ -132,6 +143,7 @@ fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>
 /// A connection that is read as fast as the bandwidth allows.
 struct Link<'a> {
     stream: &'a TcpStream,
+    connections: &'a Connections,
     state: &'a Mutex<State>,
 }
 
@@ -144,8 +156,9 @@ impl Read for Link<'_> {
         // As much as arrives in a tenth of a second, so that it arrives steadily.
         let most = usize::try_from(bandwidth / 10).unwrap_or(usize::MAX).max(1).min(buf.len());
         let n = self.stream.read(buf.get_mut(..most).unwrap_or_default())?;
-        thread::sleep(Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / bandwidth));
-        Ok(n)
+        self.connections.pause(Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / bandwidth));
+        // What has arrived could be read for minutes.
+        if self.connections.are_stopped() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(n) }
     }
 }
 

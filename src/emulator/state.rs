@@ -123,9 +123,9 @@ impl State {
         self.environments.iter_mut().filter(move |environment| environment.app == *app)
     }
 
-    /// The documentation writes names in lower case, too.
+    /// Names have a case.
     pub(super) fn environment(&mut self, app: &AppId, mode: &str) -> Option<&mut Environment> {
-        self.environments(app).find(|environment| environment.mode.eq_ignore_ascii_case(mode))
+        self.environments(app).find(|environment| environment.mode == mode)
     }
 }
 

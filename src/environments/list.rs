@@ -35,8 +35,12 @@ pub(super) fn with_names(at: At, error: Error) -> Error {
     let Ok(list) = call(client, app).once(read) else {
         return error.with_note(&format!("; or {}", packages::not_found(app)));
     };
-    if list.iter().any(|listed| listed.name.is_same_as(environment)) {
+    if list.iter().any(|listed| listed.name == *environment) {
         return error;
+    }
+    // Names have a case.
+    if let Some(similar) = list.iter().find(|listed| listed.name.is_same_as(environment)) {
+        return error.with_note(&format!("; is it {}?", similar.name));
     }
     let names: Vec<_> = list.iter().map(|listed| listed.name.as_str()).collect();
     let names = text::cut(names.join(", "), NAMES_MAX);

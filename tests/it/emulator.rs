@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use mendix_deploy::emulator::{Emulator, Fault};
@@ -67,11 +68,11 @@ fn the_next_calls_fail_as_told_in_order_and_then_go_as_usual() {
 fn any_call_can_be_refused_with_a_code() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(1, Fault::Code("NOT ALLOWED"));
-    emulator.fail_polls(1, Fault::Code("OUT OF ORDER"));
+    emulator.fail_polls(1, Fault::Code("UNAUTHORIZED"));
     let refused = ask(&emulator, &upload("", &form("x")));
     assert_eq!((refused.status, &refused.json["errorCode"]), (403, &"NOT ALLOWED".into()));
     let failed = ask(&emulator, &get_job("calc", "j"));
-    assert_eq!((failed.status, &failed.json["errorCode"]), (500, &"OUT OF ORDER".into()));
+    assert_eq!((failed.status, &failed.json["errorCode"]), (401, &"UNAUTHORIZED".into()));
     assert_eq!(emulator.uploads().len(), 0);
 }
 
@@ -131,6 +132,43 @@ fn a_drop_does_not_wait_for_clients() {
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     for mut stream in [uploading, silent] {
         assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)), "the connection is closed");
+    }
+}
+
+#[test]
+fn a_drop_does_not_wait_for_a_slow_link() {
+    for bandwidth in [2000, 1] {
+        let emulator = Emulator::start().unwrap();
+        emulator.set_bandwidth(bandwidth);
+        let body = form(&"x".repeat(1_000_000));
+        let mut stream = connect(&emulator);
+        stream.write_all((upload_head("", body.len() as u64, "") + &body).as_bytes()).unwrap();
+        let begun = Instant::now();
+        drop(emulator);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{bandwidth}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_misspelled_code_panics_where_it_is_set() {
+    type Fail = fn(&Emulator, u32, Fault);
+    let calls: [Fail; 5] = [
+        Emulator::fail_uploads,
+        Emulator::fail_polls,
+        Emulator::fail_stops,
+        Emulator::fail_transports,
+        Emulator::fail_starts,
+    ];
+    for fail in calls {
+        let emulator = Emulator::start().unwrap();
+        for code in ["MISSING CONSTANT", "missing_constant", "INVALID_DB_STRUKTURE", ""] {
+            let fault = catch_unwind(AssertUnwindSafe(|| fail(&emulator, 1, Fault::Code(code)))).unwrap_err();
+            let said = fault.downcast_ref::<String>().unwrap();
+            assert!(said.contains(&format!("{code:?}")) && said.contains("MISSING_CONSTANT"), "{said}");
+        }
+        for code in ["MISSING_CONSTANT", "NOT ALLOWED", "UNAUTHORIZED", "APP_NOT_FOUND"] {
+            fail(&emulator, 1, Fault::Code(code));
+        }
     }
 }
 

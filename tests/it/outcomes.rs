@@ -57,6 +57,26 @@ fn an_upload_that_was_not_accepted_succeeds_after_its_faults() {
 }
 
 #[test]
+fn a_server_that_hangs_costs_a_timeout_and_only_what_was_sent_as_a_whole_may_have_been_accepted() {
+    let short = std::time::Duration::from_millis(300);
+    let caller = |emulator: &Emulator| {
+        caller_of(emulator).with(|client| client.with_response_timeout(short).with_stall_timeout(short))
+    };
+    let cases = [(22, ErrorKind::OutcomeUnknown), (96 * MIB, ErrorKind::Interrupted)];
+    side_by_side(cases, |(size, kind)| {
+        let emulator = Emulator::start().unwrap();
+        let caller = caller(&emulator);
+        emulator.fail_uploads(1, Fault::Hang);
+        caller.upload(Package::sparse(size)).error(kind);
+        assert_eq!((emulator.uploads().len(), emulator.requests()), (0, 1));
+        let job = caller.upload(Package::small()).ok().job_id;
+        emulator.fail_polls(1, Fault::Hang);
+        caller.wait_for(&job, &often()).ok();
+        assert_eq!(emulator.requests(), 4, "the poll was repeated");
+    });
+}
+
+#[test]
 fn a_connection_that_ends_in_the_middle_of_a_large_body_interrupts_it() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(1, Fault::DisconnectAfter(MIB));

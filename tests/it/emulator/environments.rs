@@ -20,8 +20,12 @@ fn every_app_has_three_environments_and_unknown_ones_are_documented_errors() {
     let expected = [("Test", "Empty", false), ("Acceptance", "Running", false), ("Production", "Running", true)];
     let expected = expected.map(|(mode, status, production)| (json!(mode), json!(status), json!(production)));
     assert_eq!(all, expected.iter().map(|(mode, status, production)| (mode, status, production)).collect::<Vec<_>>());
-    assert_eq!(call(&emulator, "GET", "/acceptance/package", "").json["PackageId"], DEPLOYED);
-    for (path, code) in [("/Accp", "ENVIRONMENT_NOT_FOUND"), ("/Test/package", "PACKAGE_NOT_FOUND")] {
+    assert_eq!(call(&emulator, "GET", "/Acceptance/package", "").json["PackageId"], DEPLOYED);
+    for (path, code) in [
+        ("/Accp", "ENVIRONMENT_NOT_FOUND"),
+        ("/acceptance", "ENVIRONMENT_NOT_FOUND"),
+        ("/Test/package", "PACKAGE_NOT_FOUND"),
+    ] {
         let refused = call(&emulator, "GET", path, "");
         assert_eq!((refused.status, &refused.json["errorCode"]), (404, &json!(code)));
     }

@@ -45,7 +45,7 @@ fn a_package_is_stopped_for_transported_and_started_and_the_second_time_nothing_
 fn an_empty_environment_is_deployed_to_as_well() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
-    let deployed = caller.deploy(&name("test"), &package, &Deploy::default(), &often()).ok();
+    let deployed = caller.deploy(&name("Test"), &package, &Deploy::default(), &often()).ok();
     assert_eq!((deployed.previous, count(&emulator, "stop")), (None, 0));
     assert_eq!(caller.environment(&name("Test")).ok().status, EnvironmentStatus::Running);
 }

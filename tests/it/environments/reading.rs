@@ -1,9 +1,10 @@
 //! The calls that only read.
 
-use mendix_deploy::{EnvironmentStatus, ErrorKind};
+use mendix_deploy::emulator::Emulator;
+use mendix_deploy::{Deploy, EnvironmentStatus, ErrorKind};
 
 use super::name;
-use crate::support::caller::{Caller, KEY, USER};
+use crate::support::caller::{Caller, KEY, USER, often, start};
 use crate::support::server::{Server, answered, side_by_side};
 
 /// The example of Deploy API v1, "Retrieve Environment".
@@ -109,6 +110,14 @@ fn an_unknown_name_is_told_with_those_that_there_are() {
         assert!(error.to_string().ends_with("; the environments of app calc are: Acceptance, Test"), "{error}");
         assert!(server.stop().requests[1].head.starts_with("GET /api/1/apps/calc/environments HTTP/1.1\r\n"));
     }
+    // Another case is another name.
+    let (emulator, caller) = start();
+    let outcome = caller.environment(&name("acceptance"));
+    let error = outcome.error(ErrorKind::Rejected);
+    assert!(error.to_string().ends_with("; is it Acceptance?"), "{error}");
+    let package = Emulator::DEPLOYED_PACKAGE.parse().unwrap();
+    caller.deploy(&name("TEST"), &package, &Deploy::default(), &often()).error(ErrorKind::Rejected);
+    assert!(emulator.steps().is_empty());
     let many = format!("[{}]", vec![DOCUMENTED.replace("Acceptance", &"x".repeat(100)); 100].join(","));
     let server = Server::start([answered("404 No", UNKNOWN), answered("200 OK", &many)]);
     assert!(Caller::of(&server).environment(&name("accp")).error(ErrorKind::Rejected).to_string().ends_with('…'));
