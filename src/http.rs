@@ -8,6 +8,7 @@ mod head;
 mod proxy;
 mod request;
 mod retry_after;
+#[cfg_attr(not(any(feature = "rustls", feature = "native-tls")), path = "http/no_tls.rs")]
 mod tls;
 
 use std::io;
@@ -162,12 +163,11 @@ fn reply(status: u16, state: &State, secrets: &Secrets) -> Reply {
 fn agent(endpoint: &Endpoint, request: &Request<'_>, proxy: Option<Proxy>, exchange: &Exchange) -> Agent {
     let connect_timeout = Some(in_range(endpoint.connect_timeout));
     let response_timeout = Some(in_range(request.response_timeout));
-    let config = Agent::config_builder()
+    let config = tls::config_builder(endpoint.roots.as_ref())
         .http_status_as_error(false)
         // A redirect would send the key to another host, and turn a POST into a GET whose 200 means nothing.
         .max_redirects(0)
         .proxy(proxy)
-        .tls_config(tls::config(endpoint.roots.as_ref()))
         .user_agent(USER_AGENT)
         .output_buffer_size(OUTPUT_BUFFER)
         .timeout_resolve(connect_timeout)

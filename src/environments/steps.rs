@@ -11,8 +11,9 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::id::{AppId, EnvironmentName, PackageId};
 
-/// Stops the app on an environment, and waits until it is `Stopped` (Deploy API v1, "Stop Environment"). `Ok` means that it
-/// is, or was before. Nothing is deleted.
+/// Stops the app on an environment, **also on a production environment, without asking**, and waits until it is `Stopped`
+/// (Deploy API v1, "Stop Environment"). `Ok` means that it is, or was before. Nothing is deleted. Only the calls that deploy
+/// need [`Deploy::allow_production`](crate::Deploy::allow_production).
 ///
 /// The status is asked for first. If no answer to the request comes, the status tells whether it was carried out; it is
 /// repeated if the app still runs after ten polling intervals.
@@ -32,8 +33,9 @@ pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentN
     done.map_err(|error| run.report(list::with_names(at, error)))
 }
 
-/// Puts a package on an environment, and waits until it is there (Deploy API v1, "Transport a Deployment Package to an
-/// Environment"). `Ok` means that [`environment_package`](crate::environment_package) names it, now or before.
+/// Puts a package on an environment, **also on a production environment, without asking**, and waits until it is there
+/// (Deploy API v1, "Transport a Deployment Package to an Environment"). `Ok` means that
+/// [`environment_package`](crate::environment_package) names it, now or before.
 ///
 /// The app does not run the package until it is stopped and started. Stop it first: whether a package can be transported
 /// while the app runs is not clear from the documentation. While the service is still processing the package, this waits.
@@ -59,8 +61,8 @@ pub fn transport_package(
     done.map_err(|error| run.report(list::with_names(at, error.with_package(package))))
 }
 
-/// Starts the app on an environment, and waits until it runs (Deploy API v1, "Start Environment" and "Get Start Environment
-/// Status"). `Ok` means that it does, or did before.
+/// Starts the app on an environment, **also on a production environment, without asking**, and waits until it runs (Deploy
+/// API v1, "Start Environment" and "Get Start Environment Status"). `Ok` means that it does, or did before.
 ///
 /// The status is polled first, but the start is requested even if that is `Running`, because it may be stale: the API
 /// confirms that an app runs, and does nothing then. If no response to the request comes, it is repeated after ten polling

@@ -1,6 +1,9 @@
 //! TLS settings: the trusted certificates, and the library.
 
+use ureq::Agent;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::typestate::AgentScope;
 
 use crate::error::{Error, Result};
 
@@ -30,7 +33,8 @@ impl RootCertificates {
     }
 }
 
-pub(super) fn config(roots: Option<&RootCertificates>) -> TlsConfig {
+/// The settings of an agent, of which those of TLS are made.
+pub(super) fn config_builder(roots: Option<&RootCertificates>) -> ConfigBuilder<AgentScope> {
     // If both are enabled, `native-tls` was asked for, and `rustls` is only the default.
     let provider = if cfg!(feature = "native-tls") { TlsProvider::NativeTls } else { TlsProvider::Rustls };
     let system_roots = cfg!(any(feature = "native-tls", feature = "platform-verifier"));
@@ -39,5 +43,6 @@ pub(super) fn config(roots: Option<&RootCertificates>) -> TlsConfig {
         None if system_roots => RootCerts::PlatformVerifier,
         None => RootCerts::WebPki,
     };
-    TlsConfig::builder().provider(provider).root_certs(roots).build()
+    let tls = TlsConfig::builder().provider(provider).root_certs(roots).build();
+    Agent::config_builder().tls_config(tls)
 }

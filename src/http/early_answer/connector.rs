@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+// Without TLS, anything that compiles: see `no_tls`.
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+use ureq::unversioned::transport::ConnectProxyConnector as TlsConnector;
 #[cfg(feature = "native-tls")]
 use ureq::unversioned::transport::NativeTlsConnector as TlsConnector;
-#[cfg(not(feature = "native-tls"))]
+#[cfg(all(feature = "rustls", not(feature = "native-tls")))]
 use ureq::unversioned::transport::RustlsConnector as TlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, Transport};
 use ureq::{Agent, Error, config::Config};
