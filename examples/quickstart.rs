@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
     let (upload, deploy) = (Upload::new(&file).with_name("calc_1.0.0.45.mda"), Deploy::default());
     let deployed = upload_and_deploy(&client, &"calc".parse()?, &"Acceptance".parse()?, &upload, &deploy)?;
     std::fs::remove_file(file)?;
-    writeln!(stdout(), "package {} runs at {}", deployed.package, deployed.url.unwrap_or_default())?;
+    let _ = writeln!(stdout(), "package {} runs at {}", deployed.package, deployed.url.unwrap_or_default());
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! xtask = "run --package xtask --"
 //! ```
 
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -20,12 +21,13 @@ fn main() -> ExitCode {
     let client = || Ok(Client::from_env()?.on_event(Event::log_to_stderr));
     match deploy(&args, std::env::var("BUILD_NUMBER").ok(), client) {
         Ok(said) => {
-            println!("{said}");
+            // `println!` would panic if nobody reads it, and what was deployed is deployed.
+            let _ = writeln!(stdout(), "{said}");
             ExitCode::SUCCESS
         }
         // With its causes, and without a backtrace, whatever `RUST_BACKTRACE` says.
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let _ = writeln!(stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }

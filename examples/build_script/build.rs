@@ -5,6 +5,8 @@
 //! one does nothing unless `DEPLOY_APP` names an app. If the upload or the job fails, so does the build, and the next
 //! build uploads again: first check whether the error says that a package may exist.
 
+use std::io::Write;
+
 use mendix_deploy::{Client, Upload, upload_and_wait};
 
 const PACKAGE: &str = "app.mda";
@@ -12,15 +14,20 @@ const PACKAGE: &str = "app.mda";
 fn main() -> Result<(), mendix_deploy::Error> {
     // Without these lines, every change to any file of the crate would
     // upload the package again.
-    println!("cargo::rerun-if-changed={PACKAGE}");
-    println!("cargo::rerun-if-env-changed=DEPLOY_APP");
+    tell_cargo(format!("rerun-if-changed={PACKAGE}"));
+    tell_cargo("rerun-if-env-changed=DEPLOY_APP");
     let app = std::env::var("DEPLOY_APP").unwrap_or_default();
     if app.is_empty() {
-        println!("cargo::warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set");
+        tell_cargo(format!("warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set"));
         return Ok(());
     }
     let package = upload_and_wait(&Client::from_env()?, &app.parse()?, &Upload::new(PACKAGE))?;
-    println!("cargo::warning=package {package} is ready to be deployed");
-    println!("cargo::rustc-env=PACKAGE_ID={package}");
+    tell_cargo(format!("warning=package {package} is ready to be deployed"));
+    tell_cargo(format!("rustc-env=PACKAGE_ID={package}"));
     Ok(())
+}
+
+fn tell_cargo(said: impl std::fmt::Display) {
+    // `println!` would panic if cargo has gone.
+    let _ = writeln!(std::io::stdout(), "cargo::{said}");
 }

@@ -66,8 +66,14 @@ fn set_style(bar: &ProgressBar, template: &str) {
 
 /// What `main` returns: one line of JSON, or the error with its causes and without a backtrace, whatever `RUST_BACKTRACE` says.
 pub(crate) fn exit_code(result: anyhow::Result<Value>) -> ExitCode {
-    let written = result.and_then(|answer| Ok(writeln!(stdout(), "{answer}")?));
-    let Err(error) = written else { return ExitCode::SUCCESS };
+    let error = match result {
+        Ok(answer) => {
+            // `println!` would panic if nobody reads it, and what was done is done.
+            let _ = writeln!(stdout(), "{answer}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => error,
+    };
     let _ = writeln!(stderr(), "error: {error}");
     for cause in error.chain().skip(1) {
         let _ = writeln!(stderr(), "  caused by: {cause}");

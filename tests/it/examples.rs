@@ -93,7 +93,32 @@ fn no_failed_write_to_stderr_matters_to_an_example() {
 
     let stdout = crate::log::broken_outputs().swap_remove(0);
     let started = example("quickstart", &emulator).stdout(stdout).output().unwrap();
-    assert!(!text(&started).1.contains("panicked"), "{started:?}");
+    assert!(started.status.success() && text(&started).1.is_empty(), "{started:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_failed_write_to_stdout_turns_what_was_done_into_a_failure() {
+    let file = Package::called("x.mda");
+    let path = file.as_ref().to_str().unwrap();
+    for (name, args, uploads) in [
+        ("upload", &["calc", path][..], 1),
+        ("upload", &["--check", "calc", path], 0),
+        ("deploy", &["calc", "Acceptance", path, "calc_45.mda"], 1),
+        ("xtask", &["deploy", "calc", "Acceptance", path], 1),
+    ] {
+        for stdout in crate::log::broken_outputs() {
+            let emulator = Emulator::start().unwrap();
+            let command = &mut example(name, &emulator);
+            let output = command.env("BUILD_NUMBER", "45").args(args).stdout(stdout).output().unwrap();
+            assert!(output.status.success() && !text(&output).1.contains("error"), "{name}: {output:?}");
+            assert_eq!(emulator.uploads().len(), uploads, "{name}");
+        }
+    }
+    // A failure is still one.
+    let usage =
+        example("xtask", &Emulator::start().unwrap()).stderr(crate::log::broken_outputs().swap_remove(0)).output();
+    assert_eq!(usage.unwrap().status.code(), Some(1));
 }
 
 #[test]
