@@ -141,7 +141,14 @@ fn is_code(said: &str, code: &str) -> bool {
 
 /// A hint for a 404 of a call about an app.
 pub(crate) fn app_not_found(app: &AppId) -> String {
-    format!("check the base URL, and that \"{app}\" is the subdomain of the app's URL (not its UUID or display name)")
+    match app.without_environment() {
+        Some(of_production) => format!(
+            "check the base URL, and whether the AppId is \"{of_production}\", as in the URL of the app's production environment"
+        ),
+        None => format!(
+            "check the base URL, and that \"{app}\" is the subdomain of the app's production URL (not its UUID or display name)"
+        ),
+    }
 }
 
 /// Whether a status is a definite refusal: a redirect, or a client error registered with IANA (RFC 9110 §16.2; 418 is

@@ -1,10 +1,10 @@
 //! A dry run: what can be told of an upload without uploading anything.
 
-use crate::answer;
 use crate::call::{Call, JSON};
 use crate::client::Client;
 use crate::error::Result;
 use crate::id::AppId;
+use crate::packages;
 use crate::upload::{Opened, Upload};
 
 /// Checks an upload without uploading anything. `Ok` means that
@@ -35,7 +35,7 @@ use crate::upload::{Opened, Upload};
 pub fn check(client: &Client, app: &AppId, upload: &Upload) -> Result<()> {
     Opened::new(client, app, upload)?.check_unpacked()?;
     let what = format!("the request for app {app}");
-    let call = Call::v1(client, app, String::new(), what, answer::app_not_found(app));
+    let call = Call::v1(client, app, String::new(), what, packages::not_found(app));
     let call = Call { content_type: JSON, ..call };
     call.with_retry(|reply| reply.json().text("AppId"))?;
     Ok(())

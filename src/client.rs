@@ -105,8 +105,8 @@ impl Client {
             (Err(one), Err(other)) => return Err(unusable(&format!("{one}, and {other}; both are needed"))),
             (Err(problem), _) | (_, Err(problem)) => return Err(unusable(&problem)),
         };
-        let mut client =
-            Client::new(&username, &api_key).map_err(|e| e.prefixed_with("MENDIX_USERNAME, MENDIX_API_KEY"))?;
+        validate_header_value("the user name", &username).map_err(|e| e.prefixed_with("MENDIX_USERNAME"))?;
+        let mut client = Client::new(&username, &api_key).map_err(|e| e.prefixed_with("MENDIX_API_KEY"))?;
         if std::env::var_os("MENDIX_DEPLOY_URL").is_some_and(|url| !url.is_empty()) {
             let url = required("MENDIX_DEPLOY_URL").map_err(|problem| unusable(&problem))?;
             client = client.with_base_url(&url).map_err(|e| e.prefixed_with("MENDIX_DEPLOY_URL"))?;

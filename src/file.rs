@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::text;
 
 /// Opening a FIFO returns at once, as does reading from it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -19,8 +20,16 @@ pub(crate) type Refuse<'a> = &'a dyn Fn(&str) -> Error;
 /// Opens a regular file.
 pub(crate) fn open(path: &Path, refuse: Refuse<'_>) -> Result<File> {
     // Asked before it is opened, because opening a device or a FIFO has effects on others.
-    check(std::fs::metadata(path), "it cannot be found", refuse)?;
+    check(std::fs::metadata(path), &not_found(path), refuse)?;
     open_and_check(path, refuse)
+}
+
+/// A relative path is one of the current directory, which a log does not show.
+fn not_found(path: &Path) -> String {
+    match std::path::absolute(path) {
+        Ok(absolute) if path.is_relative() => format!("it cannot be found, there is no {}", text::path(&absolute)),
+        _ => "it cannot be found".to_owned(),
+    }
 }
 
 /// Checks what is open, which need not be what the path led to before.

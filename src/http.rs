@@ -246,10 +246,16 @@ fn failure(
     let circumstances =
         Circumstances { proxy, has_reached_proxy: state.has_reached_proxy, has_own_roots: endpoint.roots.is_some() };
     let (reason, hint, transient) = circumstances.classify(&error);
-    let mut target = endpoint.base_url.authority().to_owned();
-    if let Some(Chosen { proxy, .. }) = proxy {
-        target = format!("{target} through the proxy {}:{}", proxy.host(), proxy.port());
-    }
+    let host = endpoint.base_url.authority();
+    let target = match proxy {
+        None => host.to_owned(),
+        Some(Chosen { proxy, variable }) if state.has_reached_proxy => {
+            format!("{host} through the proxy {}:{} of {variable}", proxy.host(), proxy.port())
+        }
+        Some(Chosen { proxy, variable }) => {
+            format!("the proxy {}:{} of {variable}, for {host}", proxy.host(), proxy.port())
+        }
+    };
     // What has expired is the reason itself, and needs no cause in the same words.
     let (reason, cause) = match timeouts.expired(&error) {
         Some(reason) => (reason, io::ErrorKind::TimedOut.into()),

@@ -128,6 +128,13 @@ id! {
     JobId, |id| check_opaque_id(id, "a JobId")
 }
 
+impl AppId {
+    /// The app that an id is of that seems to be the subdomain of another environment than production.
+    pub(crate) fn without_environment(&self) -> Option<&str> {
+        without_environment(&self.0).filter(|app| is_subdomain(app))
+    }
+}
+
 impl PackageId {
     /// The API may write it in another case.
     pub(crate) fn is_same_as(&self, said: &str) -> bool {
@@ -183,8 +190,16 @@ fn is_uuid(id: &str) -> bool {
 fn subdomain_of(text: &str) -> Option<&str> {
     let host = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', ':', '?', '#']).next()?;
     let (first, _) = host.split_once('.')?;
-    let app = ["-accp", "-test"].iter().find_map(|environment| first.strip_suffix(environment)).unwrap_or(first);
+    let app = without_environment(first).unwrap_or(first);
     Some(app).filter(|app| is_subdomain(app) && *app != "www")
+}
+
+/// A subdomain without the name of an environment behind it.
+fn without_environment(subdomain: &str) -> Option<&str> {
+    ["-accp", "-acceptance", "-test"].iter().find_map(|environment| {
+        let (app, end) = subdomain.split_at_checked(subdomain.len().checked_sub(environment.len())?)?;
+        end.eq_ignore_ascii_case(environment).then_some(app)
+    })
 }
 
 /// Returns what was expected instead. A name is percent-encoded in paths, but some servers decode it before they split the

@@ -86,7 +86,7 @@ fn ureq_alone(url: &str, file: &Path) -> anyhow::Result<()> {
         .header("Content-Type", "multipart/form-data; boundary=B")
         .header("Content-Length", length)
         .send(ureq::SendBody::from_reader(&mut body))?;
-    ensure!(response.status() == 200);
+    ensure!(response.status() == 200, "an upload was not accepted");
     Ok(())
 }
 

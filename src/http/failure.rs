@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use ureq::{Error as UreqError, Timeout};
+use ureq::{Error as UreqError, Proxy, Timeout};
 
 use super::connecting::NotLoopback;
 use super::proxy::Chosen;
@@ -117,53 +117,45 @@ pub(super) struct Circumstances<'a> {
 }
 
 /// The reason in a few words, what may help, and whether another attempt may succeed.
-type Why = (&'static str, String, bool);
+type Why = (&'static str, &'static str, bool);
 
 impl Circumstances<'_> {
     /// Why connecting failed.
     pub(super) fn classify(&self, error: &UreqError) -> Why {
-        self.proxy.and_then(|proxy| self.classify_by_proxy(proxy, error)).unwrap_or_else(|| {
-            let (reason, hint, transient) = self.classify_directly(error);
-            (reason, hint.to_owned(), transient)
-        })
+        self.proxy
+            .and_then(|chosen| self.classify_by_proxy(&chosen.proxy, error))
+            .unwrap_or_else(|| self.classify_directly(error))
     }
 
     /// What only a proxy can be the reason of.
-    fn classify_by_proxy(&self, Chosen { proxy, variable }: &Chosen, error: &UreqError) -> Option<Why> {
+    fn classify_by_proxy(&self, proxy: &Proxy, error: &UreqError) -> Option<Why> {
         let text = error.to_string();
         let says = |words: &str| text.contains(words);
         Some(match error {
             // 407 is the standard; some proxies send 401.
             UreqError::ConnectProxyFailed(_) if says("407") || says("401") => {
                 if proxy.username().is_some() {
-                    let hint = format!("; check those in {variable}");
-                    ("the proxy refused the user name and password", hint, false)
+                    ("the proxy refused the user name and password", "; check those in the variable", false)
                 } else {
-                    let hint = format!("; set {variable}=http://user:password@host:port");
-                    ("the proxy demands a user name and password", hint, false)
+                    ("the proxy demands a user name and password", "; set it to http://user:password@host:port", false)
                 }
             }
-            UreqError::ConnectProxyFailed(_) if says("responded 5") => {
-                ("the proxy could not connect", String::new(), true)
-            }
+            UreqError::ConnectProxyFailed(_) if says("responded 5") => ("the proxy could not connect", "", true),
             UreqError::ConnectProxyFailed(_) if says("responded") => {
-                ("the proxy refused the connection", "; it may not let this host through".to_owned(), false)
+                ("the proxy refused the connection", "; it may not let this host through", false)
             }
-            UreqError::ConnectProxyFailed(_) => {
-                ("the proxy closed the connection without a response", String::new(), true)
-            }
+            UreqError::ConnectProxyFailed(_) => ("the proxy closed the connection without a response", "", true),
             UreqError::Protocol(_) => {
-                let hint = format!("; check {variable}, also whether it needs https://");
-                ("the proxy's response cannot be read", hint, false)
+                ("the proxy's response cannot be read", "; check the variable, also whether it needs https://", false)
             }
             _ if !self.has_reached_proxy && speaks_no_tls(&text) => {
-                ("the proxy does not speak TLS", format!("; write http:// in {variable}"), false)
+                ("the proxy does not speak TLS", "; write http:// in the variable", false)
             }
             _ => return None,
         })
     }
 
-    fn classify_directly(&self, error: &UreqError) -> (&'static str, &'static str, bool) {
+    fn classify_directly(&self, error: &UreqError) -> Why {
         let text = error.to_string().to_ascii_lowercase();
         let says = |word: &str| text.contains(word);
         match error {

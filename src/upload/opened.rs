@@ -29,7 +29,11 @@ impl<'a> Opened<'a> {
         let refuse = |kind, problem: &str| refusal(app, upload, kind, problem);
         match &upload.name {
             Name::Given(name) if name.trim().is_empty() || name.len() > NAME_MAX => {
-                let problem = format!("the package's name must have 1 to {NAME_MAX} bytes, and not only blanks");
+                let problem = match name.trim() {
+                    "" if name.is_empty() => "the package's name is empty".to_owned(),
+                    "" => "the package's name is nothing but blanks".to_owned(),
+                    _ => format!("the package's name has {} bytes, and may have {NAME_MAX}", name.len()),
+                };
                 return Err(refuse(ErrorKind::Config, &problem));
             }
             Name::OfTheFile | Name::ByTheServer if upload.skips_existing => {

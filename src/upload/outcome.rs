@@ -48,12 +48,18 @@ impl Attempt<'_> {
                 self.unknown(&how, None, None)
             }))),
             end => Err(self.asked.error(end, false, |said| {
-                let Handed { bytes, total } = handed.unwrap_or_default();
-                let (bytes, total, why) = (Bytes(bytes), Bytes(total), said.unwrap_or("the connection broke"));
-                let message = format!(" failed after {bytes} of {total}{NO_PACKAGE}: {why}");
+                let (sent, why) = (handed.unwrap_or_default(), said.unwrap_or("the connection broke"));
+                let (sent, size) = (self.sent(sent), Bytes(self.upload.size));
+                let message = format!(" failed after {sent} of {size}{NO_PACKAGE}: {why}");
                 Error::of_request(ErrorKind::Interrupted, self.asked.what.as_str(), message)
             })),
         }
+    }
+
+    /// How much of the file was sent. The form around it counts first, as it does for the progress.
+    fn sent(&self, handed: Handed) -> Bytes {
+        let form = handed.total.saturating_sub(self.upload.size);
+        Bytes(handed.bytes.saturating_sub(form))
     }
 
     /// The ids that came are kept even if it is no success.
@@ -226,7 +232,7 @@ mod tests {
         );
         assert_eq!(
             text(502, HALF),
-            "the upload of \"dir/calc.mda\" to app calc failed after 500 bytes of 1000 bytes (no package was made): the \
+            "the upload of \"dir/calc.mda\" to app calc failed after 300 bytes of 800 bytes (no package was made): the \
              server answered 502, why"
         );
         assert_eq!(

@@ -21,7 +21,22 @@ fn what_can_be_uploaded_passes_and_nothing_is_uploaded() {
     assert_eq!(refused.error(ErrorKind::Rejected).status(), Some(401));
     emulator.fail_polls(1, Fault::StatusAtOnce(404));
     let unknown = caller.check(Package::small());
-    assert!(unknown.error(ErrorKind::Rejected).to_string().contains("\"calc\" is the subdomain"), "{unknown:?}");
+    let text = unknown.error(ErrorKind::Rejected).to_string();
+    assert!(text.contains("\"calc\" is the subdomain") && text.contains("must let /api/1 through"), "{text}");
+    for (id, of_production) in [
+        ("calc-accp", "calc"),
+        ("calc-test", "calc"),
+        ("my-calc-ACCEPTANCE", "my-calc"),
+        ("calc-test-accp", "calc-test"),
+    ] {
+        emulator.fail_polls(1, Fault::StatusAtOnce(404));
+        let file = Package::small();
+        let error =
+            mendix_deploy::check(&emulator.client(), &id.parse().unwrap(), &Upload::new(file.as_ref())).unwrap_err();
+        let hint =
+            format!("whether the AppId is \"{of_production}\", as in the URL of the app's production environment");
+        assert!(error.to_string().contains(&hint), "{error}");
+    }
 }
 
 #[test]

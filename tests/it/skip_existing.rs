@@ -121,7 +121,7 @@ fn a_name_that_tells_no_builds_apart_is_refused_and_so_is_the_single_step() {
     };
     assert!(refused(Upload::skip_existing).contains("Upload::skip_existing needs Upload::with_name"));
     assert!(refused(|upload| upload.without_name().skip_existing()).contains("needs Upload::with_name"));
-    assert!(refused(|upload| upload.with_name(" ").skip_existing()).contains("not only blanks"));
+    assert!(refused(|upload| upload.with_name(" ").skip_existing()).contains("nothing but blanks"));
     let outcome = caller.upload_as(Package::small(), skipping);
     assert!(outcome.error(ErrorKind::Config).to_string().contains("is for upload_and_wait and upload_and_deploy"));
     assert_eq!(emulator.requests(), 0);

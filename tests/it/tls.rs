@@ -258,14 +258,17 @@ fn a_variable_that_is_missing_or_unusable_is_named() {
         let text = format!("{error:?}");
         assert!(text.contains(&named) && text.len() < 400, "{error}");
         assert!(!text.contains("MII") && !text.contains("pa55"), "{text}");
+        let of_one = named.contains(": the ");
+        assert!(!of_one || text.starts_with(&named) && text.matches("MENDIX_").count() == 1, "{text}");
         return;
     }
     let [user, key, _] = child::client_of("");
     let (trailing, missing_file) = (format!("{KEY}\n"), format!("{CA_FILE}.missing"));
     let (secret_file, pem) = (format!("{CA_FILE}/{}", "x".repeat(3000)), String::from_utf8_lossy(CA));
-    let cases: [(&str, &[(&str, &str)]); 15] = [
-        ("placeholder", &[user, ("MENDIX_API_KEY", "$(pa55)")]),
-        ("quotes", &[("MENDIX_USERNAME", "\"pa55\""), key]),
+    let cases: [(&str, &[(&str, &str)]); 16] = [
+        ("MENDIX_API_KEY: the API key is a placeholder", &[user, ("MENDIX_API_KEY", "$(pa55)")]),
+        ("MENDIX_API_KEY: the API key contains a blank", &[user, ("MENDIX_API_KEY", "pa55 pa55")]),
+        ("MENDIX_USERNAME: the user name is in quotes", &[("MENDIX_USERNAME", "\"pa55\""), key]),
         ("placeholder", &[user, key, ("MENDIX_DEPLOY_URL", "${pa55}")]),
         ("path of a PEM file", &[user, key, ("SSL_CERT_FILE", &pem)]),
         ("SSL_CERT_FILE", &[user, key, ("SSL_CERT_FILE", &secret_file)]),

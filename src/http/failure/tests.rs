@@ -1,5 +1,3 @@
-use ureq::Proxy;
-
 use super::*;
 
 const S: Duration = Duration::from_secs(1);

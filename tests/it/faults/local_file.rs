@@ -71,6 +71,16 @@ fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
     Caller::of(&server).upload(Package::named("calc.mda", &whole)).ok();
 }
 
+#[test]
+fn a_relative_path_that_leads_nowhere_is_shown_as_an_absolute_one() {
+    let file = Path::new("no-such-dir").join("calc.mda");
+    let server = Server::answering("200 OK", IDS);
+    let text = Caller::of(&server).upload(&file).error(ErrorKind::File).to_string();
+    let absolute = std::env::current_dir().unwrap().join(&file).display().to_string();
+    let end: String = absolute.chars().rev().take(90).collect::<Vec<_>>().into_iter().rev().collect();
+    assert!(text.contains("there is no \"") && text.ends_with(&format!("{end}\"")), "{text}");
+}
+
 /// An archive with one empty file.
 fn zip_of(name: &str) -> Vec<u8> {
     let length = u8::try_from(name.len()).unwrap();

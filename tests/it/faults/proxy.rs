@@ -131,8 +131,12 @@ fn a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one() 
     if child::is_running() {
         let text = refused_once().to_string();
         let is_given = std::env::var("https_proxy").unwrap().contains('@');
-        assert_eq!(text.contains("refused the user name and password; check those in https_proxy"), is_given, "{text}");
-        assert_eq!(text.contains("set https_proxy=http://user:password@host:port"), !is_given, "{text}");
+        assert_eq!(
+            text.contains("refused the user name and password; check those in the variable"),
+            is_given,
+            "{text}"
+        );
+        assert_eq!(text.contains("set it to http://user:password@host:port"), !is_given, "{text}");
         return;
     }
     for user in ["", "someone:pr0xy-pa55@", "someone@"] {
@@ -149,7 +153,7 @@ fn a_proxy_with_the_wrong_scheme_is_told_the_right_one() {
     if child::is_running() {
         let text = refused_once().to_string();
         let hint = if std::env::var("all_proxy").unwrap().starts_with("https") { "http:// in" } else { "https://" };
-        assert!(text.contains(hint) && text.contains("all_proxy") && text.contains("through the proxy"), "{text}");
+        assert!(text.contains(hint) && text.contains("the proxy 127.0.0.1") && text.contains("of all_proxy"), "{text}");
         return;
     }
     let plain = Server::start([vec![Step::Body(1), answer("400 Bad Request", "speak http"), Step::Hold]]);
@@ -158,6 +162,25 @@ fn a_proxy_with_the_wrong_scheme_is_told_the_right_one() {
     for (proxy, scheme) in [(plain, "https"), (tls, "http")] {
         in_child(test, "https://localhost:9", &[("all_proxy", &format!("{scheme}://{}", proxy.address()))]);
         assert_eq!(proxy.stop().connections, 1);
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_reached_is_named_with_its_variable_and_apart_from_the_host() {
+    if child::is_running() {
+        let outcome = Caller::from_env().upload(Package::small());
+        let text = outcome.error(ErrorKind::Connect).to_string();
+        let proxy = std::env::var("https_proxy").unwrap();
+        let reason =
+            if proxy.contains("invalid") { "its name cannot be resolved" } else { "the connection was refused" };
+        let says = format!("cannot connect to the proxy {proxy} of https_proxy, for localhost:9: {reason}");
+        assert!(text.ends_with(&says), "{text}");
+        return;
+    }
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let test = "a_proxy_that_cannot_be_reached_is_named_with_its_variable_and_apart_from_the_host";
+    for proxy in ["no-such-proxy.invalid:3128", &free] {
+        in_child(test, "https://localhost:9", &[("https_proxy", proxy)]);
     }
 }
 
