@@ -139,7 +139,12 @@ pub(crate) fn is_whole(body: &[u8]) -> bool {
     let trimmed = without_bom(body).trim_ascii();
     let is_enclosed = |start: &[u8], end: &[u8]| trimmed.starts_with(start) && trimmed.ends_with(end);
     (is_enclosed(b"{", b"}") || is_enclosed(b"[", b"]"))
-        && serde_json::from_slice::<IgnoredAny>(&plain(trimmed)).is_ok()
+        // Most need no copy.
+        && (is_json(trimmed) || is_json(&plain(trimmed)))
+}
+
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
@@ -149,8 +154,12 @@ pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
 /// A body without a byte order mark and the quotes and escapes of a string, which gateways put around it, and with spaces
 /// in place of control characters, which JSON strings must not contain.
 fn plain(body: &[u8]) -> Vec<u8> {
-    let text: Vec<u8> =
-        without_bom(body).iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect();
+    let mut text = without_bom(body).to_vec();
+    for byte in &mut text {
+        if byte.is_ascii_control() {
+            *byte = b' ';
+        }
+    }
     serde_json::from_slice::<String>(&text).map_or(text, String::into_bytes)
 }
 

@@ -33,6 +33,9 @@ pub(crate) struct Secrets {
     all: Vec<(String, Kind)>,
     /// All pieces of the longer ones.
     pieces: BTreeMap<String, Kind>,
+    /// The bytes that they have, in any case, and how many in a row are a secret or a piece of one.
+    bytes: Vec<u8>,
+    in_a_row: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +66,9 @@ impl Secrets {
         for (secret, kind) in all.iter().filter(|(secret, kind)| !must_stand_alone(secret, *kind)) {
             pieces.extend(Visible::of(secret).runs(PIECE).map(|(piece, _)| (piece.to_owned(), *kind)));
         }
-        Secrets { all, pieces }
+        let text: String = all.iter().map(|(secret, _)| secret.to_ascii_uppercase() + secret).collect();
+        let in_a_row = all.iter().map(|(secret, _)| secret.chars().count()).fold(PIECE, usize::min);
+        Secrets { all, pieces, bytes: text.into_bytes(), in_a_row }
     }
 
     /// Sanitizes foreign text: no secrets, no control characters or escapes, whitespace folded, at most 2 KiB.
@@ -128,8 +133,24 @@ impl Secrets {
         })
     }
 
+    /// Whether enough bytes in a row are those of secrets. Most texts of a long list need no closer search.
+    fn may_be_in(&self, text: &str) -> bool {
+        let mut in_a_row = 0;
+        text.bytes().any(|byte| {
+            in_a_row = match byte {
+                b' ' => in_a_row,
+                _ if !byte.is_ascii_graphic() || self.bytes.contains(&byte) => in_a_row + 1,
+                _ => 0,
+            };
+            in_a_row >= self.in_a_row
+        })
+    }
+
     /// Where secrets of these kinds and their pieces are in `text`, in order. One may be a part of another.
     fn find(&self, text: &str, is_wanted: fn(Kind) -> bool) -> Vec<Range<usize>> {
+        if !self.may_be_in(text) {
+            return Vec::new();
+        }
         let visible = Visible::of(text);
         let mut found: Vec<Range<usize>> = Vec::new();
         let is_piece = |piece: &str| self.pieces.get(piece).is_some_and(|kind| is_wanted(*kind));

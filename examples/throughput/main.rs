@@ -4,6 +4,7 @@
 //! cargo run --release --example throughput              # everything at run time
 //! cargo run --release --example throughput -- 64        # the large upload has 64 MiB instead of 1024
 //! cargo run --release --example throughput -- build     # the dependency tree and the program's size
+//! cargo run --example throughput -- list                # a list of 25,000 packages
 //! ```
 //!
 //! Every sender is a process of its own, and so is the receiver. The rounds of the senders take turns, so that a slow
@@ -11,6 +12,7 @@
 
 mod allocations;
 mod build;
+mod list;
 mod measure;
 mod refusal;
 mod sender;
@@ -25,10 +27,11 @@ fn main() -> anyhow::Result<()> {
         [] => everything(1024),
         ["build"] => build::run(),
         ["allocations"] => allocations::run(),
+        ["list"] => list::run(),
         ["sink", kind] => sink::run(*kind == "tls"),
         ["send", what, url, file] => sender::run(what, url, std::path::Path::new(file)),
         [large] => everything(large.parse()?),
-        _ => anyhow::bail!("usage: throughput [MIB | build | allocations]"),
+        _ => anyhow::bail!("usage: throughput [MIB | build | allocations | list]"),
     }
 }
 

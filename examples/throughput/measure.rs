@@ -37,6 +37,15 @@ fn cpu_of_finished(child: &Child) -> Option<Duration> {
         }
         std::thread::sleep(Duration::from_micros(200));
     }
+    cpu_of(&proc)
+}
+
+/// Processor time of the main thread of this process so far; Linux only.
+pub(crate) fn own_cpu() -> Option<Duration> {
+    cpu_of("/proc/self")
+}
+
+fn cpu_of(proc: &str) -> Option<Duration> {
     let schedstat = std::fs::read_to_string(format!("{proc}/schedstat")).ok()?;
     Some(Duration::from_nanos(schedstat.split(' ').next()?.parse().ok()?))
 }
