@@ -65,14 +65,15 @@ impl Asked {
     ) -> Error {
         let reply = match end {
             Ok(reply) => reply,
-            Err(Failure { stage: Stage::Connecting { why, transient }, cause }) => {
+            Err(Failure { stage: Stage::Connecting { why, transient, setting }, cause }) => {
                 let message = format!(" failed{}: {why}", self.undone);
                 return Error::of_request(ErrorKind::Connect, self.what.as_str(), message)
                     .with_transient(transient)
+                    .with_setting(setting)
                     .with_source(cause);
             }
-            Err(Failure { stage: Stage::Exchanging { timed_out: true, .. }, cause }) => {
-                return open(Some(&cause.to_string()));
+            Err(Failure { stage: Stage::Exchanging { timed_out: Some(setting), .. }, cause }) => {
+                return open(Some(&cause.to_string())).with_setting(setting);
             }
             Err(failure) => return open(None).with_source(failure.cause),
         };
@@ -116,7 +117,7 @@ impl Asked {
             (413, _) if is_foreign => "the package is larger than it lets through".into(),
             (401 | 403 | 404, _) if is_foreign => return String::new(),
             (401, _) => "check the user name and the API key".into(),
-            (403, _) => format!("the user needs {} (Permissions tab of the Environments page)", self.rights),
+            (403, _) => format!("the user needs {} (Permissions tab)", self.rights),
             (404, _) => self.not_found.clone(),
             (413, _) => "the package is larger than the server accepts; Mendix Cloud takes up to 1 GB".into(),
             (status, Some(wait)) if is_retryable_status(status) => {
@@ -145,9 +146,7 @@ pub(crate) fn app_not_found(app: &AppId) -> String {
         Some(of_production) => format!(
             "check the base URL, and whether the AppId is \"{of_production}\", as in the URL of the app's production environment"
         ),
-        None => format!(
-            "check the base URL, and that \"{app}\" is the subdomain of the app's production URL (not its UUID or display name)"
-        ),
+        None => format!("check the base URL, and that \"{app}\" is the subdomain of the app's production URL"),
     }
 }
 

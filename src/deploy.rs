@@ -9,7 +9,7 @@ use chain::Chain;
 
 use crate::client::Client;
 use crate::environments::{self, At};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::id::{AppId, EnvironmentName, PackageId};
 use crate::upload::{Opened, Resume, Upload};
 
@@ -54,17 +54,12 @@ pub fn upload_and_deploy(
     deploy: &Deploy,
 ) -> Result<Deployed> {
     let at = At { client, app, environment };
-    let untouched = |error: Error| error.with_note("; the app was not touched");
+    let untouched = |error: Error| error.with_app_note("the app was not touched");
     let mut opened = Opened::new(client, app, upload).map_err(untouched)?;
     let found = environments::environment(client, app, environment)
         .and_then(|found| chain::check_allowed(at, &found, deploy).map(|()| found))
-        .map_err(|error| untouched(error.with_note("; nothing was uploaded (no package was made)")))?;
-    let ready = opened.until_ready(&Resume::DEPLOY).map_err(|error| match error.kind() {
-        ErrorKind::OutcomeUnknown => {
-            untouched(error.with_note("; once the package is known, call deploy_package with it"))
-        }
-        _ => untouched(error),
-    })?;
+        .map_err(|error| untouched(error.with_package_note("no package was made")))?;
+    let ready = opened.until_ready(&Resume::DEPLOY).map_err(untouched)?;
     // Without a timeout, the wait for the package may have taken as long as it liked.
     let began = if client.poll.timeout.is_some() { ready.began } else { Instant::now() };
     let mut chain = Chain::new(at, &ready.package, deploy, began);

@@ -1,5 +1,6 @@
 //! The error type: what happened, to which object, whether a package may exist, and what to do about it.
 
+mod advice;
 mod again;
 mod kind;
 mod response;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::id::{AppId, JobId, PackageId};
 
+pub(crate) use advice::Advice;
 pub(crate) use again::Again;
 pub use kind::ErrorKind;
 pub(crate) use response::{Response, SaidBy};
@@ -35,8 +37,14 @@ struct Inner {
     kind: ErrorKind,
     /// The request that failed, if it was one: "the request for the status of job 66046953 of app calc".
     what: String,
-    /// What became of it.
+    /// What became of it, with what the server said.
     message: String,
+    /// What happened to the package, and to the app; each may be empty.
+    of_package: String,
+    of_app: String,
+    advice: Advice,
+    /// The settings that played a part, which stand behind the names in the advice.
+    settings: Vec<&'static str>,
     response: Option<Response>,
     package_id: Option<PackageId>,
     job_id: Option<JobId>,
@@ -145,6 +153,10 @@ impl Error {
             kind,
             what: String::new(),
             message: message.into(),
+            of_package: String::new(),
+            of_app: String::new(),
+            advice: Advice::default(),
+            settings: Vec::new(),
             response: None,
             package_id: None,
             job_id: None,
@@ -256,6 +268,16 @@ impl Error {
         self
     }
 
+    /// With what the call ended, to follow "with".
+    pub(crate) fn end(&self) -> String {
+        match (self.status(), self.kind()) {
+            (Some(status), _) => format!("status {status}"),
+            (None, ErrorKind::Connect) => "no connection".to_owned(),
+            (None, ErrorKind::Interrupted) => "a broken connection".to_owned(),
+            (None, _) => "no answer".to_owned(),
+        }
+    }
+
     /// Why the call failed, in a few words of our own.
     pub(crate) fn in_brief(&self) -> String {
         match (self.status(), self.kind()) {
@@ -263,16 +285,6 @@ impl Error {
             (None, ErrorKind::Connect) => "no connection could be made".to_owned(),
             (None, ErrorKind::Interrupted) => "the connection broke while the body was being sent".to_owned(),
             (None, _) => "no usable answer came".to_owned(),
-        }
-    }
-
-    /// The same with what was asked for, to follow "because".
-    pub(crate) fn what_in_brief(&self) -> String {
-        let (what, brief) = (&self.0.what, self.in_brief());
-        match self.kind() {
-            _ if what.is_empty() => brief,
-            ErrorKind::Connect => format!("{brief} for {what}"),
-            _ => format!("{brief} to {what}"),
         }
     }
 
@@ -293,22 +305,76 @@ impl Error {
     /// The same for an event that says what was asked for.
     pub(crate) fn reason(&self) -> String {
         let what = if self.0.what.is_empty() { "" } else { "the request" };
-        format!("{what}{}{}", self.0.message, self.causes())
+        format!("{what}{}{}{}", self.0.message, self.in_brackets(), self.causes())
     }
 
-    /// Appends a note, such as the number of attempts.
+    /// Appends a note to what happened, such as the number of attempts.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.message.push_str(note);
         self
+    }
+
+    /// Says what happened to the package.
+    pub(crate) fn with_package_note(mut self, note: impl Into<String>) -> Self {
+        self.0.of_package = note.into();
+        self
+    }
+
+    /// Says what happened to the app.
+    pub(crate) fn with_app_note(mut self, note: impl Into<String>) -> Self {
+        self.0.of_app = note.into();
+        self
+    }
+
+    pub(crate) fn app_note(&self) -> &str {
+        &self.0.of_app
+    }
+
+    pub(crate) fn with_advice(mut self, advice: Advice) -> Self {
+        self.0.advice = advice;
+        self
+    }
+
+    pub(crate) fn advice(&self) -> &Advice {
+        &self.0.advice
+    }
+
+    pub(crate) fn with_setting(mut self, name: impl Into<Option<&'static str>>) -> Self {
+        self.0.settings.extend(name.into());
+        self
+    }
+
+    /// Whether the message names this package, so that "this package" can follow.
+    pub(crate) fn names(&self, package: &PackageId) -> bool {
+        self.text().contains(package.as_str())
+    }
+
+    /// What happened, to the package and to the app, and what to do.
+    fn text(&self) -> String {
+        let Inner { what, message, of_package, of_app, advice, .. } = &*self.0;
+        let parts = [&format!("{what}{message}"), of_package, of_app, &advice.text()];
+        let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        parts.join("; ") + &self.in_brackets()
+    }
+
+    /// The functions and settings, each once.
+    fn in_brackets(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for name in self.0.advice.names.iter().chain(&self.0.settings) {
+            if !names.contains(name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { what, message, .. } = &*self.0;
-        write!(f, "{what}{message}")?;
+        let text = self.text();
+        f.write_str(&text)?;
         // A known id must never be missing, whatever the message says.
-        let unsaid = |id: &str| !what.contains(id) && !message.contains(id);
+        let unsaid = |id: &str| !text.contains(id);
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use list::{List, Verdict};
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result, UnknownUpload};
+use crate::error::{Advice, Error, ErrorKind, Result, UnknownUpload};
 use crate::event::{Event, Subject};
 use crate::id::{AppId, JobId, PackageId};
 use crate::job;
@@ -76,9 +76,7 @@ pub(crate) fn find(client: &Client, app: &AppId, unknown: &Error, began: Instant
         }
         None => {
             let kind = unknown.kind();
-            Err(Error::config(format!(
-                "there is no upload of unknown outcome in this error, which is {kind:?}: {unknown}"
-            )))
+            Err(Error::config(format!("there is no upload of unknown outcome in this error, which is {kind:?}")))
         }
     };
     found.map_err(|error| {
@@ -115,17 +113,19 @@ impl Search<'_> {
         if !can_be_found(self.upload, self.package_id) {
             let app = &self.upload.app;
             let message = format!(
-                "cannot look for an upload without a name among the packages of app {app}: all of those are called \
-                 {DEFAULT_NAME}; look at the app's Environments page, and give each upload a name of its own next time \
-                 (Upload::with_name)"
+                "cannot search for an upload without a name among the packages of app {app}: all of those are called \
+                 {DEFAULT_NAME}"
             );
-            return Err(Error::new(ErrorKind::OutcomeUnknown, message));
+            let advice = "check the app's Environments page, and give each upload a name of its own next time";
+            return Err(Error::new(ErrorKind::OutcomeUnknown, message)
+                .with_package_note("a package may exist")
+                .with_advice(Advice::new(advice, &["Upload::with_name"])));
         }
         let (app, sought) = (&self.upload.app, self.sought());
         let name = format!("the search for {sought} among the packages of app {app}");
         let wait = Wait::new(self.client, app, Subject::Upload(sought.clone()), name)
             .limited_since(self.began)
-            .resumed_by("call find_upload with this error");
+            .resumed_by("search again", "find_upload");
         let (app, timeout, reason) = (app.clone(), wait.timeout().unwrap_or_default(), self.upload.why.clone());
         self.client.notify(&Event::Searching { app, sought, timeout, reason });
         let (mut has_looked, searched) = (false, Instant::now());
@@ -137,25 +137,23 @@ impl Search<'_> {
         let polled = searched.elapsed();
         end.map_err(|error| match error.kind() {
             ErrorKind::StillRunning if has_looked => match self.open.take() {
-                Some(open) => open.with_note(&format!("; the list was polled for {}", Seconds(polled))),
+                Some(open) => open.with_setting("Poll::with_timeout"),
                 None => self.not_found(polled),
             },
             ErrorKind::JobFailed | ErrorKind::OutcomeUnknown => error,
             _ => {
                 let sought = self.sought();
-                error.with_note(&format!("; whether {sought} exists is still unknown, so do not upload again yet"))
+                error.with_package_note(format!("whether {sought} exists is still unknown, so do not upload again yet"))
             }
         })
     }
 
     fn not_found(&self, polled: Duration) -> Error {
-        let (why, app, sought, polled) = (&self.upload.why, &self.upload.app, self.sought(), Seconds(polled));
-        let message = format!(
-            "; a package may exist: {sought} was not listed while the packages of app {app} were polled for {polled} \
-             (Poll::with_timeout), but that proves nothing, because it may be listed late; check the app's Environments \
-             page before you upload again, or call find_upload with this error to keep searching"
-        );
-        Error::of_request(ErrorKind::OutcomeUnknown, why.as_str(), message)
+        let (why, sought, polled) = (&self.upload.why, self.sought(), Seconds(polled));
+        let advice = "check the Environments page before you upload again";
+        Error::of_request(ErrorKind::OutcomeUnknown, why.as_str(), "")
+            .with_package_note(format!("a package may exist: {sought} was not listed within {polled}"))
+            .with_advice(Advice::new(advice, &["find_upload"]))
     }
 
     /// Asks for what is known by its id, and then for all packages: the id may be unknown to v1, or not be visible yet.

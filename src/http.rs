@@ -215,13 +215,9 @@ fn call(
 }
 
 fn unusable_proxy(endpoint: &Endpoint, problem: &str) -> Failure {
-    let why = format!(
-        "cannot connect to {}: the proxy of the environment cannot be used; {problem}; expected \
-         http://[user:password@]host:port",
-        endpoint.base_url.authority()
-    );
+    let why = format!("cannot connect to {}: its proxy cannot be used; {problem}", endpoint.base_url.authority());
     let cause = io::Error::new(io::ErrorKind::InvalidInput, "refused before any socket was opened");
-    Failure { stage: Stage::Connecting { why, transient: false }, cause }
+    Failure { stage: Stage::Connecting { why, transient: false, setting: None }, cause }
 }
 
 /// Classifies the failure of a call.
@@ -239,8 +235,10 @@ fn failure(
     // In TLS 1.3, the end of a handshake shows only after it; but the same alerts end what was established.
     let is_of_handshake = failure::is_handshake_alert(&error) && !state.may_be_handled();
     if state.is_connected && !is_of_handshake {
-        let timed_out = timeouts.expired(&error).is_some();
-        let cause = timeouts.plain_cause(error);
+        let (timed_out, cause) = match timeouts.expired(&error) {
+            Some((what, setting)) => (Some(setting), io::Error::new(io::ErrorKind::TimedOut, what)),
+            None => (None, error.into_io()),
+        };
         return Failure { stage: Stage::Exchanging { handed: state.handed, timed_out }, cause };
     }
     let circumstances =
@@ -257,12 +255,12 @@ fn failure(
         }
     };
     // What has expired is the reason itself, and needs no cause in the same words.
-    let (reason, cause) = match timeouts.expired(&error) {
-        Some(reason) => (reason, io::ErrorKind::TimedOut.into()),
-        None => (reason.to_owned(), error.into_io()),
+    let (reason, setting, cause) = match timeouts.expired(&error) {
+        Some((reason, setting)) => (reason, Some(setting), io::ErrorKind::TimedOut.into()),
+        None => (reason.to_owned(), None, error.into_io()),
     };
     let why = format!("cannot connect to {target}: {reason}{hint}");
-    Failure { stage: Stage::Connecting { why, transient }, cause }
+    Failure { stage: Stage::Connecting { why, transient, setting }, cause }
 }
 
 /// The standard reason phrase of a status.

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::event::Subject;
 use crate::http::Reply;
 use crate::id::{AppId, JobId};
@@ -57,7 +57,7 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
-    wait(client, app, job, |wait| wait.resumed_by("call wait_for_job with this job"))
+    wait(client, app, job, |wait| wait.resumed_by("resume the wait", "wait_for_job"))
 }
 
 /// The same as a step of a larger call, which sets what is different.
@@ -68,7 +68,7 @@ pub(crate) fn wait<'a>(
     set: impl FnOnce(Wait<'a>) -> Wait<'a>,
 ) -> Result<()> {
     let (call, subject) = (call(client, app, job), Subject::Job(job.clone()));
-    let wait = set(Wait::new(client, app, subject, name(app, job)).may_appear_late());
+    let wait = set(Wait::new(client, app, subject, format!("waiting for {}", name(app, job))).may_appear_late());
     let look = |reply: &Reply| {
         let status = read(reply)?;
         let end = match status {
@@ -105,15 +105,19 @@ fn read(reply: &Reply) -> Option<JobStatus> {
 
 /// The specification names no field for a reason.
 fn failed(app: &AppId, job: &JobId, reply: &Reply) -> Error {
-    let failed = format!("job {job} failed, so there is no package to deploy");
-    let message = match read_reason(&reply.json()) {
-        Some(reason) => format!("{failed}; the API says \"{reason}\"; see also the Environments page of app {app}"),
-        None => format!(
-            "{failed}; the API gives no reason; check the Environments page of app {app}, and whether the package has \
-             more than 1 GB or 64,000 files when unpacked"
+    let failed = format!("job {job} failed, so there is no package");
+    let (message, advice) = match read_reason(&reply.json()) {
+        Some(reason) => {
+            (format!("{failed}; the API says \"{reason}\""), format!("see also the Environments page of app {app}"))
+        }
+        None => (
+            format!("{failed}; the API gives no reason"),
+            format!(
+                "check the Environments page of app {app}, and whether it has more than 1 GB or 64,000 files when unpacked"
+            ),
         ),
     };
-    Error::new(ErrorKind::JobFailed, message).with_job(job)
+    Error::new(ErrorKind::JobFailed, message).with_advice(Advice::new(advice, &[])).with_job(job)
 }
 
 /// The first of [`REASONS`] for which there is text.

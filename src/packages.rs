@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use crate::answer;
 use crate::call::Call;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::event::Subject;
 use crate::http::Reply;
 use crate::id::{AppId, PackageId};
@@ -56,7 +56,7 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
 /// timeout (call again to resume waiting); `Rejected` for a refusal such as 401 or 403; `Connect`, `Rejected` or `NoAnswer`
 /// after an outage, with the last failure as its source.
 pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Result<Package> {
-    wait(client, app, package, |wait| wait.resumed_by("call wait_for_package with this package"))
+    wait(client, app, package, |wait| wait.resumed_by("resume the wait", "wait_for_package"))
 }
 
 /// The same as a step of a larger call, which sets what is different.
@@ -67,7 +67,7 @@ pub(crate) fn wait<'a>(
     set: impl FnOnce(Wait<'a>) -> Wait<'a>,
 ) -> Result<Package> {
     let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
-    let wait = set(Wait::new(client, app, subject, name(app, package)).may_appear_late());
+    let wait = set(Wait::new(client, app, subject, format!("waiting for {}", name(app, package))).may_appear_late());
     let look = |reply: &Reply| {
         let found = Package::asked_for(package, &reply.json())?;
         let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;
@@ -96,8 +96,9 @@ fn name(app: &AppId, id: &PackageId) -> String {
 }
 
 fn failed(app: &AppId, package: &PackageId) -> Error {
-    let message = format!("package {package} failed, so it cannot be deployed; see the Environments page of app {app}");
-    Error::new(ErrorKind::JobFailed, message)
+    let advice = Advice::new(format!("see the Environments page of app {app}"), &[]);
+    let message = format!("package {package} failed, so it cannot be deployed");
+    Error::new(ErrorKind::JobFailed, message).with_advice(advice)
 }
 
 pub(crate) fn list_call<'a>(client: &'a Client, app: &'a AppId) -> Call<'a> {
@@ -108,10 +109,7 @@ pub(crate) fn list_call<'a>(client: &'a Client, app: &'a AppId) -> Call<'a> {
 
 /// A hint for a 404 of a call of v1.
 pub(crate) fn not_found(app: &AppId) -> String {
-    format!(
-        "{}; this is a call of v1: whatever is in between must let /api/1 through as well",
-        answer::app_not_found(app)
-    )
+    format!("{}, and that a gateway lets calls of v1 (/api/1) through", answer::app_not_found(app))
 }
 
 pub(crate) fn read_list(reply: &Reply) -> Option<Vec<Package>> {

@@ -74,7 +74,7 @@ impl Retry {
         let asked = error.retry_after().unwrap_or_default();
         if asked > self.max_wait {
             let (asked, allowed) = (Seconds(asked), Seconds(self.max_wait));
-            return Err(format!("; not retried: {asked} is longer than the {allowed} of Retry::with_max_wait"));
+            return Err(format!("; not retried: {asked} is longer than {allowed} (Retry::with_max_wait)"));
         }
         if attempt >= self.attempts {
             return Err(if attempt == 1 {
@@ -111,12 +111,12 @@ pub(crate) fn repeat<T>(
                 // A refusal such as 409 may be the result of what went before it.
                 let earlier = earlier.filter(|_| !error.is_transient()).map_or(String::new(), |why| {
                     let of = retry.attempts;
-                    format!("; this was attempt {number} of {of}, as the one before had failed: {why}")
+                    format!("; this was attempt {number} of {of}, after one with {why}")
                 });
                 return Err(error.with_note(&note).with_note(&earlier));
             }
         };
-        earlier = Some(error.in_brief());
+        earlier = Some(error.end());
         let (app, file) = (app.clone(), file.map(Path::to_owned));
         notify(&Event::Retrying { app, file, attempt: number, of: retry.attempts, wait, reason: error.one_line() });
         std::thread::sleep(wait);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use log::Log;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result, SaidBy};
+use crate::error::{Advice, Error, ErrorKind, Result, SaidBy};
 use crate::event::{Event, Subject};
 use crate::id::AppId;
 use crate::poll::Poll;
@@ -70,10 +70,10 @@ pub(crate) struct Wait<'a> {
     client: &'a Client,
     app: &'a AppId,
     subject: Subject,
-    /// In messages, such as "job 66046953 of app calc".
-    name: String,
-    /// How to resume a wait that ended early, for messages; empty if the caller says it.
-    resume: &'static str,
+    /// What goes on, in messages, such as "waiting for job 66046953 of app calc".
+    doing: String,
+    /// How to resume a wait that ended early, and by which function, for messages; `None` if the caller says it.
+    resume: Option<(&'static str, &'static str)>,
     /// Whether a 404 at first means "not visible yet".
     may_appear_late: bool,
     /// Whether the API has answered well, in this wait or in an earlier step of the same call.
@@ -85,9 +85,10 @@ pub(crate) struct Wait<'a> {
 
 impl<'a> Wait<'a> {
     /// Polls as configured by the client.
-    pub(crate) fn new(client: &'a Client, app: &'a AppId, subject: Subject, name: String) -> Wait<'a> {
+    pub(crate) fn new(client: &'a Client, app: &'a AppId, subject: Subject, doing: String) -> Wait<'a> {
         let (is_amid, poll) = (Cell::new(false), client.poll.clone());
-        Wait { client, app, subject, name, resume: "", may_appear_late: false, is_amid, poll, spent: Duration::ZERO }
+        let (may_appear_late, spent) = (false, Duration::ZERO);
+        Wait { client, app, subject, doing, resume: None, may_appear_late, is_amid, poll, spent }
     }
 
     /// A step of a call that has waited since then: all its steps share one timeout.
@@ -104,8 +105,8 @@ impl<'a> Wait<'a> {
     }
 
     /// For messages. Without it, the caller says how to resume.
-    pub(crate) fn resumed_by(self, resume: &'static str) -> Self {
-        Wait { resume, ..self }
+    pub(crate) fn resumed_by(self, what: &'static str, function: &'static str) -> Self {
+        Wait { resume: Some((what, function)), ..self }
     }
 
     pub(crate) fn may_appear_late(self) -> Self {
@@ -208,45 +209,34 @@ impl<'a> Wait<'a> {
 
     /// Has the kind of the last error, which is its source. Waiting again is harmless, whatever ended this wait.
     fn gave_up(&self, outage: Duration, last: Error) -> Error {
-        let (name, outage) = (&self.name, Seconds(outage));
-        let message = format!(
-            "gave up waiting for {name}: every attempt failed for {outage} (Poll::with_max_outage), the last one because \
-             {}{}",
-            self.why(&last),
-            self.how_to_resume()
-        );
-        Error::new(last.kind(), message).with_transient(true).with_response(last.response().cloned()).with_source(last)
+        let (doing, outage, end) = (&self.doing, Seconds(outage), last.end());
+        Error::new(last.kind(), format!("gave up {doing} after failing for {outage} ({end})"))
+            .with_advice(self.how_to_resume())
+            .with_setting(self.resume.map(|_| "Poll::with_max_outage"))
+            .with_transient(true)
+            .with_response(last.response().cloned())
+            .with_source(last)
     }
 
     fn still_running(&self, elapsed: Duration, last_status: Option<&str>, failure: Option<Error>) -> Error {
-        let (name, elapsed) = (&self.name, Seconds(self.spent.saturating_add(elapsed)));
+        let (doing, elapsed) = (&self.doing, Seconds(self.spent.saturating_add(elapsed)));
         let last = match (&failure, last_status) {
-            (Some(failure), _) => format!("; the last attempt failed because {}", self.why(failure)),
-            (None, Some(status)) => format!("; last status: {status}"),
+            (Some(failure), _) => format!(", and failed at last ({})", failure.end()),
+            (None, Some(status)) => format!(" (last status: {status})"),
             (None, None) => String::new(),
         };
-        let so_far = if last_status.is_some() || self.is_amid.get() {
-            format!("{name} had not ended after {elapsed} (Poll::with_timeout){last}")
-        } else {
-            format!("{name} has shown no status for {elapsed} (Poll::with_timeout){last}")
-        };
-        let error = Error::new(ErrorKind::StillRunning, so_far + &self.how_to_resume());
+        let unseen = if last_status.is_some() || self.is_amid.get() { "" } else { " without any status" };
+        let error = Error::new(ErrorKind::StillRunning, format!("{doing} took over {elapsed}{unseen}{last}"))
+            .with_advice(self.how_to_resume())
+            .with_setting(self.resume.map(|_| "Poll::with_timeout"));
         match failure {
             Some(failure) => error.with_source(failure),
             None => error,
         }
     }
 
-    /// Only an environment is asked more than one thing.
-    fn why(&self, failure: &Error) -> String {
-        match self.subject {
-            Subject::Environment(_) => failure.what_in_brief(),
-            _ => failure.in_brief(),
-        }
-    }
-
-    fn how_to_resume(&self) -> String {
-        if self.resume.is_empty() { String::new() } else { format!("; {} to resume waiting", self.resume) }
+    fn how_to_resume(&self) -> Advice {
+        self.resume.map(|(what, function)| Advice::new(what, &[function])).unwrap_or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::json::{Object, without_bom};
 use crate::text;
 
 const UNREADABLE: &str = "the rest of the response could not be read";
-const FOREIGN: &str = " (not in the API's format: is a proxy or gateway in between?)";
+const FOREIGN: &str = " (not in the API's format: a proxy or gateway?)";
 /// How much of the title of a web page is shown, in characters.
 const TITLE_MAX: usize = 200;
 

@@ -40,7 +40,7 @@ impl<'a> Chain<'a> {
             let began = run.began;
             packages::wait(client, app, package, |wait| wait.limited_since(began).amid(true))?;
         }
-        run.until_done(&format!("the deployment of package {package} to"))?;
+        run.until_done(&format!("deploying package {package} to"))?;
         let changed = run.course.has_acted();
         if changed {
             run.tell_started();
@@ -60,9 +60,7 @@ pub(super) fn check_allowed(at: At, found: &Environment, deploy: &Deploy) -> Res
     if !found.production || deploy.allows_production {
         return Ok(());
     }
-    let message = format!(
-        "{} is for production, or does not say that it is not, which takes Deploy::allow_production",
-        at.name()
-    );
-    Err(Error::new(ErrorKind::NotAllowed, message))
+    let message =
+        format!("{} is for production, or does not say that it is not, and production was not allowed", at.name());
+    Err(Error::new(ErrorKind::NotAllowed, message).with_setting("Deploy::allow_production"))
 }

@@ -31,6 +31,11 @@ impl<'a> At<'a> {
         format!("environment {} of app {}", self.environment, self.app)
     }
 
+    /// The same where a message is clear without the word.
+    pub(super) fn short_name(self) -> String {
+        format!("{} of app {}", self.environment, self.app)
+    }
+
     pub(crate) fn notify(self, step: DeployStep, elapsed: Duration) {
         let (app, environment) = (self.app.clone(), self.environment.clone());
         self.client.notify(&Event::Deploying { app, environment, step, elapsed });
@@ -67,7 +72,7 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn package_call(self) -> Call<'a> {
-        self.get("/package", format!("the request for the package on {}", self.name()))
+        self.get("/package", format!("the request for the package on {}", self.short_name()))
     }
 
     /// `None` if it is no answer, `Some(None)` if the answer is that there is none.

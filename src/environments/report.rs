@@ -7,27 +7,33 @@ use super::run::Run;
 use super::start::{ALREADY_STARTED, STARTS_ALREADY};
 use super::transport;
 use crate::answer::has_code;
-use crate::error::{Again, Error, ErrorKind};
+use crate::error::{Advice, Again, Error, ErrorKind};
 use crate::id::PackageId;
 use crate::status::EnvironmentStatus;
+
+const UNTOUCHED: &str = "the app was not touched";
 
 impl Run<'_> {
     /// Adds all that to the error that ends the call.
     pub(crate) fn report(&self, error: Error) -> Error {
         let (kind, now) = (error.kind(), self.elapsed());
         let may_be_down = kind == ErrorKind::StartFailed || self.course.may_be_down(&self.seen, now);
-        let error = self.start_job().into_iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
+        let is_about_the_start = matches!(kind, ErrorKind::StartFailed | ErrorKind::StillRunning);
+        let start_job = self.start_job().filter(|_| is_about_the_start);
+        let error = start_job.into_iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
         let again = self.again(&error, now);
         // The same call could take another package for ours.
         let asks_for_it = matches!(self.course.goal, Goal::Deployed { restart: true, .. });
         let transient = error.is_transient() && (asks_for_it || again != Again::WithRestart);
         let error = error.with_transient(transient).with_again(again);
-        let notes = self.stands(kind, now) + &self.resume(&error);
+        let (stands, advice) = (self.stands(&error, now), self.resume(&error));
+        let advice = if advice.names.is_empty() { error.advice().clone() } else { advice };
         match self.warning(kind, may_be_down) {
             Some(warning) => error.prefixed_with(warning),
             None => error,
         }
-        .with_note(&notes)
+        .with_app_note(stands)
+        .with_advice(advice)
     }
 
     /// What somebody who wants the app to run must read first.
@@ -45,39 +51,52 @@ impl Run<'_> {
         self.seen.status.as_ref().is_some_and(EnvironmentStatus::is_down)
     }
 
-    fn stands(&self, kind: ErrorKind, now: Duration) -> String {
-        let environment = self.at.environment;
-        let status = self.seen.status.as_ref().map(|status| format!("was {status}"));
-        let on_it = self.has_read_package.then(|| format!("{} on it", name_of(self.seen.on_it.as_ref())));
-        let was = match (status, on_it) {
-            (Some(status), Some(on_it)) => format!("environment {environment} {status} with {on_it}"),
-            (Some(status), None) => format!("environment {environment} {status}"),
-            (None, Some(on_it)) => format!("environment {environment} had {on_it}"),
+    fn stands(&self, error: &Error, now: Duration) -> String {
+        let status = self.seen.status.as_ref().map(ToString::to_string);
+        let on_it = self.has_read_package.then(|| self.name_of(error, self.seen.on_it.as_ref()));
+        let last = match (status, on_it) {
+            // Its message names the package on it.
+            (Some(status), _) if error.kind() == ErrorKind::Overtaken => format!("last seen {status}"),
+            (Some(status), Some(on_it)) => format!("last seen {status} with {on_it}"),
+            (Some(status), None) => format!("last seen {status}"),
+            (None, Some(on_it)) => format!("last seen with {on_it}"),
             (None, None) if self.course.has_acted() => return String::new(),
-            (None, None) => return "; the app was not touched".to_owned(),
+            (None, None) => return UNTOUCHED.to_owned(),
         };
         if !self.course.has_acted() {
-            return format!("; the app was not touched: {was}");
+            let status = self.seen.status.as_ref().map_or_else(String::new, |status| format!(", last seen {status}"));
+            return format!("{UNTOUCHED}{status}");
         }
-        let before = self.course.before.as_ref().filter(|before| self.seen.on_it.as_ref() != Some(before));
-        let before = before.map_or_else(String::new, |before| format!(" (before: package {before})"));
-        let pending = if kind == ErrorKind::StartFailed { String::new() } else { self.pending(now) };
-        format!("; when last polled, {was}{before}{pending}")
+        // The package of another deployment is what matters, and its message names it.
+        let is_ours = error.kind() != ErrorKind::Overtaken;
+        let before = self.course.before.as_ref().filter(|before| is_ours && self.seen.on_it.as_ref() != Some(before));
+        let before = before.map_or_else(String::new, |before| format!(" (before: {before})"));
+        let pending = if error.kind() == ErrorKind::StartFailed { "" } else { &self.pending(now) };
+        format!("{last}{before}{pending}")
     }
 
     fn pending(&self, now: Duration) -> String {
         let what = match self.course.pending(&self.seen, now) {
             None => return String::new(),
-            Some(Pending::ForeignStart) => {
-                return "; something else was starting the app, perhaps with another package".to_owned();
-            }
+            Some(Pending::ForeignStart) => return "; something else was starting it".to_owned(),
             Some(Pending::Stop) => "stop",
             Some(Pending::Transport) => "transport",
             Some(Pending::Start) => "start",
         };
-        match &self.lost {
-            Some(why) => format!("; whether the request to {what} arrived is unknown ({why})"),
-            None => format!("; the {what} that was requested may still take effect"),
+        if self.is_lost {
+            format!("; the {what} may have arrived")
+        } else {
+            format!("; the {what} may still take effect")
+        }
+    }
+
+    /// A package, by its id unless the message has that already.
+    fn name_of(&self, error: &Error, package: Option<&PackageId>) -> String {
+        match package {
+            None => "no package".to_owned(),
+            Some(package) if self.course.goal.package() == Some(package) => self.ours(error).to_owned(),
+            Some(package) if error.names(package) => "that package".to_owned(),
+            Some(package) => package.to_string(),
         }
     }
 
@@ -90,26 +109,30 @@ impl Run<'_> {
         }
     }
 
-    fn resume(&self, error: &Error) -> String {
-        let call = match self.course.goal {
-            Goal::Stopped => "stop_environment".to_owned(),
-            Goal::On(package) => format!("transport_package with package {package}"),
-            Goal::Runs => "start_environment".to_owned(),
-            Goal::Deployed { package, .. } if error.again() == Again::WithRestart => {
-                format!("deploy_package with package {package} and Deploy::with_restart(true)")
+    /// The package that was to be deployed. If the message does not name it, its id stands behind that in brackets.
+    fn ours(&self, error: &Error) -> &'static str {
+        let is_named = self.course.goal.package().is_some_and(|package| error.names(package));
+        if is_named { "it" } else { "this package" }
+    }
+
+    fn resume(&self, error: &Error) -> Advice {
+        let ours = self.ours(error);
+        let (what, names): (_, &[&str]) = match self.course.goal {
+            Goal::Stopped => ("stop it again".to_owned(), &["stop_environment"]),
+            Goal::On(_) => (format!("transport {ours} again"), &["transport_package"]),
+            Goal::Runs => ("start it again".to_owned(), &["start_environment"]),
+            Goal::Deployed { .. } if error.again() == Again::WithRestart => {
+                (format!("deploy {ours} again"), &["Deploy::with_restart"])
             }
-            Goal::Deployed { package, .. } => format!("deploy_package with package {package}"),
+            Goal::Deployed { .. } => (format!("deploy {ours} again"), &["deploy_package"]),
         };
-        let resume = match error.kind() {
-            ErrorKind::NotAllowed => String::new(),
-            _ if error.again() == Again::WithAnotherPackage => String::new(),
-            ErrorKind::Rejected if has_code(error, &[ALREADY_STARTED, STARTS_ALREADY]) => {
-                format!("; call {call} again")
-            }
-            ErrorKind::StartFailed | ErrorKind::Rejected => format!("; once the cause is fixed, call {call} again"),
-            ErrorKind::Overtaken => format!("; once that has ended, call {call} again"),
-            _ if self.course.has_acted() => format!("; call {call} again to resume"),
-            _ => format!("; call {call} again"),
+        let (when, what) = match error.kind() {
+            ErrorKind::NotAllowed => ("", String::new()),
+            _ if error.again() == Again::WithAnotherPackage => ("", String::new()),
+            ErrorKind::Rejected if has_code(error, &[ALREADY_STARTED, STARTS_ALREADY]) => ("", what),
+            ErrorKind::StartFailed | ErrorKind::Rejected => ("once fixed, ", what),
+            ErrorKind::Overtaken => ("once it has ended, ", what),
+            _ => ("", what),
         };
         // If a stop may still take effect, the package before seems to run, and nothing would be done.
         let can_go_back = match error.kind() {
@@ -117,15 +140,14 @@ impl Run<'_> {
             ErrorKind::Rejected => self.was_down() && self.course.has_acted(),
             _ => false,
         };
-        match (self.course.goal, self.course.previous()) {
-            (Goal::Deployed { .. }, Some(previous)) if can_go_back => {
-                format!("{resume}; to go back, call deploy_package with package {previous}")
+        let or = match (self.course.goal, self.course.previous()) {
+            (Goal::Deployed { .. }, Some(previous)) if can_go_back && self.seen.on_it.as_ref() == Some(previous) => {
+                ", or that package to go back"
             }
-            _ => resume,
-        }
+            (Goal::Deployed { .. }, Some(_)) if can_go_back => ", or the one before to go back",
+            _ => "",
+        };
+        let names = if what.is_empty() && or.is_empty() { &[] } else { names };
+        Advice { when, or, ..Advice::new(what, names) }
     }
-}
-
-fn name_of(package: Option<&PackageId>) -> String {
-    package.map_or_else(|| "no package".to_owned(), |package| format!("package {package}"))
 }

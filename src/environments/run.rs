@@ -30,8 +30,8 @@ pub(crate) struct Run<'a> {
     pub(crate) began: Instant,
     step_begun: Instant,
     job: StartJob,
-    /// Why the last request that may have been carried out was not answered, if it was not.
-    pub(super) lost: Option<String>,
+    /// Whether the last request that may have been carried out was not answered.
+    pub(super) is_lost: bool,
 }
 
 /// What is known of the start job.
@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start, began: Instant) -> Run<'a> {
         let course = Course::new(goal, at.client.poll.patience());
         let (seen, job) = (Seen::default(), StartJob::default());
-        Run { at, start, course, seen, has_read_package: false, began, step_begun: Instant::now(), job, lost: None }
+        Run { at, start, course, seen, has_read_package: false, began, step_begun: Instant::now(), job, is_lost: false }
     }
 
     /// Since the call has waited.
@@ -61,7 +61,8 @@ impl<'a> Run<'a> {
     /// Reads the package on it, and the status unless that was read.
     pub(crate) fn first_look(&mut self) -> Result<()> {
         let At { client, app, environment } = self.at;
-        let (name, subject) = (format!("the package on {}", self.at.name()), Subject::Environment(environment.clone()));
+        let (name, subject) =
+            (format!("waiting for the package on {}", self.at.name()), Subject::Environment(environment.clone()));
         let wait = Wait::new(client, app, subject, name).limited_since(self.began).amid(true);
         let (on_it, status) = wait.until_end(|| {
             let on_it = self.at.package()?;
@@ -74,10 +75,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Polls and requests until the goal is reached, or until the timeout. Messages call it `what`, such as "the stop of".
+    /// Polls and requests until the goal is reached, or until the timeout. Messages call it `what`, such as "stopping".
     pub(crate) fn until_done(&mut self, what: &str) -> Result<()> {
         let At { client, app, environment } = self.at;
-        let (name, subject) = (format!("{what} {}", self.at.name()), Subject::Environment(environment.clone()));
+        let (name, subject) = (format!("{what} {}", self.at.short_name()), Subject::Environment(environment.clone()));
         let wait = Wait::new(client, app, subject, name).limited_since(self.began).amid(self.seen.status.is_some());
         let done = wait.until_end(|| self.look(&wait));
         if matches!(&done, Err(error) if error.kind() == ErrorKind::StartFailed) {
@@ -206,7 +207,7 @@ impl<'a> Run<'a> {
             (Step::Start, _) => start::request(self.at, self.start),
         };
         if result.is_ok() {
-            self.lost = None;
+            self.is_lost = false;
         }
         match (&result, step) {
             (Ok(_), Step::Stop) => self.tell(DeployStep::StopRequested),
@@ -215,7 +216,7 @@ impl<'a> Run<'a> {
                 self.tell(DeployStep::StartRequested { job: job.clone() });
             }
             (Err(error), _) if error.kind() == ErrorKind::NoAnswer => {
-                self.lost = Some(error.in_brief());
+                self.is_lost = true;
                 self.tell(DeployStep::Unanswered { reason: error.reason() });
             }
             _ => {}
@@ -259,16 +260,14 @@ impl<'a> Run<'a> {
     }
 
     fn too_late(&self) -> Error {
-        let (name, elapsed) = (self.at.name(), Seconds(self.elapsed()));
-        let message = format!(
-            "after {elapsed}, too little time is left (Poll::with_timeout) to stop {name} and to start it again"
-        );
-        Error::new(ErrorKind::StillRunning, message)
+        let (name, elapsed) = (self.at.short_name(), Seconds(self.elapsed()));
+        let message = format!("after {elapsed}, too little time is left to restart {name}");
+        Error::new(ErrorKind::StillRunning, message).with_setting("Poll::with_timeout")
     }
 
     fn overtaken(&self, other: &PackageId) -> Error {
-        let ours = self.course.goal.package().map_or_else(String::new, |ours| format!(" in place of package {ours}"));
-        let message = format!("another deployment is under way: {} has package {other} on it{ours}", self.at.name());
+        let ours = self.course.goal.package().map_or_else(String::new, |ours| format!(" in place of {ours}"));
+        let message = format!("another deployment has put package {other} on {}{ours}", self.at.short_name());
         Error::new(ErrorKind::Overtaken, message)
     }
 

@@ -14,23 +14,20 @@ pub(super) const STARTS_ALREADY: &str = "APP_ALREADY_HAS_A_STARTING_JOB";
 pub(super) const NO_SUCH_JOB: &str = "NO_SUCH_STARTJOB";
 pub(super) const LOCKED: &str = "ALREADY_LOCKED";
 
-const NO_PACKAGE: &str = "there is no package on it: transport_package first";
+const NO_PACKAGE: &str = "there is no package on it: transport one first";
 const CODES: [(&str, &str); 11] = [
     (ALREADY_STARTED, "it was running already"),
     ("NO_MDA_HAS_BEEN_DEPLOYED", NO_PACKAGE),
     (STARTS_ALREADY, "it is being started already"),
     ("NO_PACKAGE", NO_PACKAGE),
-    (LOCKED, "something else is being done to it: try again when that has ended"),
+    (LOCKED, "something else is being done to it"),
     ("DB_SYNC_FAILED", "the database could not be adapted to the package; see the log of the app"),
     (
         "INVALID_DB_STRUCTURE",
-        "if it was started with Start::with_database_sync(false), leave that out; otherwise see the log of the app",
+        "if it was started without database sync, leave that out; otherwise see the log of the app",
     ),
-    ("MISSING_CONSTANT", "give the constants that are new in the package a value, on the Environments page of the app"),
-    (
-        "INSECURE_ADMIN_PASSWORD",
-        "change the password of the administrator: \"Change Admin Password\" on the Environments page of the app",
-    ),
+    ("MISSING_CONSTANT", "give its new constants a value"),
+    ("INSECURE_ADMIN_PASSWORD", "see \"Change Admin Password\" on the Environments page of the app"),
     ("STARTUP_ACTION_FAILED", "the after-startup microflow failed; see the log of the app"),
     ("START_FAILED", "see the log of the app"),
 ];
@@ -70,7 +67,7 @@ impl Start {
 /// Requests the start, and returns its job if the API names one.
 pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
-    let what = format!("the request to start {}", at.name());
+    let what = format!("the request to start {}", at.short_name());
     let undone = format!("{} did not start", at.name());
     let call = at.post("/start", what, body, Verdicts::refusals(undone, &CODES));
     let read = |reply: &Reply| {
@@ -95,7 +92,7 @@ pub(super) fn job_status(at: At, job: &JobId) -> Result<Status> {
     let what = format!("the request for the status of start job {job} of {}", at.name());
     let call = at.get(&format!("/start/{job}"), what);
     // A failed start is told as the error of a request for its status.
-    let undone = format!("{} did not start (start job {job})", at.name());
+    let undone = format!("{} did not start", at.name());
     let verdicts = Some(Verdicts { kind: ErrorKind::StartFailed, undone, codes: &CODES, any_in_success: false });
     let asked = Asked { verdicts, ..call.asked };
     let call = Call { asked, ..call };

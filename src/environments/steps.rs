@@ -29,7 +29,7 @@ pub fn stop_environment(client: &Client, app: &AppId, environment: &EnvironmentN
     let at = At { client, app, environment };
     let start = Start::default();
     let mut run = Run::new(at, Goal::Stopped, &start, Instant::now());
-    let done = run.until_done("the stop of");
+    let done = run.until_done("stopping");
     done.map_err(|error| run.report(list::with_names(at, error)))
 }
 
@@ -57,7 +57,7 @@ pub fn transport_package(
 ) -> Result<()> {
     let (at, start) = (At { client, app, environment }, Start::default());
     let mut run = Run::new(at, Goal::On(package), &start, Instant::now());
-    let done = run.until_done(&format!("the transport of package {package} to"));
+    let done = run.until_done(&format!("transporting package {package} to"));
     done.map_err(|error| run.report(list::with_names(at, error.with_package(package))))
 }
 
@@ -79,6 +79,6 @@ pub fn transport_package(
 pub fn start_environment(client: &Client, app: &AppId, environment: &EnvironmentName, start: &Start) -> Result<()> {
     let at = At { client, app, environment };
     let mut run = Run::new(at, Goal::Runs, start, Instant::now());
-    let done = run.until_done("the start of");
+    let done = run.until_done("starting");
     done.map(|()| run.tell_started()).map_err(|error| run.report(list::with_names(at, error)))
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Error, ErrorKind, UnknownUpload};
+use crate::error::{Advice, Error, ErrorKind, UnknownUpload};
 use crate::packages::Package;
 use crate::status::PackageStatus;
 use crate::text;
@@ -88,12 +88,12 @@ impl List {
         let described: Vec<_> = packages.iter().take(NAMED_MAX).map(|package| self.describe(package)).collect();
         let more = if packages.len() > NAMED_MAX { ", and more" } else { "" };
         let message = format!(
-            "cannot tell which package the upload of {name} ({size} bytes) to app {app} made, if any: {which}: {}{more}; \
-             compare on the app's Environments page before you upload again, and give each upload a name of its own next time \
-             (Upload::with_name), by which its package can be found",
+            "cannot tell which package the upload of {name} ({size} bytes) to app {app} made, if any: {which}: {}{more}",
             described.join(", ")
         );
-        Error::new(ErrorKind::OutcomeUnknown, message)
+        let advice =
+            "compare on the app's Environments page before you upload again, and give each upload a name of its own";
+        Error::new(ErrorKind::OutcomeUnknown, message).with_advice(Advice::new(advice, &["Upload::with_name"]))
     }
 
     fn describe(&self, package: &Package) -> String {

@@ -10,8 +10,8 @@ use super::connecting::NotLoopback;
 use super::proxy::Chosen;
 use crate::units::Seconds;
 
-const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate to with_root_certificates; \
-                         Client::from_env takes it from the file SSL_CERT_FILE";
+const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate \
+                         (Client::with_root_certificates, or the file SSL_CERT_FILE)";
 const NOT_GIVEN: &str = "; its issuer is not among the root certificates that were given";
 const CUT_OFF: &str = "the connection ended in the TLS handshake";
 const UNRESOLVED: &str = "its name cannot be resolved";
@@ -42,11 +42,16 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// No byte of the request was sent: "cannot connect to", what, why in a few words, and what may help.
-    Connecting { why: String, transient: bool },
+    Connecting {
+        why: String,
+        transient: bool,
+        /// Of the timeout that has expired, if one has.
+        setting: Option<&'static str>,
+    },
     /// The source of the request's body failed.
     ReadingBody,
-    /// While sending the request or awaiting the response.
-    Exchanging { handed: Handed, timed_out: bool },
+    /// While sending the request or awaiting the response. If a timeout has expired, its setting.
+    Exchanging { handed: Handed, timed_out: Option<&'static str> },
 }
 
 /// Marks an error of the body's source, to tell it from one of the connection.
@@ -69,25 +74,27 @@ pub(super) struct Timeouts {
 }
 
 impl Timeouts {
-    /// Says which of them has expired, if that is the error.
-    pub(super) fn expired(&self, error: &UreqError) -> Option<String> {
+    /// Says which of them has expired, and its setting, if that is the error.
+    pub(super) fn expired(&self, error: &UreqError) -> Option<(String, &'static str)> {
         let UreqError::Timeout(timeout) = error else { return None };
         let (what, limit, setting) = match timeout {
-            Timeout::Resolve => ("its name could not be looked up within", self.connect, "with_connect_timeout"),
-            Timeout::Connect => ("there was no connection within", self.connect, "with_connect_timeout"),
-            Timeout::PerWrite => ("no data could be sent for", self.stall, "with_stall_timeout"),
+            Timeout::Resolve => {
+                ("its name could not be looked up within", self.connect, "Client::with_connect_timeout")
+            }
+            Timeout::Connect => ("there was no connection within", self.connect, "Client::with_connect_timeout"),
+            Timeout::PerWrite => ("no data could be sent for", self.stall, "Client::with_stall_timeout"),
             Timeout::RecvResponse | Timeout::RecvBody => {
-                ("no complete response came within", self.response, "with_response_timeout")
+                ("no complete response came within", self.response, "Client::with_response_timeout")
             }
             _ => return None,
         };
-        Some(format!("{what} {} ({setting})", Seconds(limit)))
+        Some((format!("{what} {}", Seconds(limit)), setting))
     }
 
     /// The cause in words that make sense outside ureq.
     pub(super) fn plain_cause(&self, error: UreqError) -> io::Error {
         match self.expired(&error) {
-            Some(what) => io::Error::new(io::ErrorKind::TimedOut, what),
+            Some((what, setting)) => io::Error::new(io::ErrorKind::TimedOut, format!("{what} ({setting})")),
             None => error.into_io(),
         }
     }

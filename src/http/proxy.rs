@@ -52,7 +52,7 @@ fn choose(host: &str, value: impl Fn(&str) -> Option<String>) -> Result<Option<C
 /// Parses `[http[s]://][user[:password]@]host[:port][/]`. A problem is told without the value, which may contain a
 /// password.
 fn parse(url: &str) -> Result<Proxy, &'static str> {
-    const MALFORMED: &str = "has a malformed host or port";
+    const MALFORMED: &str = "has a malformed host or port; expected http://[user:password@]host:port";
     if let Some(problem) = not_a_value(url) {
         return Err(problem);
     }

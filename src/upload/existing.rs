@@ -14,9 +14,9 @@ impl Opened<'_> {
     pub(super) fn existing(&self) -> Result<Option<Package>> {
         self.find_listed(|call| {
             call.with_retry(packages::read_entries).map_err(|error| {
-                error.with_note(
-                    "; nothing was uploaded (no package was made): Upload::skip_existing needs the list of packages",
-                )
+                error
+                    .with_package_note("no package was made, because the list of packages is needed first")
+                    .with_setting("Upload::skip_existing")
             })
         })
     }
@@ -54,8 +54,8 @@ impl Opened<'_> {
         let (name, id) = (text::name(self.name().unwrap_or_default()), &package.package_id);
         let (theirs, ours) = (Grouped(package.size.unwrap_or_default()), Grouped(self.size()));
         format!(
-            "package {id} is called {name}, too, but has {theirs} bytes, and the file has {ours}, so it is of another build, or \
-             this one was built anew: upload what was built first, or give each build a name of its own (Upload::with_name)"
+            "package {id} is called {name}, too, but has {theirs} bytes, and the file has {ours}: upload what was built first, or \
+             give each build a name of its own (Upload::with_name)"
         )
     }
 }

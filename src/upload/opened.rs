@@ -37,8 +37,8 @@ impl<'a> Opened<'a> {
                 return Err(refuse(ErrorKind::Config, &problem));
             }
             Name::OfTheFile | Name::ByTheServer if upload.skips_existing => {
-                let problem = "Upload::skip_existing needs Upload::with_name, with a name that no other build has: the name of \
-                               a file does not tell one build from another";
+                let problem = "what exists can only be found by a name that was given, and that no other build has \
+                               (Upload::skip_existing, Upload::with_name)";
                 return Err(refuse(ErrorKind::Config, problem));
             }
             _ => {}
@@ -56,6 +56,11 @@ impl<'a> Opened<'a> {
     /// Bytes.
     pub(super) fn size(&self) -> u64 {
         self.package.size()
+    }
+
+    /// The last component of the path.
+    pub(super) fn file_name(&self) -> &str {
+        self.package.file_name()
     }
 
     /// Checks that the package, once it is uploaded, can be deployed.
@@ -78,7 +83,7 @@ impl<'a> Opened<'a> {
     /// Uploads it, and nothing else.
     pub(super) fn upload(&mut self) -> Result<UploadedPackage> {
         if self.upload.skips_existing {
-            let problem = "Upload::skip_existing is for upload_and_wait and upload_and_deploy, because it waits for what is there";
+            let problem = "only a call that waits can wait for what exists (Upload::skip_existing, upload_and_wait)";
             return Err(self.refuse(ErrorKind::Config, problem));
         }
         self.send()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::uploaded::{self, UploadedPackage};
 use crate::answer::{self, Asked};
-use crate::error::{Error, ErrorKind, Result, UnknownUpload};
+use crate::error::{Advice, Error, ErrorKind, Result, UnknownUpload};
 use crate::find_upload;
 use crate::http::{Failure, Handed, Reply, Stage};
 use crate::id::{JobId, PackageId};
@@ -89,16 +89,19 @@ impl Attempt<'_> {
     /// The ids are those that came.
     fn unknown(&self, how: &str, package: Option<&PackageId>, job: Option<&JobId>) -> Error {
         let (file, upload, app) = (text::path(self.path), &self.upload, &self.upload.app);
-        let wait = job.map_or(String::new(), |id| format!("call wait_for_job with job {id}; if that fails, "));
-        let find =
-            if find_upload::can_be_found(upload, package) { "call find_upload with this error, or " } else { "" };
-        let sought = find_upload::sought(upload, package);
         let what = format!("cannot tell whether {file} was uploaded to app {app}: {how}");
-        let message = format!(
-            "; a package may exist, so do not upload again yet: {wait}{find}look for {sought} on the app's Environments \
-             page, where it may appear late, and upload again only if it does not"
-        );
-        Error::of_request(ErrorKind::OutcomeUnknown, what, message).with_ids(package, job)
+        let sought = find_upload::sought(upload, package);
+        let check = format!("check the Environments page for {sought} before you upload again");
+        let find = find_upload::can_be_found(upload, package).then_some("find_upload");
+        let advice = match job {
+            Some(_) => Advice::new(format!("wait for the job, and if that fails, {check}"), &["wait_for_job"]),
+            None => Advice::new(check, &[]),
+        };
+        let names = advice.names.iter().copied().chain(find).collect();
+        Error::of_request(ErrorKind::OutcomeUnknown, what, "")
+            .with_package_note("a package may exist")
+            .with_advice(Advice { names, ..advice })
+            .with_ids(package, job)
     }
 }
 
@@ -184,8 +187,8 @@ mod tests {
 
     #[test]
     fn a_failure_means_this_before_and_after_the_whole_body() {
-        let connecting = |transient| Stage::Connecting { why: "why".into(), transient };
-        let exchanging = |handed| Stage::Exchanging { handed, timed_out: false };
+        let connecting = |transient| Stage::Connecting { why: "why".into(), transient, setting: None };
+        let exchanging = |handed| Stage::Exchanging { handed, timed_out: None };
         for (stage, expected) in [
             (connecting(true), (Connect, true)),
             (connecting(false), (Connect, false)),
@@ -238,8 +241,7 @@ mod tests {
         assert_eq!(
             text(502, WHOLE),
             "cannot tell whether \"dir/calc.mda\" was uploaded to app calc: all of it was sent, but the server answered 502, why; \
-             a package may exist, so do not upload again yet: call find_upload with this error, or look for \
-             \"calc_1.mda\" on the app's Environments page, where it may appear late, and upload again only if it does not"
+             a package may exist; check the Environments page for \"calc_1.mda\" before you upload again (find_upload)"
         );
         let error = outcome(Ok(reply(503, "", HALF))).unwrap_err();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));

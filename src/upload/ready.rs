@@ -4,12 +4,15 @@ use std::time::Instant;
 
 use super::opened::Opened;
 use super::uploaded::UploadedPackage;
-use crate::error::{Again, Error, ErrorKind, Result};
+use crate::error::{Advice, Again, Error, ErrorKind, Result};
 use crate::find_upload;
 use crate::id::{JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
 use crate::text;
+
+const RESUMES: &str = "the same call finds it and resumes";
+const UPLOADS_AGAIN: &str = "the same call uploads it again unless it is listed by then";
 
 /// A package that can be deployed.
 pub(crate) struct Ready {
@@ -22,17 +25,18 @@ pub(crate) struct Ready {
 
 /// What resumes a wait, for messages.
 pub(crate) struct Resume {
+    /// As a request, such as "resume the wait".
+    what: &'static str,
+    /// The function that does it for a job, and for a package.
     with_job: &'static str,
     with_package: &'static str,
 }
 
 impl Resume {
     pub(super) const WAIT: Resume =
-        Resume { with_job: "call wait_for_job with this job", with_package: "call wait_for_package with this package" };
-    pub(crate) const DEPLOY: Resume = Resume {
-        with_job: "call deploy_package with this package",
-        with_package: "call deploy_package with this package",
-    };
+        Resume { what: "resume the wait", with_job: "wait_for_job", with_package: "wait_for_package" };
+    pub(crate) const DEPLOY: Resume =
+        Resume { what: "deploy this package", with_job: "deploy_package", with_package: "deploy_package" };
 }
 
 impl Opened<'_> {
@@ -63,26 +67,33 @@ impl Opened<'_> {
 
     fn wait_for_existing(&self, package: &Package, began: Instant, resume: &Resume) -> Result<PackageId> {
         self.notify_existing(package);
-        let (id, file) = (&package.package_id, text::path(&self.upload.file));
+        let (id, file) = (&package.package_id, text::name(self.file_name()));
         let package = self.wait_for_package(id, began, resume).map_err(|error| {
             let advice = match error.kind() {
-                ErrorKind::JobFailed => "the same call uploads it",
-                _ => "the same call resumes; if that package is never ready, give this one another name",
+                ErrorKind::JobFailed => Advice::new("the same call uploads it", &[]),
+                _ => Advice::new(
+                    "the same call resumes; if that is never ready, use another name",
+                    &["Upload::with_name"],
+                ),
             };
-            let note = format!("; {file} was not uploaded, because package {id} has its name: {advice}");
-            error.with_package(id).with_note(&note)
+            let has_name =
+                if error.names(id) { "it has its name".to_owned() } else { format!("package {id} has its name") };
+            let note = format!("{file} was not uploaded, because {has_name}");
+            error.with_package(id).with_package_note(note).with_advice(advice)
         })?;
         self.check_size(&package).map_err(|how| self.refuse(ErrorKind::Config, &how))?;
         Ok(package.package_id)
     }
 
     fn wait_for_job(&self, job: &JobId, began: Instant, resume: &Resume) -> Result<()> {
-        job::wait(self.client, self.app, job, |wait| wait.since(began).amid(true).resumed_by(resume.with_job))
+        job::wait(self.client, self.app, job, |wait| {
+            wait.since(began).amid(true).resumed_by(resume.what, resume.with_job)
+        })
     }
 
     fn wait_for_package(&self, package: &PackageId, began: Instant, resume: &Resume) -> Result<Package> {
         packages::wait(self.client, self.app, package, |wait| {
-            wait.since(began).amid(true).resumed_by(resume.with_package)
+            wait.since(began).amid(true).resumed_by(resume.what, resume.with_package)
         })
     }
 
@@ -101,7 +112,8 @@ impl Opened<'_> {
                     _ => return Err(self.maybe_accepted(error)),
                 },
                 ErrorKind::JobFailed => {
-                    return Err(error.with_note(&format!("; it is the job of {}", text::path(&self.upload.file))));
+                    let note = format!("it is the job of {}", text::path(&self.upload.file));
+                    return Err(error.with_package_note(note));
                 }
                 _ => return Err(self.maybe_accepted(unknown.because_of(error))),
             },
@@ -118,23 +130,38 @@ impl Opened<'_> {
 
     /// What an error says if the outcome is still unknown after the search.
     fn maybe_accepted(&self, error: Error) -> Error {
-        let note = "; the same call lists the packages first, and uploads this one again unless it is listed by then";
-        if self.upload.skips_existing { error.with_note(note) } else { error }
+        let advice = Advice::new(UPLOADS_AGAIN, &[]);
+        if self.upload.skips_existing { error.with_advice(advice) } else { error }
     }
 
     /// What an error says once the server has accepted the package.
     pub(crate) fn accepted(&self, error: Error, package: &PackageId, job: Option<&JobId>) -> Error {
         let is_usable = error.again() != Again::WithAnotherPackage;
         let is_found_again = is_usable && matches!(self.existing_now(), Ok(Some(_)));
-        let advice = match error.again() {
-            Again::WithAnotherPackage => "",
-            _ if !self.upload.skips_existing => ", so do not upload it again",
-            _ if !is_found_again => "; the same call uploads it again unless it is listed by then",
-            Again::WithRestart => "; the same call with Deploy::with_restart(true) finds it by its name and resumes",
-            Again::Same => "; the same call finds it by its name and resumes",
-        };
-        let note = format!("; {} was accepted as package {package}{advice}", text::path(&self.upload.file));
         let transient = error.is_transient() && is_found_again;
-        error.with_ids(Some(package), job).with_transient(transient).with_note(&note)
+        let (again, advice) = (error.again(), error.advice().clone());
+        let (file, of_app) = (text::name(self.file_name()), error.app_note().replace("this package", "it"));
+        let note = match error.names(package) {
+            false => format!("{file} is package {package}"),
+            true if of_app.is_empty() => format!("{file} is this package"),
+            // The error of a deployment says what happens to it.
+            true => String::new(),
+        };
+        let error = error.with_ids(Some(package), job).with_transient(transient);
+        let error = error.with_package_note(note).with_app_note(of_app);
+        let (what, names) = match again {
+            Again::WithAnotherPackage => return error,
+            _ if !self.upload.skips_existing && advice.what.is_empty() => {
+                ("do not upload it again".to_owned(), Vec::new())
+            }
+            _ if !self.upload.skips_existing => {
+                let resume = advice.what.replace("this package again", "it").replace("it again", "it");
+                (format!("{resume} without another upload"), advice.names)
+            }
+            _ if !is_found_again => (UPLOADS_AGAIN.to_owned(), Vec::new()),
+            Again::WithRestart => (RESUMES.to_owned(), vec!["Deploy::with_restart"]),
+            Again::Same => (RESUMES.to_owned(), Vec::new()),
+        };
+        error.with_advice(Advice { when: advice.when, what, or: "", names })
     }
 }

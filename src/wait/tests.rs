@@ -89,8 +89,8 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) ->
         .with_poll(poll.clone())
         .on_event(move |event| into.lock().unwrap().push(told(event)));
     let (app, subject) = ("calc".parse().unwrap(), Subject::Job("j-1".parse().unwrap()));
-    let name = "thing 1".to_owned();
-    let wait = Wait::new(&client, &app, subject, name).resumed_by("wait again").may_appear_late();
+    let name = "waiting for thing 1".to_owned();
+    let wait = Wait::new(&client, &app, subject, name).resumed_by("resume the wait", "wait_for_it").may_appear_late();
     let result = wait.by(&mut clock, || {
         polls += 1;
         assert!(polls < 1_000_000, "no end");
@@ -129,7 +129,7 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
     assert_eq!((outcome.error().kind(), outcome.error().is_transient()), (ErrorKind::StillRunning, true));
     assert_eq!(
         outcome.error().to_string(),
-        "thing 1 had not ended after 30 min (Poll::with_timeout); last status: Running; wait again to resume waiting"
+        "waiting for thing 1 took over 30 min (last status: Running); resume the wait (wait_for_it, Poll::with_timeout)"
     );
 }
 
@@ -229,7 +229,7 @@ fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count
         let (error, last) = (outcome.error(), cause());
         assert_eq!((error.kind(), error.status(), error.code()), (kind, last.status(), last.code()));
         assert!(error.is_transient() && (300 * S..315 * S).contains(&outcome.clock.now), "{:?}", outcome.clock.now);
-        assert!(error.to_string().contains("thing 1: every attempt failed for 5 min"), "{error}");
+        assert!(error.to_string().contains("gave up waiting for thing 1 after failing for 5 min"), "{error}");
         assert_eq!(error.source().unwrap().to_string(), last.to_string());
         assert_eq!(outcome.events[1], format!("no status for 1s, next in 1s: {last}"));
     }
@@ -341,10 +341,9 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let outcome = wait_on(&poll, |n| if n == 0 { running() } else { Err(answered(500)) });
     let error = outcome.error();
     assert_eq!((error.kind(), outcome.polls), (ErrorKind::StillRunning, 4), "the last poll is made at the timeout");
-    assert!(error.to_string().contains("; the last attempt failed because ") && error.source().is_some(), "{error:?}");
+    assert!(error.to_string().contains(", and failed at last (status 500)") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
-    let says =
-        "has shown no status for 3.0 s (Poll::with_timeout); the last attempt failed because no usable answer came";
+    let says = "took over 3.0 s without any status, and failed at last (no answer)";
     assert!(never.error().to_string().contains(says), "{}", never.error());
 }
 
@@ -356,7 +355,7 @@ fn the_timeout_is_that_of_the_call_and_so_is_the_time_in_the_message() {
     assert_eq!(wait(&client).since(began).poll.timeout, None);
     let mut clock = TestClock::default();
     let error = wait(&client).limited_since(began).by(&mut clock, running).unwrap_err();
-    assert!(error.to_string().contains("had not ended after 30 min (Poll::with_timeout)"), "{error}");
+    assert!(error.to_string().contains("thing 1 took over 30 min (last status: Running)"), "{error}");
     assert!(clock.now <= 1799 * S, "{:?}", clock.now);
 }
 

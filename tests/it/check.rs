@@ -22,7 +22,7 @@ fn what_can_be_uploaded_passes_and_nothing_is_uploaded() {
     emulator.fail_polls(1, Fault::StatusAtOnce(404));
     let unknown = caller.check(Package::small());
     let text = unknown.error(ErrorKind::Rejected).to_string();
-    assert!(text.contains("\"calc\" is the subdomain") && text.contains("must let /api/1 through"), "{text}");
+    assert!(text.contains("\"calc\" is the subdomain") && text.contains("calls of v1 (/api/1) through"), "{text}");
     for (id, of_production) in [
         ("calc-accp", "calc"),
         ("calc-test", "calc"),

@@ -200,7 +200,7 @@ fn deploy_refuses_production_and_unknown_environments_before_it_uploads() {
         (output.status.success(), text(&output).1)
     };
     for (args, says) in [
-        (&["calc", "Production"][..], "takes Deploy::allow_production"),
+        (&["calc", "Production"][..], "(Deploy::allow_production)"),
         (&["calc", "accp"], "are: Test, Acceptance, Production"),
         (&["calc"], "usage: deploy"),
         (&["calc", "a", "b"], "usage: deploy"),

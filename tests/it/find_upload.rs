@@ -80,8 +80,7 @@ fn a_package_that_is_never_listed_is_an_error_that_says_how_long_it_was_searched
         text.starts_with("cannot tell whether \"") && text.contains("calc.mda\" was uploaded to app calc: all"),
         "{text}"
     );
-    let (_, rest) = text.split_once("; a package may exist: \"calc.mda\" was not listed while").unwrap();
-    assert!(rest.contains("were polled for 1.") && rest.contains("but that proves nothing"), "{text}");
+    assert!(text.contains("; a package may exist: \"calc.mda\" was not listed within 1."), "{text}");
     // It can be called again with that error, and finds nothing that was not made.
     let again = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
     assert!(again.error(ErrorKind::OutcomeUnknown).to_string().starts_with("cannot tell whether"), "{again:?}");
@@ -97,7 +96,7 @@ fn a_package_that_is_never_listed_is_an_error_that_says_how_long_it_was_searched
 fn refusal(caller: &Caller, error: &Error) -> String {
     let outcome = caller.find_upload(error, &often().with_timeout(Duration::from_millis(300)));
     let text = outcome.error(ErrorKind::OutcomeUnknown).to_string();
-    assert!(text.contains("a name of its own next time (Upload::with_name)"), "{text}");
+    assert!(text.contains("a name of its own"), "{text}");
     text
 }
 
@@ -235,7 +234,7 @@ fn a_date_in_other_units_or_in_the_future_is_no_proof_and_the_package_is_named()
         let caller = Caller::of(&server);
         let outcome = caller.upload(Package::small());
         let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
-        assert!(text.contains(says) && text.contains("; the list was polled for "), "{text}");
+        assert!(text.contains(says) && text.contains("Poll::with_timeout"), "{text}");
     }
 }
 
@@ -323,7 +322,7 @@ fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
         let outcome = caller.upload(Package::small());
         let error = outcome.error(ErrorKind::OutcomeUnknown);
         assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
-        assert!(error.to_string().contains("call find_upload with this error, or look for package p-1"), "{error}");
+        assert!(error.to_string().contains("check the Environments page for package p-1"), "{error}");
         assert_eq!(caller.find_upload(error, &often()).ok().package_id.as_str(), id);
         let seen = server.stop().requests;
         assert_eq!(seen.len(), paths.len());
@@ -347,7 +346,7 @@ fn a_job_that_is_known_is_asked_for_and_kept_while_its_package_is_looked_for() {
     let outcome = caller.upload(Package::small());
     let error = outcome.error(ErrorKind::OutcomeUnknown);
     assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
-    assert!(error.to_string().contains("call wait_for_job with job j-1; if that fails, call find_upload"), "{error}");
+    assert!(error.to_string().contains("wait for the job, and if that fails, check"), "{error}");
     caller.find_upload(error, &once()).error(ErrorKind::OutcomeUnknown);
     caller.find_upload(error, &once()).error(ErrorKind::OutcomeUnknown);
     caller.find_upload(error, &once()).error(ErrorKind::Rejected);
@@ -386,7 +385,7 @@ fn what_ends_a_search_leaves_the_upload_as_it_was() {
     emulator.refuse_v1();
     let outcome = caller.find_upload(&last, &often());
     let text = outcome.error(ErrorKind::Rejected).to_string();
-    assert!(text.contains("must let /api/1 through"), "{text}");
+    assert!(text.contains("calls of v1 (/api/1)"), "{text}");
     assert!(outcome.pauses().is_empty());
 }
 
@@ -397,7 +396,7 @@ fn only_the_error_of_an_upload_of_unknown_outcome_to_the_same_app_will_do() {
     let refused = caller.upload(Package::small());
     let outcome = caller.find_upload(refused.error(ErrorKind::Rejected), &often());
     let text = outcome.error(ErrorKind::Config).to_string();
-    assert!(text.contains("which is Rejected: the upload of"), "{text}");
+    assert!(text.contains("which is Rejected"), "{text}");
     emulator.fail_uploads(1, Fault::NoAnswer);
     let elsewhere = mendix_deploy::upload_package(
         &emulator.client(),

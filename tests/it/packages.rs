@@ -72,7 +72,7 @@ fn a_refusal_says_which_right_is_needed_and_that_v1_must_be_let_through() {
     for (status, says) in [
         ("401 No", "check the user name and the API key"),
         ("403 No", "API Rights"),
-        ("404 No", "whatever is in between must let /api/1 through"),
+        ("404 No", "a gateway lets calls of v1 (/api/1) through"),
     ] {
         let outcome = Caller::of(&Server::answering(status, r#"{"errorCode":"NO","errorMessage":"no"}"#)).packages();
         let error = outcome.error(ErrorKind::Rejected);
@@ -99,8 +99,8 @@ fn a_wait_for_a_package_ends_in_an_error_that_names_it() {
     for (status, body, kind, says) in [
         ("200 OK", r#"{"Status":"Failed"}"#, ErrorKind::JobFailed, "package p-1 failed"),
         ("200 OK", r#"{"Status":"Uploading"}"#, ErrorKind::StillRunning, "last status: Uploading"),
-        ("200 OK", r#"{"Status":"Succeeded","PackageId":"p-2"}"#, ErrorKind::StillRunning, "has shown no status"),
-        ("200 OK", r#"{"Status":"Succeeded","errorCode":"X"}"#, ErrorKind::StillRunning, "has shown no status"),
+        ("200 OK", r#"{"Status":"Succeeded","PackageId":"p-2"}"#, ErrorKind::StillRunning, "without any status"),
+        ("200 OK", r#"{"Status":"Succeeded","errorCode":"X"}"#, ErrorKind::StillRunning, "without any status"),
         ("401 No", r#"{"errorCode":"X","errorMessage":"no"}"#, ErrorKind::Rejected, "check the user name"),
     ] {
         let outcome = Caller::of(&Server::answering(status, body)).wait_for_package(&package(), &once());

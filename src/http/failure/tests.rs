@@ -76,11 +76,11 @@ fn a_proxy_is_blamed_only_for_what_happened_before_it_was_reached() {
 fn a_timeout_is_told_with_its_length_and_its_setting() {
     let timeouts = Timeouts { connect: S, stall: 2 * S, response: 3 * S };
     for (timeout, told) in [
-        (Timeout::Resolve, "its name could not be looked up within 1.0 s (with_connect_timeout)"),
-        (Timeout::Connect, "there was no connection within 1.0 s (with_connect_timeout)"),
-        (Timeout::PerWrite, "no data could be sent for 2.0 s (with_stall_timeout)"),
-        (Timeout::RecvResponse, "no complete response came within 3.0 s (with_response_timeout)"),
-        (Timeout::RecvBody, "no complete response came within 3.0 s (with_response_timeout)"),
+        (Timeout::Resolve, "its name could not be looked up within 1.0 s (Client::with_connect_timeout)"),
+        (Timeout::Connect, "there was no connection within 1.0 s (Client::with_connect_timeout)"),
+        (Timeout::PerWrite, "no data could be sent for 2.0 s (Client::with_stall_timeout)"),
+        (Timeout::RecvResponse, "no complete response came within 3.0 s (Client::with_response_timeout)"),
+        (Timeout::RecvBody, "no complete response came within 3.0 s (Client::with_response_timeout)"),
     ] {
         let cause = timeouts.plain_cause(UreqError::Timeout(timeout));
         assert_eq!((cause.kind(), cause.to_string().as_str()), (io::ErrorKind::TimedOut, told));

@@ -148,9 +148,9 @@ fn each_refusal_of_a_transport_says_what_helps() {
         ("INVALID_RUNTIME_VERSION", "version of Mendix"),
         ("NO_ACCESS", "Transport Rights"),
         ("TRANSPORT_NOT_ALLOWED", "Transport Rights"),
-        ("APP_IS_RUNNING", "stop_environment"),
+        ("APP_IS_RUNNING", "stop it first"),
         ("NOT ALLOWED", "upload a new one"),
-        ("PACKAGE_NOT_FOUND", "expired"),
+        ("PACKAGE_NOT_FOUND", "did it expire"),
         ("PACKAGE_PARSE_FAILED", "upload a new one"),
         ("INVALID_PARAMETERS", "Not enough parameters"),
     ] {
@@ -165,8 +165,7 @@ fn each_refusal_of_a_transport_says_what_helps() {
         // Two looks and two requests; only what may be due to the name has the names listed.
         assert!(emulator.requests() - asked <= 4 + usize::from(code == "INVALID_PARAMETERS"), "{code}");
         assert!(error.to_string().contains(says) && error.code() == Some(code), "{error}");
-        let had = format!("environment Acceptance had package {} on it", Emulator::DEPLOYED_PACKAGE);
-        assert!(error.to_string().contains(&had), "{error}");
+        assert!(error.to_string().contains("the app was not touched"), "{error}");
     }
     let (emulator, caller) = start();
     let package = uploaded(&caller);
@@ -178,9 +177,9 @@ fn each_refusal_of_a_transport_says_what_helps() {
 #[test]
 fn each_way_in_which_a_start_fails_says_that_the_app_is_down_and_what_helps() {
     for (code, says) in [
-        ("NO_PACKAGE", "transport_package"),
+        ("NO_PACKAGE", "transport one first"),
         ("DB_SYNC_FAILED", "log of the app"),
-        ("INVALID_DB_STRUCTURE", "with_database_sync(false)"),
+        ("INVALID_DB_STRUCTURE", "database sync"),
         ("MISSING_CONSTANT", "constants"),
         ("INSECURE_ADMIN_PASSWORD", "Change Admin Password"),
         ("STARTUP_ACTION_FAILED", "after-startup microflow"),
@@ -195,7 +194,8 @@ fn each_way_in_which_a_start_fails_says_that_the_app_is_down_and_what_helps() {
         let error = outcome.error(ErrorKind::StartFailed);
         let text = error.to_string();
         assert!(
-            text.starts_with("the app is DOWN: environment Acceptance of app calc did not start (start job "),
+            text.starts_with("the app is DOWN: environment Acceptance of app calc did not start: 500")
+                && text.contains(" [start job "),
             "{text}"
         );
         assert!(!text.contains(".;") && text.contains("Cannot start app"), "{text}");
@@ -210,7 +210,7 @@ fn a_start_that_is_refused_says_why() {
     let (emulator, caller) = start();
     let outcome = caller.start(&name("Test"), &Start::default(), &often());
     let error = outcome.error(ErrorKind::Rejected);
-    assert!(error.to_string().contains("transport_package first"), "{error}");
+    assert!(error.to_string().contains("transport one first"), "{error}");
     assert_eq!(error.code(), Some("NO_MDA_HAS_BEEN_DEPLOYED"));
     emulator.fail_starts(2, Fault::StatusAtOnce(403));
     let outcome = caller.start(&name("Test"), &Start::default(), &often());
@@ -286,8 +286,11 @@ fn an_outage_ends_no_wait_for_a_start() {
     let poll = Poll::default().with_interval(Duration::ZERO).with_max_outage(Duration::from_millis(300));
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &poll);
     let error = outcome.error(ErrorKind::NoAnswer).to_string();
-    assert!(error.contains("gave up waiting for the start of environment Acceptance"), "{error}");
-    assert!(error.contains("the app may be down: ") && error.contains("call start_environment again"), "{error}");
+    assert!(error.contains("gave up starting Acceptance of app calc after failing"), "{error}");
+    assert!(
+        error.contains("the app may be down: ") && error.ends_with("; start it again (start_environment)"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -40,17 +40,22 @@ fn words_that_are_not_as_last_seen(error: &Error, passed: &[Passed], package: &P
         }
     }
     let (status, on_it, text) = (status?, on_it?, error.to_string());
-    let mut wanted = vec![format!("environment Acceptance was {status} with package {on_it} on it")];
-    if before.is_some_and(|before| before != on_it) {
-        wanted.push(format!("(before: package {})", before?));
+    let is_overtaken = error.kind() == ErrorKind::Overtaken;
+    let is_untouched = text.contains("the app was not touched");
+    let on_it = if on_it == package.as_str() && !is_overtaken { "with" } else { on_it };
+    let mut wanted = vec![format!("last seen {status}")];
+    wanted.extend((!is_untouched).then(|| on_it.to_owned()));
+    if before.is_some_and(|before| before != on_it) && !is_overtaken && !is_untouched {
+        wanted.push(before?.to_owned());
     }
-    if error.app_may_be_down() && !text.contains("the app was not touched") {
+    if error.app_may_be_down() && !is_untouched {
         let is_sure = status != "Running" && !started && text.starts_with("the app is down: ");
         let begins = text.starts_with("the app may be down: ") || text.starts_with("the app is DOWN: ") || is_sure;
         wanted.extend((!begins).then(|| "may be down".to_owned()));
     }
-    if error.kind() != ErrorKind::Overtaken {
-        wanted.push(format!("deploy_package with package {package}"));
+    if !is_overtaken {
+        let again = if text.contains("(deploy_package") { "(deploy_package" } else { "(Deploy::with_restart" };
+        wanted.extend([again.to_owned(), package.to_string()]);
     }
     wanted.retain(|words| !text.contains(words));
     (!wanted.is_empty()).then(|| format!("it does not say {wanted:?}"))
@@ -118,7 +123,7 @@ fn play(seed: u64) -> Option<String> {
     // If nobody else does anything any more, the call that the error names ends well.
     let others = steps.iter().filter(|step| step.starts_with("somebody")).count();
     let again = outcome.result.as_ref().err().filter(|_| others == deeds).map(|error| {
-        let restart = Deploy::default().with_restart(error.to_string().contains("Deploy::with_restart(true)"));
+        let restart = Deploy::default().with_restart(error.to_string().contains("Deploy::with_restart"));
         caller.deploy(&acceptance(), &package, &restart, &poll)
     });
     let is_well = again

@@ -124,7 +124,7 @@ fn an_unknown_name_is_told_with_those_that_there_are() {
     // Where v1 is not let through, there is no list either.
     let outcome = Caller::of(&Server::answering("404 No", UNKNOWN)).environment(&name("Acceptance"));
     let error = outcome.error(ErrorKind::Rejected);
-    assert!(error.to_string().contains("must let /api/1 through") && !error.to_string().contains("are:"), "{error}");
+    assert!(error.to_string().contains("calls of v1 (/api/1)") && !error.to_string().contains("are:"), "{error}");
     assert_eq!(error.code(), Some("ENVIRONMENT_NOT_FOUND"));
 }
 

@@ -101,7 +101,7 @@ fn the_start_job_is_in_the_log_and_in_the_error() {
     caller.stop(&acceptance(), &often()).ok();
     let outcome = caller.start(&acceptance(), &Start::default(), &once());
     let error = outcome.error(ErrorKind::StillRunning).to_string();
-    assert!(error.contains("last status: Starting") && error.contains("call start_environment again"), "{error}");
+    assert!(error.contains("last status: Starting") && error.contains("start it again (start_environment)"), "{error}");
     let job = outcome.events.iter().find_map(|event| match event {
         Event::Deploying { step: DeployStep::StartRequested { job, .. }, .. } => job.clone(),
         _ => None,
@@ -140,7 +140,7 @@ fn every_step_has_an_end_even_if_the_poll_has_none() {
     let outcome = Caller::of(&server).stop(&acceptance(), &poll);
     let error = outcome.error(ErrorKind::StillRunning);
     assert!(error.is_transient() && error.to_string().contains("last status: Running"), "{error}");
-    assert!(error.to_string().contains("call stop_environment again to resume"), "{error}");
+    assert!(error.to_string().contains("stop it again (stop_environment)"), "{error}");
     // Without a timeout, it would be 30 min.
     let emulator = Emulator::start().unwrap();
     Caller::of_emulator(&emulator).stop(&acceptance(), &often().without_timeout()).ok();

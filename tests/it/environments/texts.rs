@@ -52,8 +52,8 @@ fn masked(text: &str, known: &[(&str, &str)]) -> String {
         }
     });
     let text = masked.collect::<Vec<_>>().join(" ");
-    match text.split_once("; last status: ").and_then(|(before, rest)| Some((before, rest.split_once("; ")?.1))) {
-        Some((before, rest)) => format!("{before}; {rest}"),
+    match text.split_once(" (last status: ").and_then(|(before, rest)| Some((before, rest.split_once(')')?.1))) {
+        Some((before, rest)) => format!("{before}{rest}"),
         None => text,
     }
 }
@@ -63,47 +63,44 @@ const BEFORE_THE_STOP: &[Case] = &[
         |_| (),
         |_, _| UNAUTHORIZED,
         Rejected,
-        "the request for environment Acceptance of app calc was refused: 401, UNAUTHORIZED, Who are \
-             you?; check the user name and the API key; the app was not touched; once the cause is fixed, \
-             call deploy_package with package NEW again",
+        "the request for environment Acceptance of app calc was refused: 401, UNAUTHORIZED, Who are you?; check the \
+         user name and the API key; the app was not touched; once fixed, deploy this package again (deploy_package) \
+         [package NEW]",
     ),
     (
         |_| (),
         |_, _| Then::Close,
         NoAnswer,
-        "the request for environment Acceptance of app calc failed: no usable answer came (attempt 3 \
-             of 3); the app was not touched; call deploy_package with package NEW again",
+        "the request for environment Acceptance of app calc failed: no usable answer came (attempt 3 of 3); the app \
+         was not touched; deploy this package again (deploy_package) [package NEW]",
     ),
     (
         |_| (),
         |n, _| if n == 0 { UNKNOWN } else { Then::Pass },
         Rejected,
-        "the request for environment Acceptance of app calc was refused: 404, ENVIRONMENT_NOT_FOUND, \
-             Environment not found.; check the name of the environment; the app was not touched; once the \
-             cause is fixed, call deploy_package with package NEW again",
+        "the request for environment Acceptance of app calc was refused: 404, ENVIRONMENT_NOT_FOUND, Environment not \
+         found.; check the name of the environment; the app was not touched; once fixed, deploy this package again \
+         (deploy_package) [package NEW]",
     ),
     (
         |_| (),
         |n, _| if n == 0 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "gave up waiting for the package on environment Acceptance of app calc: every attempt failed for T s \
-         (Poll::with_max_outage), the last one because the server answered 502 to the request for the package \
-         on environment Acceptance of app calc; the app was not touched: environment Acceptance was Running; call \
-         deploy_package with package NEW again",
+        "gave up waiting for the package on environment Acceptance of app calc after failing for T s (status 502); \
+         the app was not touched, last seen Running; deploy this package again (deploy_package) [package NEW]",
     ),
     (
         |emulator| emulator.jobs_end(JobEnd::Never),
         PASS,
         StillRunning,
-        "package NEW of app calc had not ended after T s (Poll::with_timeout); the app was not touched: environment Acceptance was Running with package OLD on it; \
-             call deploy_package with package NEW again",
+        "waiting for package NEW of app calc took over T s; the app was not touched, last seen Running; deploy it \
+         again (deploy_package)",
     ),
     (
         |emulator| emulator.jobs_end(JobEnd::Failed),
         PASS,
         JobFailed,
-        "package NEW failed, so it cannot be deployed; see the Environments page of app calc; the app \
-             was not touched: environment Acceptance was Running with package OLD on it",
+        "package NEW failed, so it cannot be deployed; the app was not touched, last seen Running; see the Environments page of app calc",
     ),
 ];
 
@@ -112,40 +109,31 @@ const STOPS: &[Case] = &[
         |emulator| emulator.fail_stops(1, Fault::Code("STOP_FAILED")),
         PASS,
         Rejected,
-        "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the \
-             emulator was told so; it cannot be stopped during maintenance, or while a backup is made or \
-             restored; see the Environments page of the app; the app was not touched: environment Acceptance \
-             was Running with package OLD on it; once the cause is fixed, call deploy_package with \
-             package NEW again",
+        "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was \
+         told so; is there maintenance, or a backup? See the Environments page of the app; the app was not touched, \
+         last seen Running; once fixed, deploy this package again (deploy_package) [package NEW]",
     ),
     (
         |emulator| emulator.fail_stops(9, Fault::Status(502)),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had not \
-         ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Running with \
-         package OLD on it; whether the request to stop arrived is unknown (the server answered 502); call \
-         deploy_package with package NEW again to resume",
+        "the app may be down: deploying package NEW to Acceptance of app calc took over T s; last seen Running with \
+         OLD; the stop may have arrived; deploy it again (deploy_package)",
     ),
     (
         |emulator| emulator.fail_stops(1, Fault::NeverEnds),
         |n, _| if n < 6 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up waiting for the deployment of package NEW to environment Acceptance of \
-         app calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server \
-         answered 502 to the request for the package on environment Acceptance of app calc; when last polled, \
-         environment Acceptance was Running with package OLD on it; the stop that was requested may still \
-         take effect; call deploy_package with package NEW again to resume",
+        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+         502); last seen Running with OLD; the stop may still take effect; deploy it again (deploy_package)",
     ),
     (
         |emulator| emulator.fail_stops(1, Fault::NeverEnds),
         |n, _| if n < 6 { Then::Pass } else { UNAUTHORIZED },
         Rejected,
-        "the app may be down: the request for the package on environment Acceptance of app calc was \
-             refused: 401, UNAUTHORIZED, Who are you?; check the user name and the API key; when last \
-             polled, environment Acceptance was Running with package OLD on it; the stop that was \
-             requested may still take effect; once the cause is fixed, call deploy_package with package \
-             NEW again",
+        "the app may be down: the request for the package on Acceptance of app calc was refused: 401, UNAUTHORIZED, \
+         Who are you?; check the user name and the API key; last seen Running with OLD; the stop may still take \
+         effect; once fixed, deploy this package again (deploy_package) [package NEW]",
     ),
 ];
 
@@ -154,47 +142,38 @@ const TRANSPORTS: &[Case] = &[
         |emulator| emulator.fail_transports(1, Fault::Code("NO_ACCESS")),
         PASS,
         Rejected,
-        "the app is down: package NEW was not transported to environment Acceptance of app calc: 403, \
-             NO_ACCESS, You do not have access; the user needs Transport Rights for this environment \
-             (Permissions tab of the Environments page); when last polled, environment Acceptance was \
-             Stopped with package OLD on it; once the cause is fixed, call deploy_package with package \
-             NEW again; to go back, call deploy_package with package OLD",
+        "the app is down: package NEW was not transported to Acceptance of app calc: 403, NO_ACCESS, You do not have \
+         access; the user needs Transport Rights (Permissions tab); last seen Stopped with OLD; once fixed, deploy \
+         it again, or that package to go back (deploy_package)",
     ),
     (
         |emulator| emulator.fail_transports(1, Fault::Code("PACKAGE_NOT_FOUND")),
         PASS,
         Rejected,
-        "the app is down: package NEW was not transported to environment Acceptance of app calc: 404, \
-             PACKAGE_NOT_FOUND, Package not found; it may have expired (after 15 days, unless deployed), \
-             or belong to another app: upload it again, and use the new id; when last polled, environment \
-             Acceptance was Stopped with package OLD on it; to go back, call deploy_package with package \
-             OLD",
+        "the app is down: package NEW was not transported to Acceptance of app calc: 404, PACKAGE_NOT_FOUND, Package \
+         not found; did it expire (15 days), or is it of another app? Upload it, and use the new id; last seen \
+         Stopped with OLD; deploy that package to go back (deploy_package)",
     ),
     (
         |emulator| emulator.fail_transports(1, Fault::NeverEnds),
         PASS,
         StillRunning,
-        "the app is down: the deployment of package NEW to environment Acceptance of app calc had not ended \
-         after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with package \
-         OLD on it; the transport that was requested may still take effect; call deploy_package with package \
-         NEW and Deploy::with_restart(true) again to resume",
+        "the app is down: deploying package NEW to Acceptance of app calc took over T s; last seen Stopped with OLD; \
+         the transport may still take effect; deploy it again (Deploy::with_restart)",
     ),
     (
         |emulator| emulator.fail_transports(99, Fault::Code("SERVICE UNAVAILABLE")),
         PASS,
         StillRunning,
-        "the app is down: the deployment of package NEW to environment Acceptance of app calc had not \
-             ended after T s (Poll::with_timeout); \
-             when last polled, environment Acceptance was Stopped with package OLD on it; call \
-             deploy_package with package NEW again to resume",
+        "the app is down: deploying package NEW to Acceptance of app calc took over T s; last seen Stopped with OLD; \
+         deploy it again (deploy_package)",
     ),
     (
         |emulator| emulator.fail_transports(99, Fault::Code("APP_IS_RUNNING")),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had not \
-         ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with \
-         package OLD on it; call deploy_package with package NEW again to resume",
+        "the app may be down: deploying package NEW to Acceptance of app calc took over T s; last seen Stopped with \
+         OLD; deploy it again (deploy_package)",
     ),
 ];
 
@@ -203,80 +182,62 @@ const STARTS: &[Case] = &[
         |emulator| emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT")),
         PASS,
         StartFailed,
-        "the app is DOWN: environment Acceptance of app calc did not start (start job JOB): 500, \
-             MISSING_CONSTANT, Cannot start app. Missing one or more constant values; give the constants \
-             that are new in the package a value, on the Environments page of the app; when last polled, \
-             environment Acceptance was Stopped with package NEW on it (before: package OLD); once the \
-             cause is fixed, call deploy_package with package NEW again; to go back, call deploy_package \
-             with package OLD",
+        "the app is DOWN: environment Acceptance of app calc did not start: 500, MISSING_CONSTANT, Cannot start app. \
+         Missing one or more constant values; give its new constants a value; last seen Stopped with this package \
+         (before: OLD); once fixed, deploy this package again, or the one before to go back (deploy_package) \
+         [package NEW] [start job JOB]",
     ),
     (
         |emulator| emulator.fail_starts(1, Fault::NeverEnds),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had \
-             not ended after T s (Poll::with_timeout); when last polled, \
-             environment Acceptance was Stopped with package NEW on it (before: package OLD); the start \
-             that was requested may still take effect; call deploy_package with package NEW again to \
-             resume [start job JOB]",
+        "the app may be down: deploying package NEW to Acceptance of app calc took over T s; last seen Stopped with \
+         it (before: OLD); the start may still take effect; deploy it again (deploy_package) [start job JOB]",
     ),
     (
         |emulator| emulator.fail_starts(99, Fault::Status(502)),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had not \
-         ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with \
-         package NEW on it (before: package OLD); whether the request to start arrived is unknown (the server \
-         answered 502); call deploy_package with package NEW and Deploy::with_restart(true) again to resume",
+        "the app may be down: deploying package NEW to Acceptance of app calc took over T s; last seen Stopped with \
+         it (before: OLD); the start may have arrived; deploy it again (Deploy::with_restart)",
     ),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { UNAUTHORIZED } else { Then::Pass },
         Rejected,
-        "the app is down: the request to start environment Acceptance of app calc was refused: 401, \
-         UNAUTHORIZED, Who are you?; check the user name and the API key; when last polled, environment \
-         Acceptance was Stopped with package NEW on it (before: package OLD); once the cause is fixed, call \
-         deploy_package with package NEW and Deploy::with_restart(true) again; to go back, call \
-         deploy_package with package OLD",
+        "the app is down: the request to start Acceptance of app calc was refused: 401, UNAUTHORIZED, Who are you?; \
+         check the user name and the API key; last seen Stopped with this package (before: OLD); once fixed, deploy \
+         this package again, or the one before to go back (Deploy::with_restart) [package NEW]",
     ),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { FORBIDDEN } else { Then::Pass },
         Rejected,
-        "the app is down: gave up waiting for the deployment of package NEW to environment Acceptance of app \
-         calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server answered \
-         403 to the request to start environment Acceptance of app calc; when last polled, environment \
-         Acceptance was Stopped with package NEW on it (before: package OLD); once the cause is fixed, call \
-         deploy_package with package NEW and Deploy::with_restart(true) again; to go back, call \
-         deploy_package with package OLD",
+        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+         403); last seen Stopped with it (before: OLD); once fixed, deploy it again, or the one before to go back \
+         (Deploy::with_restart)",
     ),
     (
         |_| (),
         |_, line| if line.ends_with("/transport") { MOVED } else { Then::Pass },
         Rejected,
-        "the app is down: gave up waiting for the deployment of package NEW to environment Acceptance of app \
-         calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server answered \
-         301 to the request to transport package NEW to environment Acceptance of app calc; when last polled, \
-         environment Acceptance was Stopped with package OLD on it; once the cause is fixed, call \
-         deploy_package with package NEW again; to go back, call deploy_package with package OLD",
+        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+         301); last seen Stopped with OLD; once fixed, deploy it again, or that package to go back (deploy_package)",
     ),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { LOCKED } else { Then::Pass },
         StillRunning,
-        "the app is down: the deployment of package NEW to environment Acceptance of app calc had not ended \
-         after T s (Poll::with_timeout); when last polled, environment Acceptance was Stopped with package \
-         NEW on it (before: package OLD); call deploy_package with package NEW and Deploy::with_restart(true) \
-         again to resume",
+        "the app is down: deploying package NEW to Acceptance of app calc took over T s; last seen Stopped with it \
+         (before: OLD); deploy it again (Deploy::with_restart)",
     ),
     (
         |emulator| emulator.fail_starts(99, Fault::Code("ALREADY_STARTED")),
         PASS,
         Rejected,
-        "the app may be down: environment Acceptance of app calc did not start: 200, ALREADY_STARTED, Cannot start app. \
-         App is already running; it was running already; when last polled, environment Acceptance was Stopped with \
-         package NEW on it (before: package OLD); call deploy_package with package NEW and Deploy::with_restart(true) \
-         again; to go back, call deploy_package with package OLD",
+        "the app may be down: environment Acceptance of app calc did not start: 200, ALREADY_STARTED, Cannot start \
+         app. App is already running; it was running already; last seen Stopped with this package (before: OLD); \
+         deploy this package again, or the one before to go back (Deploy::with_restart) [package NEW]",
     ),
 ];
 
@@ -285,11 +246,8 @@ const OTHER_DEPLOYMENTS: &[Case] = &[
         |emulator| emulator.fail_starts(99, Fault::Code("APP_ALREADY_HAS_A_STARTING_JOB")),
         PASS,
         StillRunning,
-        "the app may be down: the deployment of package NEW to environment Acceptance of app calc had \
-             not ended after T s (Poll::with_timeout); when last polled, \
-             environment Acceptance was Stopped with package NEW on it (before: package OLD); something \
-             else was starting the app, perhaps with another package; call deploy_package with package \
-             NEW and Deploy::with_restart(true) again to resume",
+        "the app may be down: deploying package NEW to Acceptance of app calc took over T s; last seen Stopped with \
+         it (before: OLD); something else was starting it; deploy it again (Deploy::with_restart)",
     ),
     (
         |emulator| {
@@ -298,22 +256,16 @@ const OTHER_DEPLOYMENTS: &[Case] = &[
         },
         PASS,
         Overtaken,
-        "the app may be down: another deployment is under way: environment Acceptance of app calc has \
-             package OTHER on it in place of package NEW; when last polled, environment Acceptance was \
-             Stopped with package OTHER on it (before: package OLD); the start that was requested may \
-             still take effect; once that has ended, call deploy_package with package NEW again [start \
-             job JOB]",
+        "the app may be down: another deployment has put package OTHER on Acceptance of app calc in place of NEW; \
+         last seen Stopped; the start may still take effect; once it has ended, deploy it again (deploy_package)",
     ),
     (
         |_| (),
         |n, _| if n < 14 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up waiting for the deployment of package NEW to environment Acceptance of \
-         app calc: every attempt failed for T s (Poll::with_max_outage), the last one because the server \
-         answered 502 to the request for the package on environment Acceptance of app calc; when last polled, \
-         environment Acceptance was Stopped with package NEW on it (before: package OLD); the start that was \
-         requested may still take effect; call deploy_package with package NEW again to resume [start job \
-         JOB]",
+        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+         502); last seen Stopped with it (before: OLD); the start may still take effect; deploy it again \
+         (deploy_package)",
     ),
 ];
 

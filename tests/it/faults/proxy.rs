@@ -387,7 +387,7 @@ fn upload_within(connect_timeout: Duration) -> Outcome<mendix_deploy::UploadedPa
     let hasty = |client: Client| client.with_connect_timeout(connect_timeout);
     let outcome = Caller::from_env().with(hasty).upload(Package::small());
     let error = outcome.error(ErrorKind::Connect);
-    assert!(format!("{error:?}").contains(" s (with_connect_timeout)"), "{error:?}");
+    assert!(format!("{error:?}").contains(" s (Client::with_connect_timeout)"), "{error:?}");
     outcome
 }
 

@@ -18,7 +18,7 @@ fn stalls(server: &Server, timeout: Duration) -> Outcome<UploadedPackage> {
     let caller = Caller::of(server).with(|client| client.with_stall_timeout(timeout).with_retry(Retry::never()));
     let outcome = caller.upload(Package::sparse(64 * MIB));
     let error = outcome.error(ErrorKind::Interrupted);
-    let cause = format!("for {:.1} s (with_stall_timeout)", timeout.as_secs_f64());
+    let cause = format!("for {:.1} s (Client::with_stall_timeout)", timeout.as_secs_f64());
     assert!(outcome.took >= timeout && format!("{error:?}").contains(&cause), "{outcome:?}");
     assert!(!error.may_have_been_accepted());
     outcome

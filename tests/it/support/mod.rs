@@ -4,6 +4,7 @@
 pub(crate) mod caller;
 pub(crate) mod child;
 pub(crate) mod gateway;
+pub(crate) mod message;
 pub(crate) mod package;
 pub(crate) mod random;
 pub(crate) mod server;

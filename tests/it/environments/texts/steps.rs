@@ -24,24 +24,22 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
         (
             |emulator| emulator.fail_stops(1, Fault::Code("STOP_FAILED")),
             STOP,
-            "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the \
-             emulator was told so; it cannot be stopped during maintenance, or while a backup is made or \
-             restored; see the Environments page of the app; the app was not touched: environment Acceptance \
-             was Running; once the cause is fixed, call stop_environment again",
+            "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was \
+             told so; is there maintenance, or a backup? See the Environments page of the app; the app was not \
+             touched, last seen Running; once fixed, stop it again (stop_environment)",
         ),
         (
             |emulator| emulator.fail_stops(1, Fault::NeverEnds),
             STOP,
-            "the stop of environment Acceptance of app calc had not ended after T s (Poll::with_timeout); when last polled, environment Acceptance was Running; the stop that \
-             was requested may still take effect; call stop_environment again to resume",
+            "stopping Acceptance of app calc took over T s; last seen Running; the stop may still take effect; stop \
+             it again (stop_environment)",
         ),
         (
             |_| (),
             TRANSPORT,
-            "package NEW was not transported to environment Acceptance of app calc: 403, APP_IS_RUNNING, \
-             The environment of the app must be stopped to do transport; stop it first \
-             (stop_environment); the app was not touched: environment Acceptance had package OLD on it; once \
-             the cause is fixed, call transport_package with package NEW again",
+            "package NEW was not transported to Acceptance of app calc: 403, APP_IS_RUNNING, The environment of the \
+             app must be stopped to do transport; stop it first; the app was not touched; once fixed, transport it \
+             again (transport_package)",
         ),
         (
             |emulator| {
@@ -49,42 +47,36 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
                 emulator.fail_transports(1, Fault::NeverEnds);
             },
             TRANSPORT,
-            "the transport of package NEW to environment Acceptance of app calc had not ended after T s \
-             (Poll::with_timeout); when last polled, \
-             environment Acceptance had package OLD on it; the transport that was requested may still \
-             take effect; call transport_package with package NEW again to resume",
+            "transporting package NEW to Acceptance of app calc took over T s; last seen with OLD; the transport may \
+             still take effect; transport it again (transport_package)",
         ),
         (
             |emulator| emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT")),
             START,
-            "the app is DOWN: environment Acceptance of app calc did not start (start job JOB): 500, \
-             MISSING_CONSTANT, Cannot start app. Missing one or more constant values; give the constants \
-             that are new in the package a value, on the Environments page of the app; when last polled, \
-             environment Acceptance was Stopped; once the cause is fixed, call start_environment again",
+            "the app is DOWN: environment Acceptance of app calc did not start: 500, MISSING_CONSTANT, Cannot start \
+             app. Missing one or more constant values; give its new constants a value; last seen Stopped; once \
+             fixed, start it again (start_environment) [start job JOB]",
         ),
         (
             |emulator| emulator.fail_starts(1, Fault::NeverEnds),
             START,
-            "the app may be down: the start of environment Acceptance of app calc had not ended after T s \
-             (Poll::with_timeout); when last polled, environment Acceptance was \
-             Stopped; the start that was requested may still take effect; call start_environment again to \
-             resume [start job JOB]",
+            "the app may be down: starting Acceptance of app calc took over T s; last seen Stopped; the start may \
+             still take effect; start it again (start_environment) [start job JOB]",
         ),
         (
             |emulator| emulator.fail_starts(2, Fault::StatusAtOnce(403)),
             START,
-            "the request to start environment Acceptance of app calc was refused: 403, FORBIDDEN, the \
-             emulator was told to answer so; the user needs API Rights and Transport Rights for this \
-             environment (Permissions tab of the Environments page); the app was not touched: environment \
-             Acceptance was Stopped; once the cause is fixed, call start_environment again",
+            "the request to start Acceptance of app calc was refused: 403, FORBIDDEN, the emulator was told to \
+             answer so; the user needs API Rights and Transport Rights for this environment (Permissions tab); the \
+             app was not touched, last seen Stopped; once fixed, start it again (start_environment)",
         ),
         (
             |_| (),
             |caller, package| {
                 caller.deploy(&name("Production"), package, &Deploy::default(), &poll(StillRunning)).result.map(drop)
             },
-            "environment Production of app calc is for production, or does not say that it is not, which takes \
-             Deploy::allow_production; the app was not touched: environment Production was Running [package NEW]",
+            "environment Production of app calc is for production, or does not say that it is not, and production \
+             was not allowed; the app was not touched, last seen Running (Deploy::allow_production) [package NEW]",
         ),
         (
             |emulator| emulator.fail_stops(1, Fault::NeverEnds),
@@ -92,11 +84,8 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
                 let restart = Deploy::default().with_restart(true);
                 caller.deploy(&acceptance(), package, &restart, &poll(StillRunning)).result.map(drop)
             },
-            "the app may be down: the deployment of package NEW to environment Acceptance of app calc had \
-             not ended after T s (Poll::with_timeout); when last polled, \
-             environment Acceptance was Running with package OLD on it; the stop that was requested may \
-             still take effect; call deploy_package with package NEW and Deploy::with_restart(true) again \
-             to resume",
+            "the app may be down: deploying package NEW to Acceptance of app calc took over T s; last seen Running \
+             with OLD; the stop may still take effect; deploy it again (Deploy::with_restart)",
         ),
     ];
     side_by_side(cases, |(prepare, call, expected)| {
