@@ -3,6 +3,7 @@
 mod advice;
 mod again;
 mod kind;
+mod message;
 mod response;
 
 use std::error::Error as StdError;
@@ -14,6 +15,7 @@ use crate::id::{AppId, JobId, PackageId};
 pub(crate) use advice::Advice;
 pub(crate) use again::Again;
 pub use kind::ErrorKind;
+use message::Message;
 pub(crate) use response::{Response, SaidBy};
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -35,16 +37,7 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
-    /// The request that failed, if it was one: "the request for the status of job 66046953 of app calc".
-    what: String,
-    /// What became of it, with what the server said.
-    message: String,
-    /// What happened to the package, and to the app; each may be empty.
-    of_package: String,
-    of_app: String,
-    advice: Advice,
-    /// The settings that played a part, which stand behind the names in the advice.
-    settings: Vec<&'static str>,
+    message: Message,
     response: Option<Response>,
     package_id: Option<PackageId>,
     job_id: Option<JobId>,
@@ -151,12 +144,7 @@ impl Error {
         use ErrorKind::{Interrupted, NoAnswer, StillRunning};
         Error(Box::new(Inner {
             kind,
-            what: String::new(),
-            message: message.into(),
-            of_package: String::new(),
-            of_app: String::new(),
-            advice: Advice::default(),
-            settings: Vec::new(),
+            message: Message { end: message.into(), ..Message::default() },
             response: None,
             package_id: None,
             job_id: None,
@@ -172,7 +160,7 @@ impl Error {
     /// The error of a request; `message` follows its name.
     pub(crate) fn of_request(kind: ErrorKind, what: impl Into<String>, message: impl Into<String>) -> Self {
         let mut error = Self::new(kind, message);
-        error.0.what = what.into();
+        error.0.message.what = what.into();
         error
     }
 
@@ -258,33 +246,64 @@ impl Error {
 
     /// Gives it another cause, and says the ones it had so far where it says what failed.
     pub(crate) fn because_of(mut self, cause: Error) -> Self {
-        self.0.what = self.what_failed();
+        self.0.message.what = self.what_failed();
         self.with_source(cause)
     }
 
     /// Prepends where the bad input came from.
     pub(crate) fn prefixed_with(mut self, origin: &str) -> Self {
-        self.0.what.insert_str(0, &format!("{origin}: "));
+        self.0.message.what.insert_str(0, &format!("{origin}: "));
         self
     }
 
-    /// With what the call ended, to follow "with".
-    pub(crate) fn end(&self) -> String {
+    /// Appends a note to what happened, such as the number of attempts.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.message.end.push_str(note);
+        self
+    }
+
+    /// Says what happened to the package.
+    pub(crate) fn with_package_note(mut self, note: impl Into<String>) -> Self {
+        self.0.message.of_package = note.into();
+        self
+    }
+
+    /// Says what happened to the app.
+    pub(crate) fn with_app_note(mut self, note: impl Into<String>) -> Self {
+        self.0.message.of_app = note.into();
+        self
+    }
+
+    pub(crate) fn app_note(&self) -> &str {
+        &self.0.message.of_app
+    }
+
+    pub(crate) fn with_advice(mut self, advice: Advice) -> Self {
+        self.0.message.advice = advice;
+        self
+    }
+
+    pub(crate) fn advice(&self) -> &Advice {
+        &self.0.message.advice
+    }
+
+    pub(crate) fn with_setting(mut self, name: impl Into<Option<&'static str>>) -> Self {
+        self.0.message.settings.extend(name.into());
+        self
+    }
+
+    /// Whether the message names this package, so that "this package" can follow.
+    pub(crate) fn names(&self, package: &PackageId) -> bool {
+        self.0.message.to_string().contains(package.as_str())
+    }
+
+    /// With what the call ended, in as few words as there are.
+    pub(crate) fn in_brief(&self) -> String {
         match (self.status(), self.kind()) {
-            (Some(status), _) => format!("status {status}"),
+            (Some(status), _) => format!("HTTP {status}"),
             (None, ErrorKind::Connect) => "no connection".to_owned(),
             (None, ErrorKind::Interrupted) => "a broken connection".to_owned(),
             (None, _) => "no answer".to_owned(),
-        }
-    }
-
-    /// Why the call failed, in a few words of our own.
-    pub(crate) fn in_brief(&self) -> String {
-        match (self.status(), self.kind()) {
-            (Some(status), _) => format!("the server answered {status}"),
-            (None, ErrorKind::Connect) => "no connection could be made".to_owned(),
-            (None, ErrorKind::Interrupted) => "the connection broke while the body was being sent".to_owned(),
-            (None, _) => "no usable answer came".to_owned(),
         }
     }
 
@@ -295,7 +314,7 @@ impl Error {
 
     /// The same without the advice: only what failed, and why.
     pub(crate) fn what_failed(&self) -> String {
-        format!("{}{}", self.0.what, self.causes())
+        format!("{}{}", self.0.message.what, self.causes())
     }
 
     fn causes(&self) -> String {
@@ -304,74 +323,14 @@ impl Error {
 
     /// The same for an event that says what was asked for.
     pub(crate) fn reason(&self) -> String {
-        let what = if self.0.what.is_empty() { "" } else { "the request" };
-        format!("{what}{}{}{}", self.0.message, self.in_brackets(), self.causes())
-    }
-
-    /// Appends a note to what happened, such as the number of attempts.
-    pub(crate) fn with_note(mut self, note: &str) -> Self {
-        self.0.message.push_str(note);
-        self
-    }
-
-    /// Says what happened to the package.
-    pub(crate) fn with_package_note(mut self, note: impl Into<String>) -> Self {
-        self.0.of_package = note.into();
-        self
-    }
-
-    /// Says what happened to the app.
-    pub(crate) fn with_app_note(mut self, note: impl Into<String>) -> Self {
-        self.0.of_app = note.into();
-        self
-    }
-
-    pub(crate) fn app_note(&self) -> &str {
-        &self.0.of_app
-    }
-
-    pub(crate) fn with_advice(mut self, advice: Advice) -> Self {
-        self.0.advice = advice;
-        self
-    }
-
-    pub(crate) fn advice(&self) -> &Advice {
-        &self.0.advice
-    }
-
-    pub(crate) fn with_setting(mut self, name: impl Into<Option<&'static str>>) -> Self {
-        self.0.settings.extend(name.into());
-        self
-    }
-
-    /// Whether the message names this package, so that "this package" can follow.
-    pub(crate) fn names(&self, package: &PackageId) -> bool {
-        self.text().contains(package.as_str())
-    }
-
-    /// What happened, to the package and to the app, and what to do.
-    fn text(&self) -> String {
-        let Inner { what, message, of_package, of_app, advice, .. } = &*self.0;
-        let parts = [&format!("{what}{message}"), of_package, of_app, &advice.text()];
-        let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-        parts.join("; ") + &self.in_brackets()
-    }
-
-    /// The functions and settings, each once.
-    fn in_brackets(&self) -> String {
-        let mut names: Vec<&str> = Vec::new();
-        for name in self.0.advice.names.iter().chain(&self.0.settings) {
-            if !names.contains(name) {
-                names.push(name);
-            }
-        }
-        if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+        let what = if self.0.message.what.is_empty() { "" } else { "the request" };
+        format!("{what}{}{}{}", self.0.message.end, self.0.message.in_brackets(), self.causes())
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.text();
+        let text = self.0.message.to_string();
         f.write_str(&text)?;
         // A known id must never be missing, whatever the message says.
         let unsaid = |id: &str| !text.contains(id);

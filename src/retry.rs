@@ -111,12 +111,12 @@ pub(crate) fn repeat<T>(
                 // A refusal such as 409 may be the result of what went before it.
                 let earlier = earlier.filter(|_| !error.is_transient()).map_or(String::new(), |why| {
                     let of = retry.attempts;
-                    format!("; this was attempt {number} of {of}, after one with {why}")
+                    format!("; this was attempt {number} of {of}, after one that failed ({why})")
                 });
                 return Err(error.with_note(&note).with_note(&earlier));
             }
         };
-        earlier = Some(error.end());
+        earlier = Some(error.in_brief());
         let (app, file) = (app.clone(), file.map(Path::to_owned));
         notify(&Event::Retrying { app, file, attempt: number, of: retry.attempts, wait, reason: error.one_line() });
         std::thread::sleep(wait);

@@ -209,8 +209,8 @@ impl<'a> Wait<'a> {
 
     /// Has the kind of the last error, which is its source. Waiting again is harmless, whatever ended this wait.
     fn gave_up(&self, outage: Duration, last: Error) -> Error {
-        let (doing, outage, end) = (&self.doing, Seconds(outage), last.end());
-        Error::new(last.kind(), format!("gave up {doing} after failing for {outage} ({end})"))
+        let (doing, outage, why) = (&self.doing, Seconds(outage), last.in_brief());
+        Error::new(last.kind(), format!("gave up {doing} after failing for {outage} ({why})"))
             .with_advice(self.how_to_resume())
             .with_setting(self.resume.map(|_| "Poll::with_max_outage"))
             .with_transient(true)
@@ -221,7 +221,7 @@ impl<'a> Wait<'a> {
     fn still_running(&self, elapsed: Duration, last_status: Option<&str>, failure: Option<Error>) -> Error {
         let (doing, elapsed) = (&self.doing, Seconds(self.spent.saturating_add(elapsed)));
         let last = match (&failure, last_status) {
-            (Some(failure), _) => format!(", and failed at last ({})", failure.end()),
+            (Some(failure), _) => format!(", and failed at last ({})", failure.in_brief()),
             (None, Some(status)) => format!(" (last status: {status})"),
             (None, None) => String::new(),
         };

@@ -341,7 +341,7 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let outcome = wait_on(&poll, |n| if n == 0 { running() } else { Err(answered(500)) });
     let error = outcome.error();
     assert_eq!((error.kind(), outcome.polls), (ErrorKind::StillRunning, 4), "the last poll is made at the timeout");
-    assert!(error.to_string().contains(", and failed at last (status 500)") && error.source().is_some(), "{error:?}");
+    assert!(error.to_string().contains(", and failed at last (HTTP 500)") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
     let says = "took over 3.0 s without any status, and failed at last (no answer)";
     assert!(never.error().to_string().contains(says), "{}", never.error());

@@ -86,7 +86,7 @@ const BEFORE_THE_STOP: &[Case] = &[
         |_| (),
         |n, _| if n == 0 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "gave up waiting for the package on environment Acceptance of app calc after failing for T s (status 502); \
+        "gave up waiting for the package on environment Acceptance of app calc after failing for T s (HTTP 502); \
          the app was not touched, last seen Running; deploy this package again (deploy_package) [package NEW]",
     ),
     (
@@ -124,7 +124,7 @@ const STOPS: &[Case] = &[
         |emulator| emulator.fail_stops(1, Fault::NeverEnds),
         |n, _| if n < 6 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
          502); last seen Running with OLD; the stop may still take effect; deploy it again (deploy_package)",
     ),
     (
@@ -213,7 +213,7 @@ const STARTS: &[Case] = &[
         |_| (),
         |_, line| if line.ends_with("/start") { FORBIDDEN } else { Then::Pass },
         Rejected,
-        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
          403); last seen Stopped with it (before: OLD); once fixed, deploy it again, or the one before to go back \
          (Deploy::with_restart)",
     ),
@@ -221,7 +221,7 @@ const STARTS: &[Case] = &[
         |_| (),
         |_, line| if line.ends_with("/transport") { MOVED } else { Then::Pass },
         Rejected,
-        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
          301); last seen Stopped with OLD; once fixed, deploy it again, or that package to go back (deploy_package)",
     ),
     (
@@ -263,7 +263,7 @@ const OTHER_DEPLOYMENTS: &[Case] = &[
         |_| (),
         |n, _| if n < 14 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (status \
+        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
          502); last seen Stopped with it (before: OLD); the start may still take effect; deploy it again \
          (deploy_package)",
     ),

@@ -120,9 +120,9 @@ fn a_refusal_of_a_later_attempt_names_the_attempt_and_what_ended_the_one_before(
     let later = vec![Step::Head, answer("502 Oops", "")];
     let refused = answered("409 Conflict", r#"{"errorCode":"DUPLICATE"}"#);
     for (scripts, says) in [
-        (vec![broken.clone(), refused.clone()], "attempt 2 of 3, after one with a broken connection"),
-        (vec![later.clone(), refused.clone()], "attempt 2 of 3, after one with status 502"),
-        (vec![broken, later, refused], "attempt 3 of 3, after one with status 502"),
+        (vec![broken.clone(), refused.clone()], "attempt 2 of 3, after one that failed (a broken connection)"),
+        (vec![later.clone(), refused.clone()], "attempt 2 of 3, after one that failed (HTTP 502)"),
+        (vec![broken, later, refused], "attempt 3 of 3, after one that failed (HTTP 502)"),
     ] {
         let server = Server::start(scripts);
         let outcome = Caller::of(&server).upload(Package::sparse(32 * MIB));
