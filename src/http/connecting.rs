@@ -22,14 +22,32 @@ pub(super) fn look_up(host_and_port: &str, limit: Duration) -> Result<Vec<Socket
     let look_up = move || sender.send(name.to_socket_addrs().map(Vec::from_iter));
     let found = match thread::Builder::new().spawn(look_up) {
         Ok(_) => match answer.recv_timeout(limit) {
-            Ok(found) => found?,
+            Ok(found) => found.map_err(Unresolved::mark)?,
             Err(RecvTimeoutError::Timeout) => return Err(UreqError::Timeout(Timeout::Resolve)),
             Err(RecvTimeoutError::Disconnected) => return Err(UreqError::HostNotFound),
         },
-        Err(_) => host_and_port.to_socket_addrs()?.collect(),
+        Err(_) => host_and_port.to_socket_addrs().map_err(Unresolved::mark)?.collect(),
     };
     Ok(families_in_turn(found))
 }
+
+/// Marks an error of the resolver, whose words differ from one system to the next.
+#[derive(Debug)]
+pub(super) struct Unresolved(io::Error);
+
+impl Unresolved {
+    pub(super) fn mark(error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), Unresolved(error))
+    }
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unresolved {}
 
 /// Alternates between IPv6 and IPv4, beginning with what the system prefers (RFC 8305 §4).
 fn families_in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::{Error as UreqError, Proxy, Timeout};
 
-use super::connecting::NotLoopback;
+use super::connecting::{NotLoopback, Unresolved};
 use super::proxy::Chosen;
 use crate::units::Seconds;
 
@@ -175,7 +175,9 @@ impl Circumstances<'_> {
             UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
                 ("the connection was refused", "", true)
             }
-            UreqError::Io(_) if says("lookup") => (UNRESOLVED, "", true),
+            UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<Unresolved>()).is_some() => {
+                (UNRESOLVED, "", true)
+            }
             UreqError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => (CUT_OFF, "", true),
             UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<NotLoopback>()).is_some() => {
                 ("it is not this machine", "; plain http would expose the API key: use https", false)

@@ -141,11 +141,13 @@ impl Opened<'_> {
         let transient = error.is_transient() && is_found_again;
         let (again, advice) = (error.again(), error.advice().clone());
         let (file, of_app) = (text::name(self.file_name()), error.app_note().replace("this package", "it"));
-        let note = match error.names(package) {
-            false => format!("{file} is package {package}"),
-            true if of_app.is_empty() => format!("{file} is this package"),
+        let note = if !error.names(package) {
+            format!("{file} is package {package}")
+        } else if of_app.is_empty() {
+            format!("{file} is this package")
+        } else {
             // The error of a deployment says what happens to it.
-            true => String::new(),
+            String::new()
         };
         let error = error.with_ids(Some(package), job).with_transient(transient);
         let error = error.with_package_note(note).with_app_note(of_app);

@@ -22,7 +22,7 @@ fn the_reason_of_a_failure_to_connect_is_told_in_a_few_words() {
     for (error, reason, transient) in [
         (UreqError::HostNotFound, UNRESOLVED, true),
         (UreqError::Timeout(Timeout::Resolve), UNRESOLVED, true),
-        (io::Error::other("failed to lookup address information: Try again").into(), UNRESOLVED, true),
+        (Unresolved::mark(io::Error::other("as each system puts it")).into(), UNRESOLVED, true),
         (UreqError::Timeout(Timeout::Connect), "timed out", true),
         (os(io::ErrorKind::ConnectionRefused), "the connection was refused", true),
         (os(io::ErrorKind::NetworkUnreachable), "the connection failed", true),

@@ -54,12 +54,12 @@ fn own(text: &str) -> String {
     let mut own = text.to_owned();
     // `#` is a status.
     for (start, end) in [
-        (": #", ';'),
-        ("answered #", ';'),
-        (" are: ", ';'),
-        (" if any: ", ';'),
-        ("the API says \"", '"'),
-        ("(last status: ", ')'),
+        (": #", "; "),
+        ("answered #", "; "),
+        (" are: ", "; "),
+        (" if any: ", "; "),
+        ("the API says \"", "\""),
+        ("(last status: ", ")"),
     ] {
         let is_start = |rest: &str| match start.strip_suffix('#') {
             Some(start) => {
