@@ -51,7 +51,7 @@ impl Verdicts {
 impl Asked {
     /// What most calls are.
     pub(crate) fn new(what: String, not_found: String) -> Asked {
-        Asked { what, undone: "", not_found, rights: "API Rights for this app", verdicts: None }
+        Asked { what, undone: "", not_found, rights: "API Rights", verdicts: None }
     }
 
     /// The error for a request that ended without a usable success. Unless it is a refusal or a failure to connect,
@@ -106,14 +106,19 @@ impl Asked {
         }
     }
 
+    fn is_upload(&self) -> bool {
+        !self.undone.is_empty()
+    }
+
     /// What such a refusal usually means, as the end of a sentence. Whoever is between us and the API has reasons of
     /// their own.
     fn meaning(&self, reply: &Reply, is_foreign: bool) -> String {
         let meaning = match (reply.status, reply.retry_after) {
             (300..=399, _) => {
                 let target = reply.target.as_deref().map_or(String::new(), |to| format!(" to {to}"));
-                format!("redirects{target} are not followed, to keep the API key from other hosts; check the base URL")
+                format!("redirects{target} are not followed; check the base URL")
             }
+            (413, _) if !self.is_upload() => return String::new(),
             (413, _) if is_foreign => "the package is larger than it lets through".into(),
             (401 | 403 | 404, _) if is_foreign => return String::new(),
             (401, _) => "check the user name and the API key".into(),
@@ -144,9 +149,9 @@ fn is_code(said: &str, code: &str) -> bool {
 pub(crate) fn app_not_found(app: &AppId) -> String {
     match app.without_environment() {
         Some(of_production) => format!(
-            "check the base URL, and whether the AppId is \"{of_production}\", as in the URL of the app's production environment"
+            "check the base URL and whether the AppId is \"{of_production}\", as in the URL of the app's production environment"
         ),
-        None => format!("check the base URL, and that \"{app}\" is the subdomain of the app's production URL"),
+        None => format!("check the base URL and that \"{app}\" is the subdomain of the app's production URL"),
     }
 }
 

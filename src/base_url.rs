@@ -21,6 +21,9 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(url: &str) -> Result<Self> {
+        if url.is_empty() {
+            return Err(refused("it is empty"));
+        }
         if let Some(problem) = not_a_value(url) {
             return Err(refused(&format!("it {problem}")));
         }
@@ -119,9 +122,10 @@ fn is_loopback(host: &str) -> bool {
 fn contains_api(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let segments: Vec<&str> = path.split('/').collect();
-    let is_version = |segment: &str| {
-        let number = segment.strip_prefix('v').unwrap_or(segment);
-        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    // A year or a number of somebody else's is no version.
+    let is_version = |segment: &str| match segment.strip_prefix('v') {
+        Some(version) => version.starts_with(|c: char| c.is_ascii_digit()),
+        None => segment.len() == 1 && segment.bytes().all(|b| b.is_ascii_digit()),
     };
     path.ends_with("/api") || segments.windows(2).any(|pair| matches!(pair, ["api", next] if is_version(next)))
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{self, Body, RESPONSE_MAX, Reply, Request};
 use crate::id::AppId;
 use crate::retry::repeat;
+use crate::units::Bytes;
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A POST of v1 may answer only when it has been carried out.
@@ -65,6 +66,14 @@ impl<'a> Call<'a> {
         let is_success = |reply: &&Reply| reply.is_success() && !(self.is_v1 && answer::has_error_code(reply));
         if let Some(found) = end.as_ref().ok().filter(is_success).and_then(read) {
             return Ok(found);
+        }
+        if end.as_ref().is_ok_and(|reply| reply.is_success() && reply.body.len() >= response_max) {
+            let message = format!(" failed: the response is longer than {}", Bytes(response_max as u64));
+            // A list is no shorter the next time. Of anything else, what is so long is not the answer.
+            let is_list = response_max > RESPONSE_MAX;
+            return Err(
+                Error::of_request(ErrorKind::NoAnswer, self.asked.what.as_str(), message).with_transient(!is_list)
+            );
         }
         Err(self.asked.error(end, is_post, |said| {
             let message = format!(" failed: {}", said.unwrap_or("no usable answer came"));

@@ -1,7 +1,7 @@
 //! Opens regular files, without ever waiting for the other end of a FIFO.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -20,15 +20,21 @@ pub(crate) type Refuse<'a> = &'a dyn Fn(&str) -> Error;
 /// Opens a regular file.
 pub(crate) fn open(path: &Path, refuse: Refuse<'_>) -> Result<File> {
     // Asked before it is opened, because opening a device or a FIFO has effects on others.
-    check(std::fs::metadata(path), &not_found(path), refuse)?;
+    let metadata = std::fs::metadata(path);
+    let failed = metadata.as_ref().err().map_or_else(String::new, |error| no_metadata(path, error.kind()));
+    check(metadata, &failed, refuse)?;
     open_and_check(path, refuse)
 }
 
-/// A relative path is one of the current directory, which a log does not show.
-fn not_found(path: &Path) -> String {
+/// Why there is no metadata. A relative path is one of the current directory, which a log does not show.
+fn no_metadata(path: &Path, kind: ErrorKind) -> String {
+    let what = match kind {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "it cannot be found",
+        _ => "it cannot be accessed",
+    };
     match std::path::absolute(path) {
-        Ok(absolute) if path.is_relative() => format!("it cannot be found, there is no {}", text::path(&absolute)),
-        _ => "it cannot be found".to_owned(),
+        Ok(absolute) if path.is_relative() => format!("{what} as {}", text::path(&absolute)),
+        _ => what.to_owned(),
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Res
 
 fn call<'a>(client: &'a Client, app: &'a AppId, job: &JobId) -> Call<'a> {
     let what = format!("the request for the status of {}", name(app, job));
-    let not_found = "no job of this app has that id: check both".to_owned();
+    let not_found = "no job of this app has that id: check the app and the job".to_owned();
     Call::v2(client, app, format!("/jobs/{job}"), what, not_found)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     } else if let Some(problem) = not_a_value(value) {
         problem
     } else if is_reference(value) {
-        "is a reference to a secret, not the secret itself: did the step run that replaces it?"
+        "is a reference to a value, not the value itself: did the step run that replaces it?"
     } else if let Some(odd) = value.chars().find(|c| !c.is_ascii_graphic()) {
         let odd = text::kind_of(odd);
         return Err(Error::config(format!("{what} contains {odd}; only visible ASCII can be sent in a header")));
@@ -41,9 +41,11 @@ pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
 
 /// Whether this is how a password manager, a vault or an encrypted file refers to a secret.
 fn is_reference(value: &str) -> bool {
-    const BEGINNINGS: [&str; 20] = [
-        "/", "!vault", "$ansible_vault", "@microsoft.", "akv:", "arn:", "aws-ssm:", "aws:", "enc(", "enc[", "env:",
-        "file:", "gcp:", "keyvault:", "projects/", "secret:", "secretref:", "ssm:", "vault:", "{cipher}",
+    const BEGINNINGS: [&str; 41] = [
+        "!ref", "!vault", "$ansible_vault", "./", "/etc/", "/home/", "/mnt/", "/run/", "/secrets/", "/var/",
+        "@microsoft.", "akv:", "arn:", "aws-ssm:", "aws:", "bws:", "conjur:", "credentials(", "enc(", "enc[", "env.",
+        "env:", "file:", "gcp:", "hashivault:", "keyvault:", "kms:", "op:", "process.env.", "projects/", "secret/",
+        "secret:", "secretref:", "secrets.", "secretsmanager:", "sops:", "ssm:", "vars.", "vault:", "{cipher}", "~/",
     ];
     let value = value.to_ascii_lowercase();
     value.contains("://") || BEGINNINGS.iter().any(|beginning| value.starts_with(beginning))
@@ -52,10 +54,15 @@ fn is_reference(value: &str) -> bool {
 /// What is wrong with a text that is more than a value, or only stands for one.
 pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
     const QUOTES: [&str; 6] = ["\"", "'", "`", "\u{201c}", "\u{201d}", "\u{2018}"];
-    const BEGINNINGS: [&str; 6] = ["$(", "${", "$[", "{{", "#{", "$env:"];
-    const EMPTY: [&str; 6] = ["null", "undefined", "none", "nil", "(null)", "[object Object]"];
-    const ENDS: [(&str, &str); 3] = [("%", "%"), ("<", ">"), ("__", "__")];
-    let is_variable = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    const BEGINNINGS: [&str; 11] = ["$(", "${", "$[", "{{", "#{", "$env:", "((", "%(", "%{", "@@", "MENDIX_API_KEY"];
+    const EMPTY: [&str; 8] = ["null", "undefined", "none", "nil", "nan", "n/a", "object object", "changeme"];
+    const ENDS: [(&str, &str); 4] = [("%", "%"), ("<", ">"), ("__", "__"), ("!", "!")];
+    let is_variable = |name: &str| {
+        let is_of_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && (name.bytes().all(is_of_name) || name.contains('_') && name.to_ascii_uppercase().bytes().all(is_of_name))
+    };
+    let word = text.trim_matches(['(', ')', '[', ']']);
     if text.trim() != text {
         Some("has leading or trailing whitespace; was it read from a file that ends in a newline?")
     } else if QUOTES.iter().any(|quote| text.starts_with(quote)) {
@@ -67,10 +74,10 @@ pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
         || text.strip_prefix('$').is_some_and(is_variable)
     {
         Some("is a placeholder that nothing has replaced: is the variable defined, and visible to this step?")
-    } else if EMPTY.iter().any(|empty| text.eq_ignore_ascii_case(empty)) {
+    } else if EMPTY.iter().any(|empty| word.eq_ignore_ascii_case(empty)) {
         Some("is an empty variable in words: is the variable defined, and visible to this step?")
-    } else if text.bytes().all(|b| b == b'*') {
-        Some("consists of asterisks: it was copied from where it is masked")
+    } else if text.starts_with("***") || ["masked", "redacted"].iter().any(|masked| word.eq_ignore_ascii_case(masked)) {
+        Some("has asterisks or a word in its place: it was copied from where it is masked")
     } else {
         None
     }
@@ -82,7 +89,8 @@ mod tests {
 
     #[test]
     fn an_empty_variable_in_words_is_no_value() {
-        for text in ["null", "undefined", "None", "NULL", "nil", "(null)", "[object Object]"] {
+        for text in ["null", "undefined", "None", "NULL", "nil", "(null)", "(none)", "[null]", "N/A", "[object Object]"]
+        {
             assert!(not_a_value(text).is_some_and(|problem| problem.contains("empty variable")), "{text}");
         }
         for text in ["nullable", "none-1", "undefined1", "Nile"] {
@@ -94,6 +102,10 @@ mod tests {
     fn a_reference_to_a_secret_is_not_the_secret() {
         for text in [
             "op://ci/mendix/key",
+            "op:ci/k",
+            "secrets.MENDIX_API_KEY",
+            "credentials('mendix')",
+            "~/key",
             "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/k)",
             "vault:secret/data/mendix#key",
             "arn:aws:secretsmanager:eu-west-1:1:secret:k",
@@ -117,7 +129,10 @@ mod tests {
             let error = validate_header_value("the API key", text).unwrap_err().to_string();
             assert!(error.contains("reference") && !error.contains(text), "{text}: {error}");
         }
-        for text in ["me@example.com", "26587896-1cef-4483-accf-ad304e2673d6", "a/b", "a:b", "ENCHANTED", "CORP\\me"] {
+        for text in [
+            "me@example.com", "26587896-1cef-4483-accf-ad304e2673d6", "a/b", "a:b", "ENCHANTED", "CORP\\me",
+            "/ab+/cd==",
+        ] {
             validate_header_value("the user name", text).unwrap();
         }
     }
@@ -143,7 +158,8 @@ mod tests {
     fn what_only_stands_for_a_value_is_none() {
         for text in [
             "\"pa55\"", "'pa55'", "$(PA55)", "${PA55}", "${{ secrets.PA55 }}", "{{ pa55 }}", "%PA55%", "#{PA55}#",
-            "<pa55>", "__PA55__", "$PASS", "$env:PA55", "***",
+            "<pa55>", "__PA55__", "$PASS", "$env:PA55", "***", "$KEY1", "$mendix_api_key", "!PA55!", "((pa55))",
+            "%(PA55)s", "%{PA55}", "@@PA55@@", "******d6", "[MASKED]", "MENDIX_API_KEY=26587896",
         ] {
             let problem = not_a_value(text).unwrap_or_default();
             assert!(!problem.is_empty(), "{text}");

@@ -18,14 +18,14 @@ use crate::wait::{Look, Wait};
 
 pub use package::Package;
 
-/// The maximum length of a list, in bytes: about 25,000 packages, and there are no pages.
-const LIST_MAX: usize = 8 * 1024 * 1024;
+/// The maximum length of a list, in bytes: about 35,000 packages, and there are no pages.
+const LIST_MAX: usize = 12 * 1024 * 1024;
 
 /// Lists the packages of an app, newest first. Those whose age the API does not tell come last; an entry without an id is
 /// left out.
 ///
 /// Makes one request and retries transient errors as configured by [`Retry`](crate::Retry). Each attempt blocks for at
-/// most twice the connect timeout plus the response timeout (60 s by default). A list of more than 8 MiB is an error.
+/// most twice the connect timeout plus the response timeout (60 s by default). A list of more than 12 MiB is an error.
 ///
 /// The user needs API Rights for the app. Packages that are not deployed expire within 15 days.
 ///
@@ -87,7 +87,7 @@ pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Packag
 }
 
 fn one_call<'a>(client: &'a Client, app: &'a AppId, id: &PackageId) -> Call<'a> {
-    let not_found = format!("no package of this app has that id, or {}", not_found(app));
+    let not_found = format!("no package of this app has that id; or {}", not_found(app));
     Call::v1(client, app, format!("/packages/{id}"), format!("the request for {}", name(app, id)), not_found)
 }
 

@@ -128,8 +128,9 @@ impl Secrets {
         }
         let mut plain = text.to_owned();
         (0..ESCAPED_MAX).any(|_| {
-            plain = unescaped(&plain);
-            !self.find(&plain, |kind| kind != Kind::ProxyUser).is_empty()
+            let has_any = has_marks(&plain);
+            plain = if has_any { unescaped(&plain) } else { plain.clone() };
+            has_any && !self.find(&plain, |kind| kind != Kind::ProxyUser).is_empty()
         })
     }
 

@@ -46,14 +46,14 @@ impl<'a> At<'a> {
         let At { client, app, environment } = self;
         let rest = format!("/environments/{}{rest}", text::percent_encoded(environment.as_str()));
         let call = Call::v1(client, app, rest, what, "check the name of the environment".to_owned());
-        let asked = Asked { rights: "API Rights for this environment", ..call.asked };
+        let asked = Asked { rights: "API Rights", ..call.asked };
         Call { content_type: JSON, asked, ..call }
     }
 
     /// A POST about it with this body.
     pub(super) fn post(self, rest: &str, what: String, body: String, verdicts: Verdicts) -> Call<'a> {
         let call = self.get(rest, what);
-        let rights = "API Rights and Transport Rights for this environment";
+        let rights = "API and Transport Rights";
         let asked = Asked { rights, verdicts: Some(verdicts), ..call.asked };
         Call { post: Some(body), asked, ..call }
     }

@@ -33,7 +33,9 @@ pub(super) fn with_names(at: At, error: Error) -> Error {
         return error;
     }
     let Ok(list) = call(client, app).once(read) else {
-        return error.with_note(&format!("; or {}", packages::not_found(app)));
+        // A 404 has a hint already, and a 400 is the API's own.
+        let hint = format!("; or {}", packages::not_found(app));
+        return if error.status() == Some(404) { error.with_note(&hint) } else { error };
     };
     if list.iter().any(|listed| listed.name == *environment) {
         return error;

@@ -59,7 +59,7 @@ impl Run<'_> {
             (Some(status), _) if error.kind() == ErrorKind::Overtaken => format!("last seen {status}"),
             (Some(status), Some(on_it)) => format!("last seen {status} with {on_it}"),
             (Some(status), None) => format!("last seen {status}"),
-            (None, Some(on_it)) => format!("last seen with {on_it}"),
+            (None, Some(on_it)) => format!("last seen with {on_it} on it"),
             (None, None) if self.course.has_acted() => return String::new(),
             (None, None) => return UNTOUCHED.to_owned(),
         };
@@ -142,9 +142,9 @@ impl Run<'_> {
         };
         let or = match (self.course.goal, self.course.previous()) {
             (Goal::Deployed { .. }, Some(previous)) if can_go_back && self.seen.on_it.as_ref() == Some(previous) => {
-                ", or that package to go back"
+                ", or that package"
             }
-            (Goal::Deployed { .. }, Some(_)) if can_go_back => ", or the one before to go back",
+            (Goal::Deployed { .. }, Some(_)) if can_go_back => ", or the one before",
             _ => "",
         };
         let names = if what.is_empty() && or.is_empty() { &[] } else { names };

@@ -15,7 +15,7 @@ pub(super) const UNUSABLE: [&str; 3] = ["NOT ALLOWED", "PACKAGE_NOT_FOUND", "PAC
 const RIGHTS: &str = "the user needs Transport Rights (Permissions tab)";
 const UNUSABLE_PACKAGE: &str = "it is unusable: check how it was built, then upload a new one and use its id";
 const CODES: [(&str, &str); 8] = [
-    ("INVALID_RUNTIME_VERSION", "the environment does not have the version of Mendix that the package was made with"),
+    ("INVALID_RUNTIME_VERSION", "the environment lacks the version of Mendix that it was made with"),
     ("NO_ACCESS", RIGHTS),
     ("TRANSPORT_NOT_ALLOWED", RIGHTS),
     (APP_IS_RUNNING, "stop it first"),

@@ -7,7 +7,7 @@ pub(crate) struct Advice {
     pub(crate) when: &'static str,
     /// What to do, such as "deploy this package again".
     pub(crate) what: String,
-    /// What else could be deployed, such as ", or that package to go back".
+    /// What else could be deployed, such as ", or that package".
     pub(crate) or: &'static str,
     /// The functions and settings that it takes, which stand in brackets behind it.
     pub(crate) names: Vec<&'static str>,
@@ -21,7 +21,7 @@ impl Advice {
     pub(super) fn text(&self) -> String {
         let Advice { when, what, or, .. } = self;
         match or.strip_prefix(", or ") {
-            Some(or) if what.is_empty() => format!("deploy {or}"),
+            Some(or) if what.is_empty() => format!("deploy {or} to go back"),
             _ if what.is_empty() => String::new(),
             _ => format!("{when}{what}{or}"),
         }

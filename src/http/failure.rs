@@ -144,7 +144,11 @@ impl Circumstances<'_> {
                 if proxy.username().is_some() {
                     ("the proxy refused the user name and password", "; check those in the variable", false)
                 } else {
-                    ("the proxy demands a user name and password", "; set it to http://user:password@host:port", false)
+                    (
+                        "the proxy demands a user name and password",
+                        "; set the variable to http://user:password@host:port",
+                        false,
+                    )
                 }
             }
             UreqError::ConnectProxyFailed(_) if says("responded 5") => ("the proxy could not connect", "", true),

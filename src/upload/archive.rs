@@ -10,6 +10,8 @@ const LOCATOR: u64 = 20;
 const END_RECORD_64: u64 = 56;
 /// The fixed part of an entry of the central directory (4.3.12).
 const ENTRY: usize = 46;
+/// An archive of more files is not taken for an artifact.
+const ARTIFACT_FILES: u32 = 16;
 /// The value of a number that stands in a record of zip64 instead.
 const ELSEWHERE: u64 = u32::MAX as u64;
 
@@ -42,8 +44,9 @@ pub(super) fn directory(file: &mut (impl Read + Seek), size: u64) -> io::Result<
             directory = directory_64(file, size - tail + start as u64)?.unwrap_or(directory);
         }
         // The end record of an archive within an archive leads nowhere, or out of the file.
+        let has_none = directory.length == 0 && matches!(number_16(record, 10), 0 | u16::MAX);
         let is_inside = directory.offset.checked_add(directory.length).is_some_and(|end| end <= size);
-        if is_inside && (directory.length == 0 || read_at(file, directory.offset, 4)? == b"PK\x01\x02") {
+        if is_inside && (has_none || read_at(file, directory.offset, 4)? == b"PK\x01\x02") {
             return Ok(Some(directory));
         }
     }
@@ -76,15 +79,18 @@ pub(super) fn unpacked(file: &mut (impl Read + Seek), directory: &Directory) -> 
     Ok(unpacked)
 }
 
-/// Whether all files in an archive are packages, as in an artifact of a CI system. What is damaged is not judged.
-pub(super) fn holds_only_packages(file: &mut (impl Read + Seek), directory: &Directory) -> io::Result<bool> {
-    let (mut entries, mut has_package) = (Entries::of(file, directory)?, false);
+/// Whether a package is among a few files in an archive, as in an artifact of a CI system: a package has many, and none in it.
+/// What is damaged is not judged.
+pub(super) fn is_artifact(file: &mut (impl Read + Seek), directory: &Directory) -> io::Result<bool> {
+    let (mut entries, mut has_package, mut files) = (Entries::of(file, directory)?, false, 0);
     loop {
         match entries.next() {
             Ok(Some(entry)) if entry.is_folder() => {}
-            // The first file of a package ends this.
-            Ok(Some(entry)) if !entry.is_package() => return Ok(false),
-            Ok(Some(_)) => has_package = true,
+            Ok(Some(_)) if files == ARTIFACT_FILES => return Ok(false),
+            Ok(Some(entry)) => {
+                files += 1;
+                has_package |= entry.is_package();
+            }
             Ok(None) => return Ok(has_package),
             Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
                 return Ok(false);
@@ -299,6 +305,12 @@ pub(super) mod tests {
                 assert_eq!(read(&content).unwrap(), None, "{number} at {at}");
             }
         }
+        let mut without_length = archive(&[7], false);
+        let at = without_length.len() - 10;
+        without_length[at - 2] = 1;
+        without_length[at..at + 4].copy_from_slice(&[0; 4]);
+        without_length[at + 4] = 1;
+        assert_eq!(read(&without_length).unwrap(), None, "one entry in no bytes");
         // Also if the directory claims to be empty, so that nothing is read at its place.
         let mut empty = whole.clone();
         empty[record + 40..record + 48].copy_from_slice(&0_u64.to_le_bytes());
@@ -317,21 +329,28 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_archive_of_nothing_but_packages_is_told_from_a_package() {
+    fn an_archive_of_a_few_files_with_a_package_among_them_is_told_from_a_package() {
         let holds = |names: &[&str]| {
             let content = named(names);
             let mut file = Cursor::new(&content);
             let directory = directory(&mut file, content.len() as u64).unwrap().unwrap();
-            holds_only_packages(&mut file, &directory).unwrap()
+            is_artifact(&mut file, &directory).unwrap()
         };
-        for names in
-            [&["calc.mda"][..], &["dist/", "dist/calc.MDA"], &["a.mda", "b.mda"], &["calc.mda", "__MACOSX/._calc.mda"]]
-        {
+        for names in [
+            &["calc.mda"][..],
+            &["dist/", "dist/calc.MDA"],
+            &["build.log", "calc.mda", "calc.mda.sha256"],
+            &["a.mda", "b.mda"],
+        ] {
             assert!(holds(names), "{names:?}");
         }
-        for names in
-            [&[][..], &["dist/"], &["model/"], &["metadata.xml", "calc.mda"], &["calc.mda", "web/index.html"], &["mda"]]
-        {
+        for names in [
+            &[][..],
+            &["dist/"],
+            &["model/", "model/a"],
+            &["mda"],
+            &[&["calc.mda"][..], &["web/index.html"; 16]].concat(),
+        ] {
             assert!(!holds(names), "{names:?}");
         }
         let mut damaged = named(&["calc.mda", "b.mda"]);
@@ -339,7 +358,7 @@ pub(super) mod tests {
         damaged[second] = b'x';
         let mut file = Cursor::new(&damaged);
         let directory = directory(&mut file, damaged.len() as u64).unwrap().unwrap();
-        assert!(!holds_only_packages(&mut file, &directory).unwrap(), "what is damaged is not judged");
+        assert!(!is_artifact(&mut file, &directory).unwrap(), "what is damaged is not judged");
     }
 
     #[test]

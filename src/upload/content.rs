@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// How much of the beginning is looked at, in bytes.
 const BEGINNING: u64 = 64;
 
-/// A zip archive in which all files are packages.
+/// A zip archive with a package in it.
 pub(super) const ARTIFACT: &str =
     "it is a zip archive that holds a package, such as a downloaded CI artifact: unpack it, and upload the .mda in it";
 

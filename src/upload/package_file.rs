@@ -54,7 +54,7 @@ impl PackageFile {
             let Some(found) = archive::directory(&mut file, stamp.size).map_err(unreadable)? else {
                 return Err(refuse(content::describe(&mut file).map_err(unreadable)?));
             };
-            if archive::holds_only_packages(&mut file, &found).map_err(unreadable)? {
+            if archive::is_artifact(&mut file, &found).map_err(unreadable)? {
                 return Err(refuse(content::ARTIFACT));
             }
             directory = Some(found);

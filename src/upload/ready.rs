@@ -10,6 +10,7 @@ use crate::id::{JobId, PackageId};
 use crate::job;
 use crate::packages::{self, Package};
 use crate::text;
+use crate::wait::Wait;
 
 const RESUMES: &str = "the same call finds it and resumes";
 const UPLOADS_AGAIN: &str = "the same call uploads it again unless it is listed by then";
@@ -37,9 +38,20 @@ impl Resume {
         Resume { what: "resume the wait", with_job: "wait_for_job", with_package: "wait_for_package" };
     pub(crate) const DEPLOY: Resume =
         Resume { what: "deploy this package", with_job: "deploy_package", with_package: "deploy_package" };
+
+    /// A refusal says nothing of the wait that it ends.
+    fn once_fixed(&self, error: Error, function: &'static str) -> Error {
+        match error.kind() {
+            ErrorKind::Rejected if error.advice().what.is_empty() => {
+                let advice = Advice::new(self.what, &[function]);
+                error.with_advice(Advice { when: "once fixed, ", ..advice })
+            }
+            _ => error,
+        }
+    }
 }
 
-impl Opened<'_> {
+impl<'a> Opened<'a> {
     /// Uploads the package unless it is there already, and waits until it can be deployed. What may have been accepted is
     /// searched for, and never uploaded again.
     pub(crate) fn until_ready(&mut self, resume: &Resume) -> Result<Ready> {
@@ -86,15 +98,14 @@ impl Opened<'_> {
     }
 
     fn wait_for_job(&self, job: &JobId, began: Instant, resume: &Resume) -> Result<()> {
-        job::wait(self.client, self.app, job, |wait| {
-            wait.since(began).amid(true).resumed_by(resume.what, resume.with_job)
-        })
+        let set = |wait: Wait<'a>| wait.since(began).amid(true).resumed_by(resume.what, resume.with_job);
+        job::wait(self.client, self.app, job, set).map_err(|error| resume.once_fixed(error, resume.with_job))
     }
 
     fn wait_for_package(&self, package: &PackageId, began: Instant, resume: &Resume) -> Result<Package> {
-        packages::wait(self.client, self.app, package, |wait| {
-            wait.since(began).amid(true).resumed_by(resume.what, resume.with_package)
-        })
+        let set = |wait: Wait<'a>| wait.since(began).amid(true).resumed_by(resume.what, resume.with_package);
+        packages::wait(self.client, self.app, package, set)
+            .map_err(|error| resume.once_fixed(error, resume.with_package))
     }
 
     /// Searches for the package of an upload of unknown outcome, and waits for it. If the API could not be asked, the error is
@@ -109,7 +120,7 @@ impl Opened<'_> {
                 // Of several, the newest will do: they are all of this build.
                 ErrorKind::OutcomeUnknown => match self.existing_now() {
                     Ok(Some(package)) => package.package_id,
-                    _ => return Err(self.maybe_accepted(error)),
+                    _ => return Err(self.maybe_accepted(error.with_response(unknown.response().cloned()))),
                 },
                 ErrorKind::JobFailed => {
                     let note = format!("it is the job of {}", text::path(&self.upload.file));
@@ -140,14 +151,12 @@ impl Opened<'_> {
         let is_found_again = is_usable && matches!(self.existing_now(), Ok(Some(_)));
         let transient = error.is_transient() && is_found_again;
         let (again, advice) = (error.again(), error.advice().clone());
-        let (file, of_app) = (text::name(self.file_name()), error.app_note().replace("this package", "it"));
-        let note = if !error.names(package) {
-            format!("{file} is package {package}")
-        } else if of_app.is_empty() {
-            format!("{file} is this package")
-        } else {
+        let (file, of_app) = (text::name(self.file_name()), error.app_note().to_owned());
+        let note = match (error.names(package), of_app.as_str()) {
+            (false, "") => format!("{file} is package {package}"),
+            (true, "") => format!("{file} is this package"),
             // The error of a deployment says what happens to it.
-            String::new()
+            _ => String::new(),
         };
         let error = error.with_ids(Some(package), job).with_transient(transient);
         let error = error.with_package_note(note).with_app_note(of_app);
@@ -157,7 +166,7 @@ impl Opened<'_> {
                 ("do not upload it again".to_owned(), Vec::new())
             }
             _ if !self.upload.skips_existing => {
-                let resume = advice.what.replace("this package again", "it").replace("it again", "it");
+                let resume = advice.what.trim_end_matches(" again");
                 (format!("{resume} without another upload"), advice.names)
             }
             _ if !is_found_again => (UPLOADS_AGAIN.to_owned(), Vec::new()),

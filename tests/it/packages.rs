@@ -45,7 +45,7 @@ fn a_long_list_is_read_whole_and_one_that_is_cut_short_not_at_all() {
     let entry = DOCUMENTED.trim_start_matches('[').split("},{").next().unwrap().to_owned() + "}";
     let entry = |number: usize| entry.replace("4ee10492", &format!("{number:08}"));
     let long = format!("[{}]", (0..1000).map(entry).collect::<Vec<_>>().join(","));
-    let too_long = DOCUMENTED.replace("Initial app", &"x".repeat(9 << 20));
+    let too_long = DOCUMENTED.replace("Initial app", &"x".repeat(13 << 20));
     assert!(long.len() > 256 << 10);
     let server = Server::start([answered("200 OK", &long), answered("200 OK", &too_long)]);
     let caller = Caller::of(&server).with(|client| client.with_retry(mendix_deploy::Retry::never()));
@@ -108,6 +108,16 @@ fn a_wait_for_a_package_ends_in_an_error_that_names_it() {
         assert!(error.to_string().contains(says), "{error}");
         assert_eq!(error.is_transient(), kind == ErrorKind::StillRunning, "resuming a wait is harmless: {error}");
     }
+}
+
+#[test]
+fn a_list_that_is_too_long_is_told_so_and_asked_for_once() {
+    let list = format!("[{}]", vec![r#"{"PackageId":"p-1"}"#; 700_000].join(","));
+    let server = Server::answering("200 OK", &list);
+    let outcome = Caller::of(&server).packages();
+    let error = outcome.error(ErrorKind::NoAnswer);
+    assert!(error.to_string().ends_with("failed: the response is longer than 12.0 MiB"), "{error}");
+    assert!(!error.is_transient() && server.stop().requests.len() == 1, "{error}");
 }
 
 #[test]

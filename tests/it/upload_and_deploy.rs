@@ -168,6 +168,37 @@ fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient
 }
 
 #[test]
+fn every_refusal_of_every_step_is_a_message_that_can_be_read() {
+    type Fail = fn(&Emulator, u32, Fault);
+    let steps: [Fail; 3] = [Emulator::fail_stops, Emulator::fail_transports, Emulator::fail_starts];
+    let faults = [
+        Fault::Status(302),
+        Fault::StatusAtOnce(401),
+        Fault::Status(413),
+        Fault::Code("NO_ACCESS"),
+        Fault::Code("NOT ALLOWED"),
+        Fault::Code("INVALID_RUNTIME_VERSION"),
+        Fault::Code("INVALID_PARAMETERS"),
+        Fault::Body("<html><title>Log in</title></html>"),
+    ];
+    side_by_side(steps.into_iter().flat_map(|fail| faults.map(|fault| (fail, fault))), |(fail, fault)| {
+        for set in [Upload::skip_existing, plain] {
+            let (emulator, caller) = start();
+            fail(&emulator, 100, fault);
+            let poll = often().with_timeout(S).with_max_outage(S / 4);
+            if let Err(error) = &run(&caller, set, &poll).result {
+                let is_about_size = error.to_string().contains("larger than");
+                assert!(!is_about_size, "nothing but an upload is too large: {error}");
+            }
+            if let Some(received) = emulator.uploads().pop() {
+                // Its text is checked like that of any other.
+                let _ = caller.deploy(&acceptance(), &received.package_id, &Deploy::default(), &poll);
+            }
+        }
+    });
+}
+
+#[test]
 fn one_refusal_after_the_upload_ends_nothing_and_all_that_waits_shares_one_timeout() {
     // The environment, the upload, the job, and then the first look.
     let page = Then::Answer("403 No", "<html>Log in</html>");

@@ -129,7 +129,7 @@ fn an_unknown_environment_and_missing_rights_are_told() {
     emulator.fail_stops(2, Fault::StatusAtOnce(403));
     let outcome = caller.stop(&acceptance(), &often());
     let error = outcome.error(ErrorKind::Rejected).to_string();
-    assert!(error.contains("API Rights and Transport Rights for this environment"), "{error}");
+    assert!(error.contains("API and Transport Rights"), "{error}");
     assert_eq!(emulator.steps(), [""; 0]);
 }
 

@@ -144,7 +144,7 @@ const TRANSPORTS: &[Case] = &[
         Rejected,
         "the app is down: package NEW was not transported to Acceptance of app calc: 403, NO_ACCESS, You do not have \
          access; the user needs Transport Rights (Permissions tab); last seen Stopped with OLD; once fixed, deploy \
-         it again, or that package to go back (deploy_package)",
+         it again, or that package (deploy_package)",
     ),
     (
         |emulator| emulator.fail_transports(1, Fault::Code("PACKAGE_NOT_FOUND")),
@@ -184,7 +184,7 @@ const STARTS: &[Case] = &[
         StartFailed,
         "the app is DOWN: environment Acceptance of app calc did not start: 500, MISSING_CONSTANT, Cannot start app. \
          Missing one or more constant values; give its new constants a value; last seen Stopped with this package \
-         (before: OLD); once fixed, deploy this package again, or the one before to go back (deploy_package) \
+         (before: OLD); once fixed, deploy this package again, or the one before (deploy_package) \
          [package NEW] [start job JOB]",
     ),
     (
@@ -207,14 +207,14 @@ const STARTS: &[Case] = &[
         Rejected,
         "the app is down: the request to start Acceptance of app calc was refused: 401, UNAUTHORIZED, Who are you?; \
          check the user name and the API key; last seen Stopped with this package (before: OLD); once fixed, deploy \
-         this package again, or the one before to go back (Deploy::with_restart) [package NEW]",
+         this package again, or the one before (Deploy::with_restart) [package NEW]",
     ),
     (
         |_| (),
         |_, line| if line.ends_with("/start") { FORBIDDEN } else { Then::Pass },
         Rejected,
         "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
-         403); last seen Stopped with it (before: OLD); once fixed, deploy it again, or the one before to go back \
+         403); last seen Stopped with it (before: OLD); once fixed, deploy it again, or the one before \
          (Deploy::with_restart)",
     ),
     (
@@ -222,7 +222,7 @@ const STARTS: &[Case] = &[
         |_, line| if line.ends_with("/transport") { MOVED } else { Then::Pass },
         Rejected,
         "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
-         301); last seen Stopped with OLD; once fixed, deploy it again, or that package to go back (deploy_package)",
+         301); last seen Stopped with OLD; once fixed, deploy it again, or that package (deploy_package)",
     ),
     (
         |_| (),
@@ -237,7 +237,7 @@ const STARTS: &[Case] = &[
         Rejected,
         "the app may be down: environment Acceptance of app calc did not start: 200, ALREADY_STARTED, Cannot start \
          app. App is already running; it was running already; last seen Stopped with this package (before: OLD); \
-         deploy this package again, or the one before to go back (Deploy::with_restart) [package NEW]",
+         deploy this package again, or the one before (Deploy::with_restart) [package NEW]",
     ),
 ];
 

@@ -105,12 +105,13 @@ fn an_ambiguous_or_leaky_base_url_is_refused_and_not_repeated() {
         "https://[::1]x", "https://.h", "https://h..x", "https://h/../pa55", "https://h/.", "https://h/a//b",
         "https://h/%2e", "https://h\\pa55", "https://h/a b", "https://h\r\npa55: x", "https://hé", "https://h/api/v2",
         "https://h/x/api/v2/", "https://h/x/api/1", "https://h/api", "https://h/x/API/", "https://h/api/v1",
-        "https://h/api/v1/x", "https://h/api/1/apps", "https://h/api/v2/apps/calc", "https://h/x/Api/V4/y", "http://h",
-        "http://10.0.0.1", "http://localhost.evil.com", "http://127.0.0.1.evil.com", "http://[::2]", "$(pa55)",
-        "\"https://pa55\"",
+        "https://h/api/v1/x", "https://h/api/v2.0", "https://h/api/v1beta/x", "https://h/api/1/apps",
+        "https://h/api/v2/apps/calc", "https://h/x/Api/V4/y", "http://h", "http://10.0.0.1",
+        "http://localhost.evil.com", "http://127.0.0.1.evil.com", "http://[::2]", "$(pa55)", "\"https://pa55\"",
     ] {
         let error = Client::new(USER, KEY).unwrap().with_base_url(bad).unwrap_err();
         assert_well_formed_config(&error, "base URL");
+        assert!(!bad.is_empty() || error.to_string().contains("it is empty"), "{error}");
         assert!(!format!("{error:?}").contains("pa55"), "{error:?}");
     }
 }
@@ -122,6 +123,8 @@ fn a_base_url_is_kept_without_trailing_slashes_and_with_its_port_and_prefix() {
         ("https://h:8443/a/b_c//", "https://h:8443/a/b_c"),
         ("https://h/api/mendix", "https://h/api/mendix"),
         ("https://h/apis/v2", "https://h/apis/v2"),
+        ("https://h/api/2024", "https://h/api/2024"),
+        ("https://h/api/42/mendix", "https://h/api/42/mendix"),
         ("https://h/v1/mendix-api", "https://h/v1/mendix-api"),
         ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
         ("http://localhost:80", "http://localhost:80"),

@@ -78,7 +78,15 @@ fn a_relative_path_that_leads_nowhere_is_shown_as_an_absolute_one() {
     let text = Caller::of(&server).upload(&file).error(ErrorKind::File).to_string();
     let absolute = std::env::current_dir().unwrap().join(&file).display().to_string();
     let end: String = absolute.chars().rev().take(90).collect::<Vec<_>>().into_iter().rev().collect();
-    assert!(text.contains("there is no \"") && text.ends_with(&format!("{end}\"")), "{text}");
+    assert!(text.contains("it cannot be found as \"") && text.ends_with(&format!("{end}\"")), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_there_is_not_told_to_be_missing() {
+    let package = Package::missing("calc.mda");
+    std::os::unix::fs::symlink(package.as_ref(), package.as_ref()).unwrap();
+    refused(package.as_ref(), "it cannot be accessed");
 }
 
 /// An archive with one empty file.

@@ -136,7 +136,7 @@ fn a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one() 
             is_given,
             "{text}"
         );
-        assert_eq!(text.contains("set it to http://user:password@host:port"), !is_given, "{text}");
+        assert_eq!(text.contains("set the variable to http://user:password@host:port"), !is_given, "{text}");
         return;
     }
     for user in ["", "someone:pr0xy-pa55@", "someone@"] {

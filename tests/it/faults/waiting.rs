@@ -156,7 +156,7 @@ fn a_refusal_of_the_credentials_ends_the_wait_and_keeps_the_ids() {
         assert_eq!(error.code(), Some("NO"));
         assert_eq!(error.package_id().map(PackageId::as_str), Some("p-1"));
         assert_eq!(error.job_id().map(JobId::as_str), Some("j-1"));
-        assert!(error.to_string().contains("do not upload it again"), "{error}");
+        assert!(error.to_string().contains("resume the wait without another upload (wait_for_job)"), "{error}");
         // The upload was accepted with them, so it takes two.
         assert_eq!(server.stop().requests.len(), 3);
         let (outcome, seen) = wait_on(vec![answered(refusal, r#"{"errorCode":"NO"}"#)], &often());

@@ -47,7 +47,7 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
                 emulator.fail_transports(1, Fault::NeverEnds);
             },
             TRANSPORT,
-            "transporting package NEW to Acceptance of app calc took over T s; last seen with OLD; the transport may \
+            "transporting package NEW to Acceptance of app calc took over T s; last seen with OLD on it; the transport may \
              still take effect; transport it again (transport_package)",
         ),
         (
@@ -67,7 +67,7 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
             |emulator| emulator.fail_starts(2, Fault::StatusAtOnce(403)),
             START,
             "the request to start Acceptance of app calc was refused: 403, FORBIDDEN, the emulator was told to \
-             answer so; the user needs API Rights and Transport Rights for this environment (Permissions tab); the \
+             answer so; the user needs API and Transport Rights (Permissions tab); the \
              app was not touched, last seen Stopped; once fixed, start it again (start_environment)",
         ),
         (
