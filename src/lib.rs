@@ -24,8 +24,9 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 //
 // A message is made where its cause is known: a setting or an id where it is checked; the file in `upload/package_file`; no
 // connection in `http/failure`; a refusal in `answer`; a documented code in the table beside its call; an upload's end in
-// `upload/outcome`; a wait's in `wait`; where an environment stands, and which call resumes, in `environments/report`. A line
-// of a log is the `Display` of an `event`.
+// `upload/outcome`; a wait's in `wait`; where an environment stands, and which call resumes, in `environments/report`. It
+// says what happened, to the package, to the app, and what to do (`Advice`), which `error/message` puts together: at most 300
+// characters of our own, with functions and settings in brackets at the end. A line of a log is the `Display` of an `event`.
 //
 // The way of an upload: `upload/opened` opens and checks the file (`upload/package_file`). With `skip_existing`,
 // `upload/existing` looks it up in the list of packages. `upload/post` wraps it in a form (`upload/multipart`), and `retry`

@@ -70,7 +70,7 @@ pub(crate) struct Wait<'a> {
     client: &'a Client,
     app: &'a AppId,
     subject: Subject,
-    /// What goes on, in messages, such as "waiting for job 66046953 of app calc".
+    /// What is being done, in messages, such as "waiting for job 66046953 of app calc".
     doing: String,
     /// How to resume a wait that ended early, and by which function, for messages; `None` if the caller says it.
     resume: Option<(&'static str, &'static str)>,
