@@ -8,7 +8,7 @@ use std::time::Instant;
 use chain::Chain;
 
 use crate::client::Client;
-use crate::environments::{self, At};
+use crate::environments::{self, At, UNTOUCHED};
 use crate::error::{Error, Result};
 use crate::id::{AppId, EnvironmentName, PackageId};
 use crate::upload::{Opened, Resume, Upload};
@@ -54,7 +54,7 @@ pub fn upload_and_deploy(
     deploy: &Deploy,
 ) -> Result<Deployed> {
     let at = At { client, app, environment };
-    let untouched = |error: Error| error.with_app_note("the app was not touched");
+    let untouched = |error: Error| error.with_app_note(UNTOUCHED);
     let mut opened = Opened::new(client, app, upload).map_err(untouched)?;
     let found = environments::environment(client, app, environment)
         .and_then(|found| chain::check_allowed(at, &found, deploy).map(|()| found))

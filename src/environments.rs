@@ -21,6 +21,7 @@ use crate::packages::Package;
 pub(crate) use at::At;
 pub(crate) use course::Goal;
 pub use environment::Environment;
+pub(crate) use report::UNTOUCHED;
 pub(crate) use run::Run;
 pub use start::Start;
 pub use steps::{start_environment, stop_environment, transport_package};

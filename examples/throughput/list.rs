@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::time::Duration;
 
 use anyhow::ensure;
 use mendix_deploy::list_packages;
@@ -18,10 +17,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let packages: Vec<String> = (0..PACKAGES).map(package).collect();
     let (found, took) = list(&format!("[{}]", packages.join(",")))?;
     ensure!(found == Some(PACKAGES), "all packages are listed");
-    println!("  {PACKAGES} packages: {took:.1?}");
+    println!("  {PACKAGES} packages: {took}");
     let (found, took) = list(&format!("[{}]", vec!["[]"; 2_700_000].join(",")))?;
     ensure!(found.is_none(), "that is no list of packages");
-    println!("  8 MB of [[],[],…: {took:.1?}");
+    println!("  8 MB of [[],[],…: {took}");
     Ok(())
 }
 
@@ -34,14 +33,15 @@ fn package(number: usize) -> String {
 }
 
 /// How many packages this crate finds in a body, and what that takes it.
-fn list(body: &str) -> anyhow::Result<(Option<usize>, Duration)> {
+fn list(body: &str) -> anyhow::Result<(Option<usize>, String)> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let client = client(&format!("http://{}", listener.local_addr()?))?;
     std::thread::scope(|scope| {
         scope.spawn(|| answer(&listener, body));
         let before = own_cpu();
         let found = list_packages(&client, &"calc".parse()?).ok().map(|packages| packages.len());
-        Ok((found, own_cpu().zip(before).map_or(Duration::ZERO, |(after, before)| after.saturating_sub(before))))
+        let took = own_cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
+        Ok((found, took.map_or_else(|| "not measured".to_owned(), |took| format!("{took:.1?}"))))
     })
 }
 

@@ -69,7 +69,7 @@ fn fail(request: &mut Request<impl BufRead>, route: &Route, fault: Fault) -> Res
         // The calls about environments look at the request first.
         Fault::Code(code) if !matches!(route.call, Call::Environment(..)) => {
             request.skip_body()?;
-            Err(codes::documented(code).map_or_else(|| told_to_answer(500), Stop::from))
+            Err(codes::documented(code).into())
         }
         Fault::DisconnectAfter(bytes) => {
             let length = request.content_length().unwrap_or(0);

@@ -66,9 +66,9 @@ pub(super) fn is_of_a_start_job(code: &str) -> bool {
     OF_A_START_JOB.iter().any(|(documented, ..)| *documented == code)
 }
 
-/// What is documented for a code, if it is a code.
-pub(super) fn documented(code: &str) -> Option<Documented> {
-    all().find(|(documented, ..)| *documented == code)
+/// What is documented for a code; one that is not is a 500, but cannot be set.
+pub(super) fn documented(code: &'static str) -> Documented {
+    all().find(|(documented, ..)| *documented == code).unwrap_or((code, 500, TOLD))
 }
 
 pub(super) fn all() -> impl Iterator<Item = Documented> {

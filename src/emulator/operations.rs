@@ -58,7 +58,7 @@ pub(super) fn answer(
     if let Some(Fault::Code(code)) = fault {
         // Otherwise, it is how the start will end.
         if !matches!(about, About::Start) || !codes::is_of_a_start_job(code) {
-            return Err(codes::documented(code).map_or_else(|| refused(500, codes::TOLD), Stop::from));
+            return Err(codes::documented(code).into());
         }
     }
     match about {

@@ -134,7 +134,7 @@ impl Environment {
         }
         let package = self.on_it.clone().ok_or(codes::NO_MDA)?;
         let end = match fault {
-            Some(Fault::Code(code)) => codes::documented(code).map_or(End::Running, End::Failed),
+            Some(Fault::Code(code)) => End::Failed(codes::documented(code)),
             Some(Fault::Forgotten) => End::Forgotten,
             _ => End::Running,
         };

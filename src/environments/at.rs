@@ -28,7 +28,7 @@ pub(crate) struct At<'a> {
 
 impl<'a> At<'a> {
     pub(crate) fn name(self) -> String {
-        format!("environment {} of app {}", self.environment, self.app)
+        format!("environment {}", self.short_name())
     }
 
     /// The same where a message is clear without the word.
@@ -46,8 +46,7 @@ impl<'a> At<'a> {
         let At { client, app, environment } = self;
         let rest = format!("/environments/{}{rest}", text::percent_encoded(environment.as_str()));
         let call = Call::v1(client, app, rest, what, "check the name of the environment".to_owned());
-        let asked = Asked { rights: "API Rights", ..call.asked };
-        Call { content_type: JSON, asked, ..call }
+        Call { content_type: JSON, ..call }
     }
 
     /// A POST about it with this body.

@@ -11,7 +11,8 @@ use crate::error::{Advice, Again, Error, ErrorKind};
 use crate::id::PackageId;
 use crate::status::EnvironmentStatus;
 
-const UNTOUCHED: &str = "the app was not touched";
+/// What an error says if the call has changed nothing.
+pub(crate) const UNTOUCHED: &str = "the app was not touched";
 
 impl Run<'_> {
     /// Adds all that to the error that ends the call.
@@ -52,7 +53,11 @@ impl Run<'_> {
     }
 
     fn stands(&self, error: &Error, now: Duration) -> String {
-        let status = self.seen.status.as_ref().map(ToString::to_string);
+        let status = self.seen.status.as_ref();
+        if !self.course.has_acted() {
+            let last = status.map_or_else(String::new, |status| format!(", last seen {status}"));
+            return format!("{UNTOUCHED}{last}");
+        }
         let on_it = self.has_read_package.then(|| self.name_of(error, self.seen.on_it.as_ref()));
         let last = match (status, on_it) {
             // Its message names the package on it.
@@ -60,13 +65,8 @@ impl Run<'_> {
             (Some(status), Some(on_it)) => format!("last seen {status} with {on_it}"),
             (Some(status), None) => format!("last seen {status}"),
             (None, Some(on_it)) => format!("last seen with {on_it} on it"),
-            (None, None) if self.course.has_acted() => return String::new(),
-            (None, None) => return UNTOUCHED.to_owned(),
+            (None, None) => return String::new(),
         };
-        if !self.course.has_acted() {
-            let status = self.seen.status.as_ref().map_or_else(String::new, |status| format!(", last seen {status}"));
-            return format!("{UNTOUCHED}{status}");
-        }
         // The package of another deployment is what matters, and its message names it.
         let is_ours = error.kind() != ErrorKind::Overtaken;
         let before = self.course.before.as_ref().filter(|before| is_ours && self.seen.on_it.as_ref() != Some(before));
@@ -142,9 +142,9 @@ impl Run<'_> {
         };
         let or = match (self.course.goal, self.course.previous()) {
             (Goal::Deployed { .. }, Some(previous)) if can_go_back && self.seen.on_it.as_ref() == Some(previous) => {
-                ", or that package"
+                "that package"
             }
-            (Goal::Deployed { .. }, Some(_)) if can_go_back => ", or the one before",
+            (Goal::Deployed { .. }, Some(_)) if can_go_back => "the one before",
             _ => "",
         };
         let names = if what.is_empty() && or.is_empty() { &[] } else { names };

@@ -7,7 +7,7 @@ pub(crate) struct Advice {
     pub(crate) when: &'static str,
     /// What to do, such as "deploy this package again".
     pub(crate) what: String,
-    /// What else could be deployed, such as ", or that package".
+    /// What else could be deployed to go back, such as "that package"; empty if there is nothing.
     pub(crate) or: &'static str,
     /// The functions and settings that it takes, which stand in brackets behind it.
     pub(crate) names: Vec<&'static str>,
@@ -20,10 +20,11 @@ impl Advice {
 
     pub(super) fn text(&self) -> String {
         let Advice { when, what, or, .. } = self;
-        match or.strip_prefix(", or ") {
-            Some(or) if what.is_empty() => format!("deploy {or} to go back"),
-            _ if what.is_empty() => String::new(),
-            _ => format!("{when}{what}{or}"),
+        match (what.as_str(), *or) {
+            ("", "") => String::new(),
+            ("", or) => format!("deploy {or} to go back"),
+            (what, "") => format!("{when}{what}"),
+            (what, or) => format!("{when}{what}, or {or}"),
         }
     }
 }

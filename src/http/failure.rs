@@ -179,11 +179,9 @@ impl Circumstances<'_> {
             UreqError::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
                 ("the connection was refused", "", true)
             }
-            UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<Unresolved>()).is_some() => {
-                (UNRESOLVED, "", true)
-            }
+            UreqError::Io(e) if is::<Unresolved>(e) => (UNRESOLVED, "", true),
             UreqError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => (CUT_OFF, "", true),
-            UreqError::Io(e) if e.get_ref().and_then(|e| e.downcast_ref::<NotLoopback>()).is_some() => {
+            UreqError::Io(e) if is::<NotLoopback>(e) => {
                 ("it is not this machine", "; plain http would expose the API key: use https", false)
             }
             _ if is_handshake_alert(error) => {
@@ -207,6 +205,11 @@ impl Circumstances<'_> {
             _ => ("TLS failed", "", false),
         }
     }
+}
+
+/// Whether an error is one of our own.
+fn is<E: std::error::Error + 'static>(error: &io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<E>()).is_some()
 }
 
 fn speaks_no_tls(text: &str) -> bool {

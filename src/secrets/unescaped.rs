@@ -17,7 +17,7 @@ const NAMED: [(&str, char); 8] = [
 
 /// Whether there may be escapes in it.
 pub(super) fn has_marks(text: &str) -> bool {
-    text.bytes().any(|byte| matches!(byte, b'\\' | b'&' | b'%'))
+    text.contains(MARKS)
 }
 
 /// The text with all escapes resolved, once. What only looks like one is kept.

@@ -151,15 +151,16 @@ impl<'a> Opened<'a> {
         let is_found_again = is_usable && matches!(self.existing_now(), Ok(Some(_)));
         let transient = error.is_transient() && is_found_again;
         let (again, advice) = (error.again(), error.advice().clone());
-        let (file, of_app) = (text::name(self.file_name()), error.app_note().to_owned());
-        let note = match (error.names(package), of_app.as_str()) {
-            (false, "") => format!("{file} is package {package}"),
-            (true, "") => format!("{file} is this package"),
-            // The error of a deployment says what happens to it.
-            _ => String::new(),
+        let (file, is_of_a_deployment) = (text::name(self.file_name()), !error.app_note().is_empty());
+        let note = if is_of_a_deployment {
+            // It says what happens to the package.
+            String::new()
+        } else if error.names(package) {
+            format!("{file} is this package")
+        } else {
+            format!("{file} is package {package}")
         };
-        let error = error.with_ids(Some(package), job).with_transient(transient);
-        let error = error.with_package_note(note).with_app_note(of_app);
+        let error = error.with_ids(Some(package), job).with_transient(transient).with_package_note(note);
         let (what, names) = match again {
             Again::WithAnotherPackage => return error,
             _ if !self.upload.skips_existing && advice.what.is_empty() => {

@@ -324,9 +324,12 @@ fn assert_says_what_happened_to_the_package(error: &Error) {
     let (text, says) = (
         error.to_string(),
         match error.kind() {
-            ErrorKind::OutcomeUnknown => ["a package may exist", "cannot tell which package", "cannot tell whether"],
-            _ if error.package_id().is_some() => [" is package ", " is this package", "package "],
-            _ => ["no package was made"; 3],
+            ErrorKind::OutcomeUnknown => ["a package may exist", "cannot tell which package"].as_slice(),
+            _ if error.package_id().is_some() => {
+                // The error of a deployment says where the app stands.
+                &[" is package ", " is this package", "was not uploaded, because", "last seen "]
+            }
+            _ => &["no package was made"],
         },
     );
     assert!(says.iter().any(|says| text.contains(says)) && text.contains("app calc"), "{says:?}: {text}");
