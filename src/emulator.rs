@@ -135,8 +135,16 @@ impl Emulator {
     /// # Errors
     /// If the port cannot be opened or the thread cannot be started.
     pub fn start() -> io::Result<Emulator> {
+        Emulator::start_on(0)
+    }
+
+    /// Starts a server on this port of 127.0.0.1; 0 is a free one.
+    ///
+    /// # Errors
+    /// If the port cannot be opened, as when another program has it, or the thread cannot be started.
+    pub fn start_on(port: u16) -> io::Result<Emulator> {
         let state = Arc::default();
-        let server = Server::start(&state)?;
+        let server = Server::start(port, &state)?;
         let url = format!("http://{}", server.address());
         let client = Client::new(Self::USERNAME, Self::API_KEY)
             .and_then(|client| client.with_base_url(&url))

@@ -131,6 +131,58 @@ impl Error {
         self.0.app_may_be_down
     }
 
+    /// Whether a deployment is resumed only with [`Deploy::with_restart`](crate::Deploy::with_restart), because another package
+    /// may be running although this one is on the environment.
+    ///
+    /// ```no_run
+    /// use mendix_deploy::{AppId, Client, Deploy, PackageId, deploy_package};
+    ///
+    /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
+    /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
+    /// let deploy = |deploy: &Deploy| deploy_package(&client, &app, &"Acceptance".parse()?, &package, deploy);
+    /// match deploy(&Deploy::default()) {
+    ///     Err(error) if error.needs_restart() => deploy(&Deploy::default().with_restart(true))?,
+    ///     result => result?,
+    /// };
+    /// # Ok::<(), mendix_deploy::Error>(())
+    /// ```
+    pub fn needs_restart(&self) -> bool {
+        self.again() == Again::WithRestart
+    }
+
+    /// Whether no call with this package can succeed: it failed, the API found it unusable, or it is not there.
+    ///
+    /// ```no_run
+    /// use mendix_deploy::{AppId, Client, Deploy, PackageId, deploy_package};
+    ///
+    /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
+    /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
+    /// match deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default()) {
+    ///     Err(error) if error.needs_another_package() => println!("build it anew: {error}"),
+    ///     result => drop(result?),
+    /// }
+    /// # Ok::<(), mendix_deploy::Error>(())
+    /// ```
+    pub fn needs_another_package(&self) -> bool {
+        self.again() == Again::WithAnotherPackage
+    }
+
+    /// The functions and settings that the message names in brackets at its end, in that order: for a program whose users have
+    /// other names for them, such as the flags of a command.
+    ///
+    /// ```no_run
+    /// use mendix_deploy::{AppId, Client, Deploy, PackageId, deploy_package};
+    ///
+    /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
+    /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
+    /// let refused = deploy_package(&client, &app, &"Production".parse()?, &package, &Deploy::default()).unwrap_err();
+    /// assert_eq!(refused.names(), ["Deploy::allow_production"]);
+    /// # Ok::<(), mendix_deploy::Error>(())
+    /// ```
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.message.names()
+    }
+
     /// How long the server asked the client to wait (`Retry-After`, RFC 9110 §10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
         self.response()?.retry_after
@@ -293,7 +345,7 @@ impl Error {
     }
 
     /// Whether the message names this package, so that "this package" can follow.
-    pub(crate) fn names(&self, package: &PackageId) -> bool {
+    pub(crate) fn mentions(&self, package: &PackageId) -> bool {
         self.0.message.to_string().contains(package.as_str())
     }
 

@@ -37,8 +37,8 @@ struct Connections {
 }
 
 impl Server {
-    pub(super) fn start(state: &Arc<Mutex<State>>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    pub(super) fn start(port: u16, state: &Arc<Mutex<State>>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
         let connections = Arc::new(Connections::default());
         let (state, shared) = (Arc::clone(state), Arc::clone(&connections));

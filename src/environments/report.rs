@@ -95,7 +95,7 @@ impl Run<'_> {
         match package {
             None => "no package".to_owned(),
             Some(package) if self.course.goal.package() == Some(package) => self.ours(error).to_owned(),
-            Some(package) if error.names(package) => "that package".to_owned(),
+            Some(package) if error.mentions(package) => "that package".to_owned(),
             Some(package) => package.to_string(),
         }
     }
@@ -111,7 +111,7 @@ impl Run<'_> {
 
     /// The package that was to be deployed. If the message does not name it, its id stands behind that in brackets.
     fn ours(&self, error: &Error) -> &'static str {
-        let is_named = self.course.goal.package().is_some_and(|package| error.names(package));
+        let is_named = self.course.goal.package().is_some_and(|package| error.mentions(package));
         if is_named { "it" } else { "this package" }
     }
 

@@ -89,7 +89,7 @@ impl<'a> Opened<'a> {
                 ),
             };
             let has_name =
-                if error.names(id) { "it has its name".to_owned() } else { format!("package {id} has its name") };
+                if error.mentions(id) { "it has its name".to_owned() } else { format!("package {id} has its name") };
             let note = format!("{file} was not uploaded, because {has_name}");
             error.with_package(id).with_package_note(note).with_advice(advice)
         })?;
@@ -155,7 +155,7 @@ impl<'a> Opened<'a> {
         let note = if is_of_a_deployment {
             // It says what happens to the package.
             String::new()
-        } else if error.names(package) {
+        } else if error.mentions(package) {
             format!("{file} is this package")
         } else {
             format!("{file} is package {package}")

@@ -33,8 +33,20 @@ fn code(text: &str) -> String {
     lines.filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
+/// The sources of the library: without the command, which is another crate.
+fn library() -> Vec<(PathBuf, String)> {
+    let (command, library): (Vec<_>, Vec<_>) =
+        sources("src").into_iter().partition(|(path, _)| is_of_the_command(path));
+    assert!(!command.is_empty());
+    library
+}
+
+fn is_of_the_command(path: &Path) -> bool {
+    path == Path::new("src/main.rs") || path.with_extension("") == Path::new("src/cli") || path.starts_with("src/cli")
+}
+
 fn files_that_name(word: &str) -> Vec<String> {
-    let mut files: Vec<_> = sources("src")
+    let mut files: Vec<_> = library()
         .into_iter()
         .filter(|(_, text)| code(text).contains(word))
         .map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned())
@@ -91,6 +103,16 @@ fn nothing_in_the_library_prints_or_reads_the_environment_but_from_env() {
     }
     assert_eq!(files_that_name("stderr()"), ["event.rs"], "only if asked for");
     assert_eq!(files_that_name("env::var"), ["client.rs", "proxy.rs"], "proxy.rs looks for a proxy");
+}
+
+/// A failed write is no panic, and it knows no more than any other program could.
+#[test]
+fn the_command_prints_with_writes_that_may_fail_and_uses_only_the_library() {
+    for (path, text) in sources("src").into_iter().filter(|(path, _)| is_of_the_command(path)) {
+        for word in ["println!", "eprint", "print!(", "dbg!", "todo!", "env::var", "ureq", "httparse", "crate::"] {
+            assert!(!code(&text).contains(word), "{} names {word}", path.display());
+        }
+    }
 }
 
 #[test]

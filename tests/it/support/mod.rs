@@ -6,5 +6,6 @@ pub(crate) mod child;
 pub(crate) mod gateway;
 pub(crate) mod message;
 pub(crate) mod package;
+pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod server;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{code, sources};
+use super::{code, library};
 
 pub(super) type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// All modules but `lib.rs` and tests, and what they import from.
 pub(super) fn of_all_files() -> Imports {
-    let files: Vec<_> = sources("src").into_iter().map(|(path, text)| (module(&path), text)).collect();
+    let files: Vec<_> = library().into_iter().map(|(path, text)| (module(&path), text)).collect();
     let modules: BTreeSet<_> = files.iter().map(|(module, _)| module.clone()).collect();
     let mut imports = Imports::new();
     for (module, text) in &files {

@@ -1,12 +1,10 @@
 //! Progress on stderr: a bar on a terminal, whatever its width; elsewhere the lines that are worth keeping.
 
-use std::io::{Write, stderr, stdout};
-use std::process::ExitCode;
+use std::io::{Write, stderr};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use mendix_deploy::{Client, Event};
-use serde_json::Value;
+use mendix_deploy::{Client, DeployStep, Event};
 
 const BAR: &str = "{wide_bar} {binary_bytes} of {binary_total_bytes}, {eta} left";
 /// For what takes as long as it takes. The message is cut to the width of the terminal.
@@ -31,9 +29,14 @@ impl Progress {
         let Progress(bar) = self;
         match event {
             // Unless stderr is a terminal.
-            _ if bar.is_hidden() => event.log_to_stderr(),
+            _ if bar.is_hidden() => {
+                if !event.is_routine() {
+                    // One write, so that lines of several commands do not mix. That it fails decides nothing.
+                    let _ = stderr().write_all(format!("{}\n", line(event)).as_bytes());
+                }
+            }
             Event::Uploading { sent: 0, total, .. } => {
-                bar.println(event.to_string());
+                bar.println(line(event));
                 set_style(bar, BAR);
                 bar.set_length(*total);
                 bar.reset();
@@ -42,7 +45,7 @@ impl Progress {
             Event::Uploading { .. } | Event::Polled { .. } | Event::PollFailed { routine: true, .. } => {
                 spin(bar, event);
             }
-            other => bar.println(other.to_string()),
+            _ => bar.println(line(event)),
         }
     }
 
@@ -52,9 +55,21 @@ impl Progress {
     }
 }
 
+/// The event in the words of the command.
+fn line(event: &Event) -> String {
+    let text = event.to_string();
+    match event {
+        Event::Deploying { step: DeployStep::Begun { .. }, .. } => {
+            let deploying = text.split("; ").next().unwrap_or_default();
+            format!("{deploying}; if this is interrupted, resume with --package")
+        }
+        _ => text,
+    }
+}
+
 fn spin(bar: &ProgressBar, event: &Event) {
     set_style(bar, SPINNER);
-    bar.set_message(event.to_string());
+    bar.set_message(line(event));
     bar.enable_steady_tick(Duration::from_millis(100));
 }
 
@@ -62,21 +77,4 @@ fn set_style(bar: &ProgressBar, template: &str) {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-}
-
-/// What `main` returns: one line of JSON, or the error with its causes and without a backtrace, whatever `RUST_BACKTRACE` says.
-pub(crate) fn exit_code(result: anyhow::Result<Value>) -> ExitCode {
-    let error = match result {
-        Ok(answer) => {
-            // `println!` would panic if nobody reads it, and what was done is done.
-            let _ = writeln!(stdout(), "{answer}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => error,
-    };
-    let _ = writeln!(stderr(), "error: {error}");
-    for cause in error.chain().skip(1) {
-        let _ = writeln!(stderr(), "  caused by: {cause}");
-    }
-    ExitCode::FAILURE
 }

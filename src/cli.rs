@@ -1,0 +1,100 @@
+//! What the command does: a few calls of the library for each subcommand, progress on stderr, and one JSON object on stdout.
+
+mod args;
+mod emulator;
+mod failure;
+mod overview;
+mod progress;
+mod shell;
+
+use std::io::{IsTerminal, Write, stdout};
+use std::process::ExitCode;
+
+use clap::Parser;
+use mendix_deploy::{
+    Client, Deploy, Poll, Result, Upload, check, deploy_package, environment, upload_and_deploy, upload_and_wait,
+    wait_for_job,
+};
+use serde_json::{Value, json};
+
+use args::{Args, CheckArgs, Command, DeployArgs, Timeout, UploadArgs, WaitArgs};
+use progress::Progress;
+
+pub(crate) fn run() -> ExitCode {
+    let Args { command } = Args::parse();
+    let progress = Progress::new();
+    let done = match &command {
+        Command::Deploy(args) => deploy(args, &progress),
+        Command::Upload(args) => upload(args, &progress),
+        Command::Wait(args) => wait(args, &progress),
+        Command::Check(args) => only_check(args, &progress),
+        Command::Status { app } => client(&progress, None).and_then(|client| overview::of(&client, app)),
+        Command::Emulator { port } => return emulator::run(*port),
+    };
+    progress.end();
+    match done {
+        Ok(answer) => {
+            print(&answer);
+            ExitCode::SUCCESS
+        }
+        Err(error) => failure::report(&error, &command),
+    }
+}
+
+/// On one line for a program, and on several for a reader.
+fn print(answer: &Value) {
+    let text = if stdout().is_terminal() { format!("{answer:#}") } else { answer.to_string() };
+    // What was done is done, even if nobody reads it.
+    let _ = writeln!(stdout(), "{text}");
+}
+
+fn client(progress: &Progress, timeout: Option<Timeout>) -> Result<Client> {
+    let client = progress.watching(Client::from_env()?);
+    Ok(match timeout {
+        Some(Timeout(timeout)) => client.with_poll(Poll::default().with_timeout(timeout)),
+        None => client,
+    })
+}
+
+fn deploy(args: &DeployArgs, progress: &Progress) -> Result<Value> {
+    let DeployArgs { app, environment, .. } = args;
+    let client = client(progress, args.timeout)?;
+    let mut deploy = Deploy::default().with_restart(args.restart);
+    if args.production {
+        deploy = deploy.allow_production();
+    }
+    let deployed = match (&args.package, &args.file) {
+        (Some(package), _) => deploy_package(&client, app, environment, package, &deploy),
+        // One of the two is there: the arguments were checked.
+        (None, file) => {
+            let upload = args.named.upload(&file.clone().unwrap_or_default());
+            upload_and_deploy(&client, app, environment, &upload, &deploy)
+        }
+    }?;
+    Ok(json!({
+        "PackageId": deployed.package,
+        "Environment": environment,
+        "Status": "Running",
+        "Url": deployed.url,
+        "PreviousPackageId": deployed.previous,
+        "Changed": deployed.changed,
+    }))
+}
+
+fn upload(args: &UploadArgs, progress: &Progress) -> Result<Value> {
+    let client = client(progress, args.timeout)?;
+    let package = upload_and_wait(&client, &args.app, &args.named.upload(&args.file))?;
+    Ok(json!({ "PackageId": package, "Status": "Succeeded" }))
+}
+
+fn wait(args: &WaitArgs, progress: &Progress) -> Result<Value> {
+    wait_for_job(&client(progress, args.timeout)?, &args.app, &args.job)?;
+    Ok(json!({ "JobId": args.job, "Status": "Completed" }))
+}
+
+fn only_check(args: &CheckArgs, progress: &Progress) -> Result<Value> {
+    let client = client(progress, None)?;
+    check(&client, &args.app, &Upload::new(&args.file))?;
+    let environment = args.environment.as_ref().map(|name| environment(&client, &args.app, name)).transpose()?;
+    Ok(json!({ "Check": "passed", "Environment": environment.as_ref().map(overview::of_environment) }))
+}

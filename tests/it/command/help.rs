@@ -1,0 +1,24 @@
+//! What the command says of itself.
+
+use mendix_deploy::emulator::Emulator;
+
+use super::run;
+
+#[test]
+fn the_help_fits_a_terminal_and_names_every_subcommand_and_exit_status() {
+    let emulator = Emulator::start().unwrap();
+    let help = run(&emulator, &["--help"]);
+    assert_eq!((help.status, help.err.as_str()), (0, ""));
+    for status in ["  0  done", "  2  ", "  3  ", "  4  ", "  5  ", "  6  "] {
+        assert!(help.out.contains(status), "{}", help.out);
+    }
+    for name in ["deploy", "upload", "wait", "check", "status", "emulator"] {
+        assert!(help.out.contains(&format!("\n  {name} ")), "{name}: {}", help.out);
+        let of_one = run(&emulator, &[name, "--help"]);
+        assert_eq!((of_one.status, of_one.err.as_str()), (0, ""), "{name}");
+        let longest = of_one.out.lines().chain(help.out.lines()).map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{name}: {}", of_one.out);
+        assert!(!of_one.out.to_lowercase().contains("key"), "a key would be seen by others: {}", of_one.out);
+    }
+    assert_eq!(run(&emulator, &["--version"]).out, concat!("mendix-deploy ", env!("CARGO_PKG_VERSION"), "\n"));
+}
