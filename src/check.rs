@@ -34,6 +34,11 @@ use crate::upload::{Opened, Upload};
 /// ```
 pub fn check(client: &Client, app: &AppId, upload: &Upload) -> Result<()> {
     Opened::new(client, app, upload)?.check_unpacked()?;
+    retrieve_app(client, app)
+}
+
+/// The call that needs nothing but the credentials and the app.
+pub(crate) fn retrieve_app(client: &Client, app: &AppId) -> Result<()> {
     let what = format!("the request for app {app}");
     let call = Call::v1(client, app, String::new(), what, packages::not_found(app));
     let call = Call { content_type: JSON, ..call };

@@ -6,6 +6,7 @@ mod failure;
 mod overview;
 mod progress;
 mod shell;
+mod verify;
 
 use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
@@ -23,22 +24,24 @@ use progress::Progress;
 pub(crate) fn run() -> ExitCode {
     let Args { command } = Args::parse();
     let progress = Progress::new();
+    let show = |answer: Value| {
+        progress.end();
+        print(&answer);
+        ExitCode::SUCCESS
+    };
     let done = match &command {
-        Command::Deploy(args) => deploy(args, &progress),
-        Command::Upload(args) => upload(args, &progress),
-        Command::Wait(args) => wait(args, &progress),
-        Command::Check(args) => only_check(args, &progress),
-        Command::Status { app } => client(&progress, None).and_then(|client| overview::of(&client, app)),
+        Command::Deploy(args) => deploy(args, &progress).map(show),
+        Command::Upload(args) => upload(args, &progress).map(show),
+        Command::Wait(args) => wait(args, &progress).map(show),
+        Command::Check(args) => only_check(args, &progress).map(show),
+        Command::Status { app } => client(&progress, None).and_then(|client| overview::of(&client, app)).map(show),
+        Command::Verify(args) => client(&progress, None).and_then(|client| verify::run(&client, args, &progress)),
         Command::Emulator { port } => return emulator::run(*port),
     };
-    progress.end();
-    match done {
-        Ok(answer) => {
-            print(&answer);
-            ExitCode::SUCCESS
-        }
-        Err(error) => failure::report(&error, &command),
-    }
+    done.unwrap_or_else(|error| {
+        progress.end();
+        failure::report(&error, &command)
+    })
 }
 
 /// On one line for a program, and on several for a reader.

@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 use crate::id::{AppId, EnvironmentName, PackageId};
 use crate::upload::{Opened, Resume, Upload};
 
+#[cfg(feature = "cli")]
+pub(crate) use chain::check_allowed;
 pub use settings::{Deploy, Deployed};
 
 /// Deploys a package from a file, in one call: uploads it, waits until it can be deployed, and starts it on the

@@ -21,6 +21,8 @@ use crate::packages::Package;
 pub(crate) use at::At;
 pub(crate) use course::Goal;
 pub use environment::Environment;
+#[cfg(feature = "cli")]
+pub(crate) use list::call as list_call;
 pub(crate) use report::UNTOUCHED;
 pub(crate) use run::Run;
 pub use start::Start;

@@ -1,5 +1,8 @@
 //! Deploy API v2, "Job Status": polls a job, once or until it has ended.
 
+#[cfg(feature = "cli")]
+use std::time::Duration;
+
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Advice, Error, ErrorKind, Result};
@@ -87,6 +90,12 @@ pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Res
         JobStatus::Failed => Some(Err(failed(app, job, reply))),
         _ => Some(Ok(())),
     })?
+}
+
+/// One request, and what the server asks to wait.
+#[cfg(feature = "cli")]
+pub(crate) fn one(client: &Client, app: &AppId, job: &JobId) -> Result<(JobStatus, Option<Duration>)> {
+    call(client, app, job).once(|reply| Some((read(reply)?, reply.retry_after)))
 }
 
 fn call<'a>(client: &'a Client, app: &'a AppId, job: &JobId) -> Call<'a> {

@@ -45,6 +45,9 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 pub mod emulator;
 #[doc = include_str!("guide.md")]
 pub mod guide {}
+#[cfg(feature = "cli")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cli")))]
+pub mod verify;
 
 // What users call: a file for each page of the API, or for each task.
 mod check;

@@ -38,6 +38,7 @@ pub(crate) enum Command {
     Upload(UploadArgs),
     Wait(WaitArgs),
     Check(CheckArgs),
+    Verify(VerifyArgs),
     /// Show the environments and packages of an app
     Status {
         /// The app's subdomain, such as `calc`
@@ -116,6 +117,26 @@ pub(crate) struct CheckArgs {
     pub(crate) file: PathBuf,
     /// The environment that it is for
     pub(crate) environment: Option<EnvironmentName>,
+}
+
+/// Check what is taken for granted of the service, and print a table to send to the authors
+///
+/// Only reads, unless --upload or --deploy is given. The table names no app, package, environment or user.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// The app's subdomain, such as `calc`
+    pub(crate) app: AppId,
+    /// The only environment to read, and to deploy to [default: all are read]
+    pub(crate) environment: Option<EnvironmentName>,
+    /// Upload this package, under a new name; it stays in the app
+    #[arg(long, value_name = "FILE")]
+    pub(crate) upload: Option<PathBuf>,
+    /// Deploy it: the app is down meanwhile, and then runs this package
+    #[arg(long, requires_all = ["upload", "environment"])]
+    pub(crate) deploy: bool,
+    /// Allow a production environment
+    #[arg(long, requires = "deploy")]
+    pub(crate) production: bool,
 }
 
 /// What a package is called, and whether that tells builds apart.

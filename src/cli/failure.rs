@@ -4,15 +4,15 @@
 use std::io::{Write, stderr};
 use std::process::ExitCode;
 
-use mendix_deploy::{AppId, Error, ErrorKind, JobId};
+use mendix_deploy::{AppId, EnvironmentName, Error, ErrorKind, JobId, PackageId};
 
-use super::args::{Command, DeployArgs, Timeout, UploadArgs};
+use super::args::{Command, DeployArgs, Timeout, UploadArgs, VerifyArgs};
 use super::shell;
 
 pub(crate) const WRONG_INPUT: u8 = 2;
 const NOT_YET: u8 = 3;
 const UNKNOWN: u8 = 4;
-const FAILED: u8 = 5;
+pub(crate) const FAILED: u8 = 5;
 const DOWN: u8 = 6;
 
 /// The flags of the settings that messages name. What else they name has no flag: the next command does it, or nothing does.
@@ -66,6 +66,7 @@ fn next(error: &Error, command: &Command) -> String {
     let words = match command {
         Command::Deploy(args) => after_deploy(error, args),
         Command::Upload(args) => after_upload(error, args),
+        Command::Verify(args) => after_verify(error, args),
         Command::Wait(args) if error.kind() == ErrorKind::JobFailed => Some(status(&args.app)),
         _ => None,
     };
@@ -82,9 +83,7 @@ fn after_deploy(error: &Error, args: &DeployArgs) -> Option<Vec<String>> {
     let DeployArgs { app, environment, .. } = args;
     match (error.package_id(), error.job_id()) {
         (Some(package), _) if !error.needs_another_package() => {
-            let mut words = vec!["deploy".into(), app.to_string(), environment.to_string()];
-            words.extend(["--package".into(), package.to_string()]);
-            words.extend(args.production.then(|| "--production".into()));
+            let mut words = deploy(app, environment, package, args.production);
             words.extend((args.restart || error.needs_restart()).then(|| "--restart".into()));
             if let Some(Timeout(timeout)) = args.timeout {
                 words.extend(["--timeout".into(), format!("{}s", timeout.as_secs())]);
@@ -106,6 +105,24 @@ fn after_upload(error: &Error, UploadArgs { app, .. }: &UploadArgs) -> Option<Ve
         Some(job) => Some(wait(app, job)),
         None => error.may_have_been_accepted().then(|| status(app)),
     }
+}
+
+/// `None` is the same command, which would upload another package.
+fn after_verify(
+    error: &Error,
+    VerifyArgs { app, environment, deploy: deploys, production, .. }: &VerifyArgs,
+) -> Option<Vec<String>> {
+    match (error.package_id(), environment) {
+        (Some(package), Some(environment)) if *deploys && !error.needs_another_package() => {
+            Some(deploy(app, environment, package, *production))
+        }
+        _ => error.may_have_been_accepted().then(|| status(app)),
+    }
+}
+
+fn deploy(app: &AppId, environment: &EnvironmentName, package: &PackageId, production: bool) -> Vec<String> {
+    let words = ["deploy", app.as_str(), environment.as_str(), "--package", package.as_str()];
+    words.into_iter().chain(production.then_some("--production")).map(str::to_owned).collect()
 }
 
 fn wait(app: &AppId, job: &JobId) -> Vec<String> {

@@ -56,7 +56,7 @@ impl<'a> Chain<'a> {
     }
 }
 
-pub(super) fn check_allowed(at: At, found: &Environment, deploy: &Deploy) -> Result<()> {
+pub(crate) fn check_allowed(at: At, found: &Environment, deploy: &Deploy) -> Result<()> {
     if !found.production || deploy.allows_production {
         return Ok(());
     }

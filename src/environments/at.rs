@@ -57,7 +57,7 @@ impl<'a> At<'a> {
         Call { post: Some(body), asked, ..call }
     }
 
-    pub(super) fn environment_call(self) -> Call<'a> {
+    pub(crate) fn environment_call(self) -> Call<'a> {
         self.get("", format!("the request for {}", self.name()))
     }
 

@@ -16,7 +16,7 @@ const NOT_ABOUT_THE_NAME: [&str; 2] = [PACKAGE_NOT_FOUND, "INVALID_RUNTIME_VERSI
 /// How much is shown of a list of names, in characters.
 const NAMES_MAX: usize = 2000;
 
-pub(super) fn call<'a>(client: &'a Client, app: &'a AppId) -> Call<'a> {
+pub(crate) fn call<'a>(client: &'a Client, app: &'a AppId) -> Call<'a> {
     let what = format!("the request for the environments of app {app}");
     let call = Call::v1(client, app, "/environments".to_owned(), what, packages::not_found(app));
     Call { content_type: JSON, ..call }

@@ -11,7 +11,7 @@ use super::proxy::Chosen;
 use crate::units::Seconds;
 
 const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate \
-                         (Client::with_root_certificates, or the file SSL_CERT_FILE)";
+                         (in the file SSL_CERT_FILE, or by Client::with_root_certificates)";
 const NOT_GIVEN: &str = "; its issuer is not among the root certificates that were given";
 const CUT_OFF: &str = "the connection ended in the TLS handshake";
 const UNRESOLVED: &str = "its name cannot be resolved";

@@ -9,6 +9,9 @@ const BEGINNING: u64 = 64;
 pub(super) const ARTIFACT: &str =
     "it is a zip archive that holds a package, such as a downloaded CI artifact: unpack it, and upload the .mda in it";
 
+/// Anything else, which may be a package all the same.
+pub(super) const NOT_A_ZIP_ARCHIVE: &str = "it is not a zip archive, which a package is";
+
 /// What `file` is in place of a zip archive, and what helps.
 pub(super) fn describe(file: &mut (impl Read + Seek)) -> io::Result<&'static str> {
     let mut beginning = Vec::new();
@@ -31,7 +34,7 @@ fn meaning(beginning: &[u8]) -> &'static str {
     } else if is(b"{") || is(b"[{") {
         "it is JSON, not a package: was an error downloaded in its place?"
     } else {
-        "it is not a zip archive, which a package is (Upload::without_content_check uploads it all the same)"
+        NOT_A_ZIP_ARCHIVE
     }
 }
 
@@ -51,7 +54,7 @@ mod tests {
             (b"[package]\nname = 1", "not a zip archive"),
             (b"PK\x03\x04", "without its end"),
             (b"PK", "without its end"),
-            (&[0; 10_000], "without_content_check"),
+            (&[0; 10_000], "not a zip archive"),
             (b"\x1f\x8b\x08", "not a zip archive"),
             (b"a note", "not a zip archive"),
             (b"", "not a zip archive"),

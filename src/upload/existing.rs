@@ -2,7 +2,7 @@
 
 use super::opened::Opened;
 use crate::call::Call;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::packages::{self, Package};
 use crate::status::PackageStatus;
@@ -33,9 +33,14 @@ impl Opened<'_> {
         let list = list(&packages::list_call(self.client, self.app))?;
         match pick(&list, self.name().unwrap_or_default(), self.size()) {
             Pick::Ours(package) => Ok(Some(package.clone())),
-            Pick::NotOurs(package) => Err(self.refuse(ErrorKind::Config, &self.how_it_differs(package))),
+            Pick::NotOurs(package) => Err(self.refuse_other(&self.how_it_differs(package))),
             Pick::Nothing => Ok(None),
         }
+    }
+
+    /// The name belongs to another build.
+    pub(super) fn refuse_other(&self, how_it_differs: &str) -> Error {
+        self.refuse(ErrorKind::Config, how_it_differs).with_setting("Upload::with_name")
     }
 
     pub(super) fn notify_existing(&self, package: &Package) {
@@ -55,7 +60,7 @@ impl Opened<'_> {
         let (theirs, ours) = (Grouped(package.size.unwrap_or_default()), Grouped(self.size()));
         format!(
             "package {id} is called {name}, too, but has {theirs} bytes, and the file has {ours}: upload what was built first, or \
-             give each build a name of its own (Upload::with_name)"
+             give each build a name of its own"
         )
     }
 }

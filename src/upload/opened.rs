@@ -37,9 +37,10 @@ impl<'a> Opened<'a> {
                 return Err(refuse(ErrorKind::Config, &problem));
             }
             Name::OfTheFile | Name::ByTheServer if upload.skips_existing => {
-                let problem = "what exists can only be found by a name that was given, and that no other build has \
-                               (Upload::skip_existing, Upload::with_name)";
-                return Err(refuse(ErrorKind::Config, problem));
+                let problem = "what exists can only be found by a name that was given, and that no other build has";
+                return Err(refuse(ErrorKind::Config, problem)
+                    .with_setting("Upload::skip_existing")
+                    .with_setting("Upload::with_name"));
             }
             _ => {}
         }
@@ -54,7 +55,7 @@ impl<'a> Opened<'a> {
     }
 
     /// Bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.package.size()
     }
 

@@ -44,15 +44,16 @@ impl PackageFile {
         }
         if stamp.size > size_limit {
             let (size, limit) = (Bytes(stamp.size), Bytes(size_limit));
-            return Err(refuse(&format!(
-                "it has {size:#}, more than the limit of {limit:#} (Upload::with_size_limit; Mendix Cloud takes up to 1 GB)"
-            )));
+            let problem = format!("it has {size:#}, more than the limit of {limit:#}; Mendix Cloud takes up to 1 GB");
+            return Err(refuse(&problem).with_setting("Upload::with_size_limit"));
         }
         let unreadable = |e| refuse("it cannot be read").with_source(e);
         let mut directory = None;
         if check_content {
             let Some(found) = archive::directory(&mut file, stamp.size).map_err(unreadable)? else {
-                return Err(refuse(content::describe(&mut file).map_err(unreadable)?));
+                let what = content::describe(&mut file).map_err(unreadable)?;
+                let anyway = (what == content::NOT_A_ZIP_ARCHIVE).then_some("Upload::without_content_check");
+                return Err(refuse(what).with_setting(anyway));
             };
             if archive::is_artifact(&mut file, &found).map_err(unreadable)? {
                 return Err(refuse(content::ARTIFACT));

@@ -93,7 +93,7 @@ impl<'a> Opened<'a> {
             let note = format!("{file} was not uploaded, because {has_name}");
             error.with_package(id).with_package_note(note).with_advice(advice)
         })?;
-        self.check_size(&package).map_err(|how| self.refuse(ErrorKind::Config, &how))?;
+        self.check_size(&package).map_err(|how| self.refuse_other(&how))?;
         Ok(package.package_id)
     }
 

@@ -6,6 +6,7 @@ mod killed;
 mod outputs;
 mod served;
 mod statuses;
+mod verify;
 
 use mendix_deploy::emulator::Emulator;
 

@@ -9,6 +9,7 @@
 //! - Every call is made by `support::caller::Caller`, which checks what must hold of every call: no secret in any text, a
 //!   message is one line, an id once known is in it, nothing that could upload twice is called transient, and nothing hangs.
 //!   A test says only what is special about it; a new call needs a method there.
+//! - What is taken for granted of the service is checked by `verify`, against an emulator that deviates.
 //! - The command is run as a process in `command`: exit statuses, outputs, what it says to run next.
 //! - What is per process, such as the environment, or is killed (`run_again`), runs in a `support::child`. Rules for the
 //!   source code are in `tidy`.
@@ -36,4 +37,5 @@ mod tidy;
 mod tls;
 mod upload_and_deploy;
 mod upload_and_wait;
+mod verify;
 mod wire;

@@ -12,7 +12,7 @@ fn the_help_fits_a_terminal_and_names_every_subcommand_and_exit_status() {
     for status in ["  0  done", "  2  ", "  3  ", "  4  ", "  5  ", "  6  "] {
         assert!(help.out.contains(status), "{}", help.out);
     }
-    for name in ["deploy", "upload", "wait", "check", "status", "emulator"] {
+    for name in ["deploy", "upload", "wait", "check", "status", "verify", "emulator"] {
         assert!(help.out.contains(&format!("\n  {name} ")), "{name}: {}", help.out);
         let of_one = run(&emulator, &[name, "--help"]);
         assert_eq!((of_one.status, of_one.err.as_str()), (0, ""), "{name}");

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use mendix_deploy::emulator::Emulator;
+use mendix_deploy::verify::{Verified, Verify};
 use mendix_deploy::{
     AppId, Client, Deploy, Deployed, Environment, EnvironmentName, Error, ErrorKind, Event, JobId, JobStatus, Package,
     PackageId, Poll, Result, Retry, Start, Upload, UploadedPackage,
@@ -125,6 +126,24 @@ impl Caller {
             assert_says_what_happened_to_the_package(error);
             if error.package_id().is_some() {
                 assert_names(error, path, "package");
+            }
+        }
+        outcome
+    }
+
+    /// What was seen names nothing that is the user's.
+    pub(crate) fn verify(&self, verify: &Verify, poll: &Poll) -> Outcome<Verified> {
+        let outcome = self.waiting(poll, |client| mendix_deploy::verify::verify(client, &app(), verify));
+        if let Ok(Verified { rows, error, .. }) = &outcome.result {
+            for row in rows {
+                assert_one_line(&row.seen);
+                assert_no_secret(&row.seen);
+                let ids = ["calc", "verify-", "@", ".mda", Emulator::DEPLOYED_PACKAGE, "|"];
+                assert!(!ids.iter().any(|id| row.seen.contains(id)), "{row:?}");
+            }
+            if let Some(error) = error {
+                assert_well_formed(error);
+                assert!(!error.is_transient() || !error.may_have_been_accepted(), "{error:?}");
             }
         }
         outcome

@@ -20,6 +20,8 @@ pub(crate) enum Then {
     Pass,
     /// It is not, and this is the status line and the body of the response.
     Answer(&'static str, &'static str),
+    /// It is asked, and the JSON in its answer is changed.
+    Change(fn(&mut Value)),
     /// It is asked, and the connection is closed without a response.
     Lose,
     /// The connection is closed at once.
@@ -124,17 +126,31 @@ fn serve(
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
             return client.write_all(answer.as_bytes());
         }
-        Then::Pass | Then::Lose => {}
+        Then::Pass | Then::Change(_) | Then::Lose => {}
     }
     let mut upstream = TcpStream::connect(emulator)?;
     upstream.write_all(&request)?;
     let mut answer = Vec::new();
     // The emulator may hang up.
     let _ = upstream.read_to_end(&mut answer);
+    if let Then::Change(change) = then {
+        answer = changed(&answer, change).unwrap_or(answer);
+    }
     let is_lost = matches!(then, Then::Lose);
     let said = if is_lost { None } else { parsed(&answer) };
     passed.lock().unwrap().push(Passed { request: line, answer: said });
     if is_lost { Ok(()) } else { client.write_all(&answer) }
+}
+
+/// The response with other JSON in it, and the same head but for its length.
+fn changed(answer: &[u8], change: fn(&mut Value)) -> Option<Vec<u8>> {
+    let (head, body) = std::str::from_utf8(answer).ok()?.split_once("\r\n\r\n")?;
+    let mut value: Value = body.parse().ok()?;
+    change(&mut value);
+    let body = value.to_string();
+    let fields = head.split("\r\n").filter(|field| !field.starts_with("Content-Length"));
+    let head = fields.collect::<Vec<_>>().join("\r\n");
+    Some(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes())
 }
 
 /// Status and body of a response.

@@ -1,0 +1,129 @@
+//! Checks what is taken for granted of the service: for the owner of an account.
+//!
+//! Nobody has run this crate against the real service yet. The tables of the [guide](crate::guide) say what each call rests on, and
+//! [`verify`] says of each row what was seen. The command `mendix-deploy verify` prints it as a table to be sent to the authors.
+
+mod deployed;
+mod environments;
+mod findings;
+mod granted;
+mod list;
+mod uploaded;
+
+use std::path::PathBuf;
+
+use crate::check;
+use crate::client::Client;
+use crate::deploy::{self, Deploy, Deployed};
+use crate::environments::At;
+use crate::error::{Error, Result};
+use crate::id::{AppId, EnvironmentName, JobId};
+use crate::job;
+use crate::random;
+use crate::upload::{Opened, Upload};
+
+use findings::{Findings, brief};
+use granted::Granted;
+
+pub use findings::{Finding, Row};
+
+/// A job that no app has.
+const UNKNOWN_JOB: &str = "00000000-0000-4000-8000-000000000000";
+
+/// What to verify. By default, everything that can be seen by reading.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verify {
+    environment: Option<EnvironmentName>,
+    upload: Option<PathBuf>,
+    deploy: Option<Deploy>,
+}
+
+impl Verify {
+    /// Reads only this environment in detail, by default all.
+    #[must_use]
+    pub fn with_environment(mut self, environment: EnvironmentName) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Also uploads this package, under a name of its own, and watches what becomes of it. **It stays in the app.**
+    #[must_use]
+    pub fn with_upload(mut self, file: impl Into<PathBuf>) -> Self {
+        self.upload = Some(file.into());
+        self
+    }
+
+    /// Also deploys what was uploaded, to the environment. **The app is down meanwhile, and runs this package then.**
+    #[must_use]
+    pub fn with_deploy(mut self, deploy: Deploy) -> Self {
+        self.deploy = Some(deploy);
+        self
+    }
+}
+
+/// What was seen.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The rows of the guide's tables, in their order.
+    pub rows: Vec<Row>,
+    /// What was deployed, with the package to go back to.
+    pub deployed: Option<Deployed>,
+    /// What ended the upload or the deployment early.
+    pub error: Option<Error>,
+}
+
+/// Looks at the service, and says of each row of the guide's tables whether what was seen agrees.
+///
+/// Blocks for as long as its requests take: a few for the app, and two for each environment; with an upload as long as
+/// [`upload_and_wait`](crate::upload_and_wait), and with a deployment as long as [`deploy_package`](crate::deploy_package) as well.
+///
+/// # Errors
+/// If there is nothing to see: `Config` or `File` before anything is requested, `NotAllowed` for a production environment, and
+/// whatever [`check`](crate::check()) fails with. What fails later is in [`Verified::error`].
+pub fn verify(client: &Client, app: &AppId, verify: &Verify) -> Result<Verified> {
+    let Verify { environment, upload: file, deploy } = verify;
+    let name = format!("verify-{:016x}.mda", random::bits());
+    let upload = file.as_ref().map(|file| Upload::new(file).with_name(name.as_str()));
+    let size = upload.as_ref().map(|upload| Ok(Opened::new(client, app, upload)?.size())).transpose()?;
+    check::retrieve_app(client, app)?;
+    let target = match (deploy, environment) {
+        (Some(deploy), Some(environment)) => {
+            let at = At { client, app, environment };
+            let found = crate::environments::environment(client, app, environment)?;
+            deploy::check_allowed(at, &found, deploy)?;
+            Some((at, deploy))
+        }
+        (Some(_), None) => return Err(Error::config("there is no environment to deploy to")),
+        (None, _) => None,
+    };
+    if target.is_some() && upload.is_none() {
+        return Err(Error::config("there is no package to deploy"));
+    }
+
+    let mut findings = Findings::new();
+    environments::read(client, app, environment.as_ref(), &mut findings);
+    ask_for_unknown_job(client, app, &mut findings)?;
+    let uploaded = match upload.zip(size) {
+        Some((upload, size)) => uploaded::watch(client, app, &upload, (&name, size), &mut findings).map(Some),
+        None => Ok(None),
+    };
+    // Now there is at least one in it.
+    list::read(client, app, &mut findings);
+    let deployed = uploaded.and_then(|package| match package.zip(target) {
+        Some((package, (at, deploy))) => deployed::watch(at, &package, deploy, &mut findings).map(Some),
+        None => Ok(None),
+    });
+    let (deployed, error) = deployed.map_or_else(|error| (None, Some(error)), |deployed| (deployed, None));
+    Ok(Verified { rows: findings.rows(), deployed, error })
+}
+
+fn ask_for_unknown_job(client: &Client, app: &AppId, findings: &mut Findings) -> Result<()> {
+    let unknown: JobId = UNKNOWN_JOB.parse()?;
+    match job::job_status(client, app, &unknown) {
+        Ok(_) => findings.differs(Granted::UnknownJob, "it has a status"),
+        Err(error) if error.status().is_none() => findings.says_nothing(Granted::UnknownJob, brief(&error)),
+        Err(error) => findings.is(Granted::UnknownJob, error.status() == Some(404), brief(&error)),
+    }
+    Ok(())
+}

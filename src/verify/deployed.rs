@@ -1,0 +1,122 @@
+//! What a deployment shows: the statuses that a stop, a transport and a start go through.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::findings::{Findings, brief, words};
+use super::granted::Granted;
+use crate::client::Client;
+use crate::deploy::{Deploy, Deployed, deploy_package};
+use crate::environments::{At, environment_package, start_environment};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{DeployStep, Event, Subject};
+use crate::id::PackageId;
+use crate::units::Seconds;
+
+/// Records the events of a client, and passes them on.
+#[derive(Clone, Default)]
+struct Recorded(Arc<Mutex<Vec<Event>>>);
+
+impl Recorded {
+    fn of(&self, client: &Client) -> Client {
+        let (recorded, observed) = (self.clone(), client.clone());
+        client.clone().on_event(move |event| {
+            recorded.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+            observed.notify(event);
+        })
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Deploys the package, and notes what that shows.
+pub(super) fn watch(at: At, package: &PackageId, deploy: &Deploy, findings: &mut Findings) -> Result<Deployed> {
+    let At { client, app, environment } = at;
+    let recorded = Recorded::default();
+    let deployed = deploy_package(&recorded.of(client), app, environment, package, deploy);
+    note(&recorded.events(), deployed.as_ref().err(), findings);
+    // The same call would upload and deploy another one.
+    let deployed = deployed.map_err(|error| error.with_transient(false))?;
+    if environment_package(client, app, environment)?.is_some_and(|found| found.package_id == *package) {
+        findings.holds(Granted::TransportId, "accepted, and on the environment at the end");
+    }
+    findings.holds(Granted::Ends, "the one that was uploaded was deployed");
+    start_again(at, findings);
+    Ok(deployed)
+}
+
+fn note(events: &[Event], error: Option<&Error>, findings: &mut Findings) {
+    let steps: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Deploying { step, elapsed, .. } => Some((step, *elapsed)),
+            _ => None,
+        })
+        .collect();
+    let polled: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Polled { subject: Subject::Environment(_), status, .. } => Some(status.as_str()),
+            _ => None,
+        })
+        .collect();
+    let at = |wanted: fn(&DeployStep) -> bool| steps.iter().position(|(step, _)| wanted(step));
+    let after = |from: Option<usize>, to: Option<usize>| {
+        let (_, from) = steps.get(from?)?;
+        let (_, to) = steps.get(to?)?;
+        Some(Seconds(to.saturating_sub(*from)))
+    };
+    let (stop, stopped) = (at(|step| *step == DeployStep::StopRequested), at(|step| *step == DeployStep::Stopped));
+    let transported = at(|step| matches!(step, DeployStep::Transported { .. }));
+    let start = at(|step| matches!(step, DeployStep::StartRequested { .. }));
+    let started = at(|step| *step == DeployStep::Started);
+    if let Some(time) = after(stop, stopped) {
+        findings.holds(Granted::StopAnswers, format!("stopped {time} after the response"));
+    }
+    if transported.is_some() && transported < start {
+        findings.holds(Granted::OnIt, "the new one, before the start was requested");
+    }
+    if let Some(time) = after(start, started) {
+        let seen = format!("started {time} after the response; polled: {}", words(polled));
+        findings.says_nothing(Granted::StartJob, seen);
+    }
+    if error.is_some() && stopped.is_some() && transported.is_none() {
+        findings.differs(Granted::OnIt, "the new one was not shown after the transport");
+    }
+    let lost = steps.iter().filter(|(step, _)| matches!(step, DeployStep::Unanswered { .. })).count();
+    match (lost, started) {
+        (0, Some(_)) => {
+            let stop = if stop.is_some() { "the stop, " } else { "" };
+            findings.holds(Granted::Accepted, format!("{stop}the transport and the start took effect"));
+            findings.holds(Granted::Paths, "what was requested took effect");
+        }
+        (0, None) => {}
+        _ => findings.differs(Granted::Accepted, format!("{lost} requests had no usable response")),
+    }
+    let Some(error) = error else { return };
+    match error.kind() {
+        ErrorKind::StartFailed => findings.is(Granted::FailedStart, error.status() == Some(500), brief(error)),
+        _ if error.needs_another_package() => findings.differs(Granted::TransportId, brief(error)),
+        _ => findings.says_nothing(Granted::Accepted, brief(error)),
+    }
+}
+
+/// Requests a start of the app that runs by now.
+fn start_again(at: At, findings: &mut Findings) {
+    let recorded = Recorded::default();
+    let done =
+        start_environment(&recorded.of(at.client), at.app, at.environment, &crate::environments::Start::default());
+    let accepted = recorded
+        .events()
+        .iter()
+        .any(|event| matches!(event, Event::Deploying { step: DeployStep::StartRequested { .. }, .. }));
+    match done {
+        Ok(()) => findings.is(
+            Granted::StartRunning,
+            !accepted,
+            if accepted { "it was accepted as a start" } else { "answered so" },
+        ),
+        Err(error) => findings.differs(Granted::StartRunning, brief(&error)),
+    }
+}

@@ -1,0 +1,127 @@
+//! What the environments of an app show.
+
+use serde_json::Value;
+
+use super::findings::{Findings, brief, word, words};
+use super::granted::Granted;
+use crate::client::Client;
+use crate::environments::{self, At};
+use crate::http::Reply;
+use crate::id::{AppId, EnvironmentName};
+use crate::json::Object;
+use crate::status::EnvironmentStatus;
+
+/// More are not read one by one.
+const MOST: usize = 20;
+/// Those that are documented to be no production environments.
+const NOT_FOR_PRODUCTION: [&str; 2] = ["Test", "Acceptance"];
+
+struct Entry {
+    /// `None` without a usable one.
+    name: Option<EnvironmentName>,
+    /// As it came.
+    mode: Option<String>,
+    status: EnvironmentStatus,
+    production: Option<Value>,
+}
+
+impl Entry {
+    fn of(object: &Object) -> Entry {
+        let (name, mode) = (object.id("Mode"), object.field("Mode"));
+        let mode = mode.as_ref().and_then(Value::as_str).map(str::to_owned);
+        Entry { name, mode, status: EnvironmentStatus::of(object), production: object.field("Production") }
+    }
+
+    /// `None` if it does not say.
+    fn is_for_production(&self) -> Option<bool> {
+        match self.production.as_ref()? {
+            Value::Bool(value) => Some(*value),
+            Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Reads them, or only the one that is wanted, and notes what they show.
+pub(super) fn read(client: &Client, app: &AppId, wanted: Option<&EnvironmentName>, findings: &mut Findings) {
+    let read = |reply: &Reply| reply.list(|object| Some(Entry::of(object)));
+    let listed = match environments::list_call(client, app).with_retry(read) {
+        Ok(listed) => listed,
+        Err(error) if error.status().is_some() => {
+            let what = if error.status() < Some(300) { ", which is no array of objects" } else { "" };
+            findings.differs(Granted::Paths, format!("the list: {}{what}", brief(&error)));
+            return;
+        }
+        Err(error) => {
+            findings.says_nothing(Granted::Paths, format!("the list: {}", brief(&error)));
+            return;
+        }
+    };
+    findings.holds(Granted::Paths, format!("the list answered, of {}", listed.len()));
+    let nameless = listed.iter().filter(|entry| entry.name.is_none()).count();
+    if nameless > 0 {
+        findings.differs(Granted::Mode, format!("{nameless} of {} have no `Mode` that is a name", listed.len()));
+    }
+    note(&listed, findings);
+    let names: Vec<_> = match wanted {
+        Some(wanted) => vec![wanted],
+        None => listed.iter().filter_map(|entry| entry.name.as_ref()).take(MOST).collect(),
+    };
+    for name in names {
+        read_one(At { client, app, environment: name }, findings);
+    }
+}
+
+fn note(listed: &[Entry], findings: &mut Findings) {
+    if listed.is_empty() {
+        return;
+    }
+    let (all, bools) = (listed.len(), listed.iter().filter(|entry| matches!(entry.production, Some(Value::Bool(_)))));
+    let (odd, bools) = (listed.iter().filter(|entry| entry.is_for_production().is_none()).count(), bools.count());
+    let is_known = |entry: &&Entry| NOT_FOR_PRODUCTION.iter().any(|name| entry.mode.as_deref() == Some(name));
+    let wrong = listed.iter().filter(is_known).filter(|entry| entry.is_for_production() == Some(true)).count();
+    let seen = match (odd, wrong) {
+        (0, 0) if bools == all => "booleans".to_owned(),
+        (0, 0) => format!("booleans: {bools}, strings: {}", all - bools),
+        (0, _) => "a test or acceptance environment counts as production".to_owned(),
+        _ => format!("{odd} of {all} are neither"),
+    };
+    findings.is(Granted::Production, odd == 0 && wrong == 0, seen);
+    let is_known = |entry: &Entry| !matches!(entry.status, EnvironmentStatus::Other(_));
+    let said = words(listed.iter().map(|entry| entry.status.as_str()));
+    findings.is(Granted::Statuses, listed.iter().all(is_known), said);
+}
+
+fn read_one(at: At, findings: &mut Findings) {
+    let environment = at.environment_call().with_retry(|reply| Some(Entry::of(&reply.json())));
+    match environment {
+        Ok(found) if found.mode.as_deref() == Some(at.environment.as_str()) => {
+            findings.holds(Granted::Mode, format!("{} answered", shown(at.environment)));
+            if matches!(found.status, EnvironmentStatus::Other(_)) {
+                findings.differs(Granted::Statuses, word(found.status.as_str()));
+            }
+        }
+        Ok(_) => findings.differs(Granted::Mode, format!("{} answered as another one", shown(at.environment))),
+        Err(error) if matches!(error.status(), Some(400 | 404)) => {
+            findings.differs(Granted::Mode, format!("{}: {}", shown(at.environment), brief(&error)));
+        }
+        Err(error) => findings.says_nothing(Granted::Mode, format!("{}: {}", shown(at.environment), brief(&error))),
+    }
+    match environments::environment_package(at.client, at.app, at.environment) {
+        Ok(_) => {}
+        // Rights are given for each environment.
+        Err(error) if error.status() == Some(403) || error.status().is_none() => {
+            let seen = format!("the package on {}: {}", shown(at.environment), brief(&error));
+            findings.says_nothing(Granted::Paths, seen);
+        }
+        Err(error) => {
+            findings.differs(Granted::Paths, format!("the package on {}: {}", shown(at.environment), brief(&error)));
+        }
+    }
+}
+
+/// Its name, if every app may have one of that name.
+fn shown(name: &EnvironmentName) -> &str {
+    let common = ["Test", "Acceptance", "Production", "Sandbox"];
+    common.into_iter().find(|common| *common == name.as_str()).unwrap_or("one with another name")
+}

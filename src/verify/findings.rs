@@ -1,0 +1,154 @@
+//! What was seen of each row.
+
+use super::granted::Granted;
+use crate::error::Error;
+
+/// A row of the guide's tables, and what was seen of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row {
+    /// What is taken for granted: the row's first cell in the guide.
+    pub granted: &'static str,
+    /// What was seen, or why nothing was. It names no app, environment, package, id or user.
+    pub seen: String,
+    /// Whether that agrees.
+    pub finding: Finding,
+}
+
+/// Whether what was seen agrees with what is taken for granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Finding {
+    /// Nothing was seen that shows it.
+    NotSeen,
+    /// It agrees.
+    Holds,
+    /// It does not.
+    Differs,
+}
+
+/// What was seen so far.
+pub(super) struct Findings(Vec<(Granted, Finding, Vec<String>)>);
+
+impl Findings {
+    pub(super) fn new() -> Findings {
+        Findings(Granted::ALL.iter().map(|granted| (*granted, Finding::NotSeen, Vec::new())).collect())
+    }
+
+    pub(super) fn holds(&mut self, granted: Granted, seen: impl Into<String>) {
+        self.note(granted, Finding::Holds, seen);
+    }
+
+    pub(super) fn differs(&mut self, granted: Granted, seen: impl Into<String>) {
+        self.note(granted, Finding::Differs, seen);
+    }
+
+    /// It says nothing for or against it.
+    pub(super) fn says_nothing(&mut self, granted: Granted, seen: impl Into<String>) {
+        self.note(granted, Finding::NotSeen, seen);
+    }
+
+    pub(super) fn is(&mut self, granted: Granted, holds: bool, seen: impl Into<String>) {
+        self.note(granted, if holds { Finding::Holds } else { Finding::Differs }, seen);
+    }
+
+    /// A difference outlasts what holds.
+    fn note(&mut self, granted: Granted, finding: Finding, seen: impl Into<String>) {
+        let Some((_, found, texts)) = self.0.iter_mut().find(|(row, ..)| *row == granted) else { return };
+        if finding > *found {
+            texts.clear();
+        }
+        if finding >= *found {
+            *found = finding;
+            texts.push(seen.into());
+        }
+    }
+
+    pub(super) fn rows(self) -> Vec<Row> {
+        let row = |(granted, finding, texts): (Granted, Finding, Vec<String>)| {
+            let seen = if texts.is_empty() { granted.shown_by().to_owned() } else { texts.join("; ") };
+            Row { granted: granted.name(), seen, finding }
+        };
+        self.0.into_iter().map(row).collect()
+    }
+}
+
+/// An error without anything that names an app or the like.
+pub(super) fn brief(error: &Error) -> String {
+    match error.code() {
+        Some(code) => format!("{}, {}", error.in_brief(), word(code)),
+        None => error.in_brief(),
+    }
+}
+
+/// A status or a code, unless it could be anything else.
+pub(super) fn word(said: &str) -> String {
+    let is_of_a_word = |c: char| c.is_ascii_alphabetic() || "_ ".contains(c);
+    match said.len() {
+        0 => "nothing".to_owned(),
+        1..=40 if said.chars().all(is_of_a_word) => format!("`{said}`"),
+        _ => "something else".to_owned(),
+    }
+}
+
+/// The same for several, each once, in the order in which they came first.
+pub(super) fn words<'a>(said: impl IntoIterator<Item = &'a str>) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for word in said.into_iter().map(word) {
+        if !all.contains(&word) {
+            all.push(word);
+        }
+    }
+    all.join(", ")
+}
+
+/// The first letter of each finding stands for nothing else, so that a table can be searched.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Finding::Holds => "holds",
+            Finding::Differs => "differs",
+            Finding::NotSeen => "not seen",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_outlasts_what_holds_and_what_says_nothing() {
+        let mut findings = Findings::new();
+        findings.holds(Granted::Size, "a");
+        findings.says_nothing(Granted::Size, "b");
+        findings.holds(Granted::Size, "c");
+        findings.differs(Granted::Mode, "d");
+        findings.holds(Granted::Mode, "e");
+        findings.says_nothing(Granted::Late, "f");
+        let rows = findings.rows();
+        let row = |granted: Granted| rows.iter().find(|row| row.granted == granted.name()).unwrap();
+        assert_eq!((row(Granted::Size).finding, row(Granted::Size).seen.as_str()), (Finding::Holds, "a; c"));
+        assert_eq!((row(Granted::Mode).finding, row(Granted::Mode).seen.as_str()), (Finding::Differs, "d"));
+        assert_eq!((row(Granted::Late).finding, row(Granted::Late).seen.as_str()), (Finding::NotSeen, "f"));
+        assert_eq!(row(Granted::Name).seen, "--upload shows it");
+    }
+
+    #[test]
+    fn what_could_name_something_is_not_shown() {
+        assert_eq!(
+            words(["Running", "calc_1.mda", "Running", "NOT ALLOWED", ""]),
+            "`Running`, something else, `NOT ALLOWED`, nothing"
+        );
+    }
+
+    #[test]
+    fn the_rows_are_those_of_the_guide() {
+        let heading = "| what is taken for granted | known from | if it is wrong |\n|---|---|---|\n";
+        let tables: Vec<_> = include_str!("../guide.md").split(heading).skip(1).collect();
+        let rows = tables.iter().flat_map(|table| table.lines().take_while(|line| line.starts_with("| ")));
+        let first: Vec<_> = rows.map(|row| row.trim_start_matches("| ").split(" | ").next().unwrap()).collect();
+        let names: Vec<_> = Granted::ALL.iter().map(|granted| granted.name()).collect();
+        assert_eq!((first, tables.len()), (names, 3));
+    }
+}

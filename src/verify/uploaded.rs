@@ -1,0 +1,197 @@
+//! What becomes of an upload: in its job, by the id of its package, and in the list.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::findings::{Findings, brief, words};
+use super::granted::Granted;
+use super::list::{self, Entry, List, ROUNDING};
+use crate::client::Client;
+use crate::error::Result;
+use crate::event::Subject;
+use crate::id::{AppId, PackageId};
+use crate::job;
+use crate::packages;
+use crate::status::{JobStatus, PackageStatus};
+use crate::units::Seconds;
+use crate::upload::{Upload, UploadedPackage, upload_package};
+use crate::wait::{Look, Wait};
+
+/// What was seen of it, at each poll.
+#[derive(Default)]
+struct Seen {
+    /// The statuses of the job, and of the package by its id and in the list, as they came.
+    job: Vec<String>,
+    package: Vec<String>,
+    /// Since its response: when it was first listed, and when the job had ended.
+    listed: Option<Duration>,
+    ended: Option<Duration>,
+    ended_at: u32,
+    polls: u32,
+    /// The number of that poll, from 1.
+    listed_at: u32,
+    /// Why it could not be had by its id, the last time.
+    not_by_id: Option<String>,
+    /// Of the list, the last time.
+    not_listed: Option<String>,
+    same_id: bool,
+    same_name: bool,
+    namesakes: usize,
+    /// Its sizes while it was being made.
+    sizes: Vec<Option<u64>>,
+    size: Option<u64>,
+    created: Option<SystemTime>,
+    /// Of the list, and how long ago the upload had begun by then.
+    date: Option<SystemTime>,
+    age: Duration,
+}
+
+struct Sent<'a> {
+    app: &'a AppId,
+    name: &'a str,
+    size: u64,
+    began: Instant,
+    ids: UploadedPackage,
+}
+
+/// Uploads the package under this name, watches it, and notes what that shows.
+pub(super) fn watch(
+    client: &Client,
+    app: &AppId,
+    upload: &Upload,
+    (name, size): (&str, u64),
+    findings: &mut Findings,
+) -> Result<PackageId> {
+    let began = Instant::now();
+    let ids = upload_package(client, app, upload)?;
+    let sent = Sent { app, name, size, began, ids };
+    let mut seen = Seen::default();
+    let job = &sent.ids.job_id;
+    let wait = Wait::new(client, app, Subject::Job(job.clone()), format!("waiting for job {job} of app {app}"))
+        .may_appear_late()
+        .resumed_by("resume the wait", "wait_for_job");
+    let answered = Instant::now();
+    let end = wait.until_end(|| poll(client, &sent, &mut seen, answered));
+    note(&sent, &seen, findings);
+    let has_failed = seen.job.last().is_some_and(|status| status == JobStatus::Failed.as_str());
+    // Its error says why.
+    let end = if has_failed { job::wait_for_job(client, app, job) } else { end };
+    // The same call would upload another one.
+    end.map_err(|error| error.with_ids(Some(&sent.ids.package_id), Some(job)).with_transient(false))?;
+    Ok(sent.ids.package_id)
+}
+
+fn poll(client: &Client, sent: &Sent, seen: &mut Seen, answered: Instant) -> Result<Look<()>> {
+    let (status, retry_after) = job::one(client, sent.app, &sent.ids.job_id)?;
+    seen.polls += 1;
+    seen.job.push(status.to_string());
+    let has_ended = matches!(status, JobStatus::Completed | JobStatus::Failed);
+    if has_ended && seen.ended.is_none() {
+        (seen.ended, seen.ended_at) = (Some(answered.elapsed()), seen.polls);
+    }
+    match packages::one(client, sent.app, &sent.ids.package_id) {
+        Ok(package) => {
+            seen.package.push(package.status.to_string());
+            seen.not_by_id = None;
+        }
+        Err(error) => seen.not_by_id = Some(brief(&error)),
+    }
+    let is_made = match list::once(client, sent.app) {
+        Ok(list) => read_list(&list, sent, seen, answered),
+        Err(error) => {
+            seen.not_listed = Some(brief(&error));
+            false
+        }
+    };
+    let is_late = seen.ended.is_some_and(|ended| answered.elapsed() > ended + client.poll.patience());
+    let is_over = has_ended && (is_made || is_late || status == JobStatus::Failed);
+    Ok(Look::at(status, retry_after).with_end(is_over.then_some(Ok(()))))
+}
+
+/// Returns whether the package is made, according to the list.
+fn read_list(list: &List, sent: &Sent, seen: &mut Seen, answered: Instant) -> bool {
+    let has_id = |entry: &&Entry| {
+        entry.package.as_ref().is_some_and(|package| sent.ids.package_id.is_same_as(package.package_id.as_str()))
+    };
+    let has_name = |entry: &&Entry| entry.name == sent.name;
+    seen.not_listed = None;
+    seen.namesakes = list.entries.iter().filter(has_name).count();
+    let by_id = list.entries.iter().find(has_id);
+    let Some(entry) = by_id.or_else(|| list.entries.iter().find(has_name)) else { return false };
+    let Some(package) = &entry.package else { return false };
+    (seen.same_id, seen.same_name) = (by_id.is_some(), has_name(&entry));
+    if seen.listed.is_none() {
+        (seen.listed, seen.listed_at) = (Some(answered.elapsed()), seen.polls);
+    }
+    seen.package.push(package.status.to_string());
+    let is_made = matches!(package.status, PackageStatus::Succeeded | PackageStatus::Failed);
+    if is_made {
+        (seen.size, seen.created, seen.date) = (package.size, package.created, list.date);
+        seen.age = sent.began.elapsed();
+    } else {
+        seen.sizes.push(package.size);
+    }
+    is_made
+}
+
+fn note(sent: &Sent, seen: &Seen, findings: &mut Findings) {
+    let job_has = words(seen.job.iter().map(String::as_str));
+    let Some(listed) = seen.listed else {
+        let seen = seen.not_listed.clone().unwrap_or_else(|| format!("not listed; its job: {job_has}"));
+        findings.differs(Granted::Listed, seen);
+        return;
+    };
+    findings.holds(Granted::Listed, "it is listed");
+    let poll = seen.listed_at;
+    findings.holds(Granted::Late, format!("listed at poll {poll}, {} after the response", Seconds(listed)));
+    match &seen.not_by_id {
+        Some(why) => findings.differs(Granted::SameId, format!("a request by that id: {why}")),
+        None => {
+            findings.is(Granted::SameId, seen.same_id, if seen.same_id { "the same" } else { "the list has another" });
+        }
+    }
+    findings.is(Granted::Name, seen.same_name, if seen.same_name { "the same" } else { "another" });
+    findings.is(Granted::NobodyElse, seen.namesakes <= 1, format!("packages of its name: {}", seen.namesakes));
+    let package_has = words(seen.package.iter().map(String::as_str));
+    findings.holds(Granted::Follows, format!("the job: {job_has}; the package: {package_has}"));
+    match seen.ended {
+        Some(ended) if poll > seen.ended_at => {
+            findings.differs(
+                Granted::Arrived,
+                format!("listed {} after its job had ended", Seconds(listed.saturating_sub(ended))),
+            );
+        }
+        Some(_) => findings.holds(Granted::Arrived, "listed by the end of its job"),
+        None => {}
+    }
+    match seen.sizes.iter().copied().map(Option::unwrap_or_default).max() {
+        Some(size) => findings.is(Granted::StillMade, size <= sent.size, relation(size, sent.size)),
+        None => findings.says_nothing(Granted::StillMade, "it was never listed as being made"),
+    }
+    if let Some(size) = seen.size {
+        findings.is(Granted::Size, size == sent.size, format!("of the upload: {}", relation(size, sent.size)));
+    }
+    if let Some(created) = seen.created {
+        note_age(created, seen, findings);
+    }
+}
+
+fn relation(size: u64, of_file: u64) -> &'static str {
+    match size {
+        0 => "none, or 0",
+        size if size < of_file => "smaller than the file",
+        size if size > of_file => "larger than the file",
+        _ => "that of the file",
+    }
+}
+
+fn note_age(created: SystemTime, seen: &Seen, findings: &mut Findings) {
+    let Some(date) = seen.date else { return };
+    let (earliest, latest) = (date.checked_sub(seen.age + ROUNDING), date + ROUNDING);
+    let is_between = earliest.is_none_or(|earliest| created >= earliest) && created <= latest;
+    let off = date.duration_since(created).unwrap_or_else(|later| later.duration());
+    findings.is(
+        Granted::SameClock,
+        is_between,
+        format!("of the upload, begun {} before: {} from `Date`", Seconds(seen.age), Seconds(off)),
+    );
+}

@@ -1,0 +1,275 @@
+//! `verify`: against the emulator all holds, and a server that deviates is told in the row that is about it.
+
+use std::time::Duration;
+
+use mendix_deploy::emulator::{Emulator, Fault};
+use mendix_deploy::verify::{Finding, Row, Verify};
+use mendix_deploy::{Deploy, ErrorKind, Poll};
+use serde_json::{Value, json};
+
+use crate::support::caller::{Caller, start};
+use crate::support::gateway::{Gateway, Then};
+use crate::support::package::Package;
+use crate::support::server::side_by_side;
+
+/// As much as there is.
+fn everything(file: &Package) -> Verify {
+    let verify = Verify::default().with_upload(file.as_ref()).with_environment("Acceptance".parse().unwrap());
+    verify.with_deploy(Deploy::default())
+}
+
+fn often() -> Poll {
+    Poll::default().with_interval(Duration::from_millis(1)).with_timeout(Duration::from_secs(2))
+}
+
+fn names(rows: &[Row], finding: Finding) -> Vec<&str> {
+    rows.iter().filter(|row| row.finding == finding).map(|row| row.granted).collect()
+}
+
+#[track_caller]
+fn seen<'a>(rows: &'a [Row], granted: &str) -> &'a str {
+    let row = rows.iter().find(|row| row.granted.starts_with(granted));
+    &row.unwrap_or_else(|| panic!("no row is about {granted}")).seen
+}
+
+#[test]
+fn by_reading_nothing_differs_and_nothing_is_changed() {
+    let (emulator, caller) = start();
+    let empty = caller.verify(&Verify::default(), &often()).ok();
+    assert_eq!(names(&empty.rows, Finding::Differs), [""; 0]);
+    caller.upload(Package::small()).ok();
+    caller.upload(Package::small()).ok();
+    let verified = caller.verify(&Verify::default(), &often()).ok();
+    assert_eq!(names(&verified.rows, Finding::Differs), [""; 0], "{verified:?}");
+    assert_eq!(names(&verified.rows, Finding::Holds).len(), 13, "{verified:?}");
+    assert_eq!(seen(&verified.rows, "one array"), "an array of 2");
+    assert_eq!(
+        seen(&verified.rows, "the name of an environment"),
+        "Test answered; Acceptance answered; Production answered"
+    );
+    assert_eq!(seen(&verified.rows, "a job that does not exist"), "HTTP 404, `NOT FOUND`");
+    assert_eq!((emulator.uploads().len(), emulator.steps().len()), (2, 0));
+    assert!(verified.deployed.is_none() && verified.error.is_none());
+}
+
+#[test]
+fn with_an_upload_and_a_deployment_all_holds_and_the_statuses_are_shown() {
+    let (emulator, caller) = start();
+    emulator.complete_after_polls(8);
+    emulator.list_after_polls(2);
+    emulator.fail_stops(1, Fault::Slow(3));
+    emulator.fail_starts(1, Fault::Slow(3));
+    let verified = caller.verify(&everything(&Package::small()), &often()).ok();
+    let rows = &verified.rows;
+    assert_eq!(names(rows, Finding::Differs), [""; 0], "{verified:?}");
+    let not_seen = [
+        "API Rights are enough",
+        "packages may be listed in any order",
+        "packages that are not deployed are deleted within 15 days",
+        "no other build has the name",
+        "an upload that was cut short leaves no package in the list",
+        "a stop, or a transport, may be repeated",
+        "a start fails with a 500 and a documented code; a 5xx with another or none is an outage",
+        "a documented code means the same whatever the status",
+        "a start job may hang, or be forgotten",
+        "a package that is shown once and then not was not there yet",
+        "`ALREADY_STARTED` after our own stop means that something runs that may not be ours",
+    ];
+    assert_eq!(names(rows, Finding::NotSeen), not_seen);
+    assert!(seen(rows, "they may appear late").starts_with("listed at poll "), "{verified:?}");
+    let follows = seen(rows, "a package's status may follow");
+    assert!(follows.starts_with("the job: `Queued`, `Running`") && follows.ends_with("`Succeeded`"), "{follows}");
+    assert!(seen(rows, "a stop may answer").starts_with("stopped "), "{verified:?}");
+    assert!(seen(rows, "a start job may hang").ends_with("polled: `Running`, `Starting`"), "{verified:?}");
+    let deployed = verified.deployed.unwrap();
+    assert_eq!(deployed.previous.unwrap().as_str(), Emulator::DEPLOYED_PACKAGE);
+    assert_eq!(emulator.running(&"calc".parse().unwrap(), "Acceptance"), Some(deployed.package));
+}
+
+/// Sets a field of every object in a list, or of the only one; `null` removes it.
+fn set(value: &mut Value, field: &str, to: impl Fn(&Value) -> Value) {
+    let objects = if value.is_array() { value.as_array_mut().unwrap().iter_mut().collect() } else { vec![value] };
+    for object in objects {
+        let to = to(&object[field]);
+        let object = object.as_object_mut().unwrap();
+        if to.is_null() { drop(object.remove(field)) } else { drop(object.insert(field.to_owned(), to)) }
+    }
+}
+
+const LIST: &str = "GET /api/1/apps/calc/packages";
+const ENVIRONMENTS: &str = "GET /api/1/apps/calc/environments";
+const ACCEPTANCE: &str = "GET /api/1/apps/calc/environments/Acceptance";
+const PACKAGE_ON_IT: &str = "GET /api/1/apps/calc/environments/Acceptance/package";
+const UNKNOWN_JOB: &str = "GET /api/v2/apps/calc/jobs/00000000-0000-4000-8000-000000000000";
+const START: &str = "POST /api/1/apps/calc/environments/Acceptance/start";
+
+/// How the row begins, the request, how its answer is changed, and how what is seen begins.
+type Change = (&'static str, &'static str, fn(&mut Value), &'static str);
+
+const CHANGES: [Change; 19] = [
+    ("one array", LIST, |list| *list = json!({ "Packages": list, "Next": "/2" }), "HTTP 200, which is no array"),
+    ("one array", LIST, |list| set(list, "Status", |_| Value::Null), "1 of 1 lack `Status`"),
+    ("one array", LIST, |list| set(list, "PackageId", |_| json!(7)), "1 of 1 lack `PackageId`"),
+    ("`CreationDate`", LIST, |list| set(list, "CreationDate", |_| json!(1_790_000_000)), "1 of 1 are no dates"),
+    ("`CreationDate`", LIST, |list| set(list, "CreationDate", |_| json!("2026-11-30")), "1 of 1 are no dates"),
+    ("`Size`", LIST, |list| set(list, "Size", |_| json!(3.057)), "1 of 1 are no whole numbers"),
+    ("`Size`", LIST, |list| set(list, "Size", |_| json!(3)), "of the upload: smaller than the file"),
+    ("`Name`", LIST, |list| set(list, "Name", |_| json!("calc")), "another"),
+    ("packages that v2 uploads", LIST, |list| *list = json!([]), "not listed; its job: `Completed`"),
+    ("the id from v2", LIST, |list| set(list, "PackageId", |_| json!("p-2")), "the list has another"),
+    ("`Date`", LIST, |list| set(list, "CreationDate", |at| json!(at.as_u64().unwrap() + 60_000)), "of the upload"),
+    ("`Date`", LIST, |list| set(list, "CreationDate", |at| json!(at.as_u64().unwrap() - 60_000)), "of the upload"),
+    ("`Succeeded`", LIST, |list| set(list, "Status", |_| json!("Ready")), "`Ready`"),
+    ("the name of an environment", ENVIRONMENTS, |list| set(list, "Mode", |_| Value::Null), "3 of 3 have no `Mode`"),
+    (
+        "the name of an environment",
+        ACCEPTANCE,
+        |one| set(one, "Mode", |_| json!("x")),
+        "Acceptance answered as another",
+    ),
+    ("`Production`", ENVIRONMENTS, |list| set(list, "Production", |_| json!(0)), "3 of 3 are neither"),
+    (
+        "`Production`",
+        ENVIRONMENTS,
+        |list| set(list, "Production", |_| json!("true")),
+        "a test or acceptance environment",
+    ),
+    ("`Empty`", ENVIRONMENTS, |list| set(list, "Status", |_| json!("Sleeping")), "`Sleeping`"),
+    (
+        "the paths and bodies",
+        ENVIRONMENTS,
+        |list| *list = json!({ "All": list }),
+        "the list: HTTP 200, which is no array",
+    ),
+];
+
+/// How the row begins, how the request does, what is answered in place of the emulator, and how what is seen begins.
+type Answer = (&'static str, &'static str, (&'static str, &'static str), &'static str);
+
+const ANSWERS: [Answer; 6] = [
+    ("the paths; both headers", LIST, ("400 Bad Request", r#"{"errorCode":"INVALID"}"#), "HTTP 400, `INVALID`"),
+    ("API Rights", LIST, ("403 Forbidden", r#"{"errorCode":"NO_ACCESS"}"#), "HTTP 403, `NO_ACCESS`"),
+    ("the id from v2", "GET /api/1/apps/calc/packages/", ("404 Not Found", ""), "a request by that id: HTTP 404"),
+    ("a job that does not exist", UNKNOWN_JOB, ("200 OK", r#"{"Status":"Failed"}"#), "it has a status"),
+    ("a job that does not exist", UNKNOWN_JOB, ("500 Internal Server Error", ""), "HTTP 500"),
+    ("the paths and bodies", PACKAGE_ON_IT, ("405 Method Not Allowed", ""), "the package on Acceptance: HTTP 405"),
+];
+
+/// Verifies as much as an upload shows.
+#[track_caller]
+fn assert_told(granted: &str, plan: impl Fn(&str) -> Then + Send + 'static, expected: &str) {
+    let emulator = Emulator::start().unwrap();
+    let gateway = Gateway::to(&emulator, move |_, line| plan(line));
+    let file = Package::small();
+    let verify = Verify::default().with_upload(file.as_ref());
+    let verified = gateway.caller(&emulator).verify(&verify, &often()).ok();
+    let row = verified.rows.iter().find(|row| row.granted.starts_with(granted)).unwrap();
+    assert!(row.finding == Finding::Differs && row.seen.starts_with(expected), "{granted}: {row:?}");
+}
+
+#[test]
+fn a_server_that_deviates_in_one_thing_is_told_in_its_row() {
+    side_by_side(CHANGES, |(granted, request, change, expected)| {
+        let plan = move |line: &str| if line == request { Then::Change(change) } else { Then::Pass };
+        assert_told(granted, plan, expected);
+    });
+    side_by_side(ANSWERS, |(granted, request, (status, body), expected)| {
+        let is_it = move |line: &str| line == request || request.ends_with('/') && line.starts_with(request);
+        assert_told(granted, move |line| if is_it(line) { Then::Answer(status, body) } else { Then::Pass }, expected);
+    });
+    let twice: fn(&mut Value) = |list| {
+        let mut other = list[0].clone();
+        set(&mut other, "PackageId", |_| json!("p-2"));
+        list.as_array_mut().unwrap().push(other);
+    };
+    let plan = move |line: &str| if line == LIST { Then::Change(twice) } else { Then::Pass };
+    assert_told("nobody else", plan, "packages of its name: 2");
+}
+
+fn deployed_to(emulator: &Emulator, caller: &Caller) -> mendix_deploy::verify::Verified {
+    emulator.complete_after_polls(1);
+    caller.verify(&everything(&Package::small()), &often()).ok()
+}
+
+#[test]
+fn what_is_seen_only_while_a_package_is_made_or_deployed_is_told_too() {
+    let row = |rows: &[Row], granted: &str| {
+        let row = rows.iter().find(|row| row.granted.starts_with(granted)).unwrap();
+        (row.finding, row.seen.clone())
+    };
+    // Listed late; or with another size at first.
+    let (emulator, caller) = start();
+    emulator.list_after_polls(6);
+    let verified = caller.verify(&Verify::default().with_upload(Package::small().as_ref()), &often()).ok();
+    let (finding, seen) = row(&verified.rows, "what was uploaded has arrived");
+    assert!(finding == Finding::Differs && seen.ends_with("after its job had ended"), "{seen}");
+    let emulator = Emulator::start().unwrap();
+    emulator.complete_after_polls(6);
+    let sized: fn(&mut Value) = |list| set(list, "Size", |_| json!(23));
+    let gateway = Gateway::to(&emulator, move |_, line| if line == LIST { Then::Change(sized) } else { Then::Pass });
+    let caller = gateway.caller(&emulator);
+    let verified = caller.verify(&Verify::default().with_upload(Package::small().as_ref()), &often()).ok();
+    let made = row(&verified.rows, "a package that is still being made");
+    assert_eq!(made, (Finding::Differs, "larger than the file".to_owned()));
+
+    // A stop that is answered by a web page, and a start that fails, as documented and not.
+    let (emulator, caller) = start();
+    emulator.fail_stops(1, Fault::Body("<html>"));
+    let verified = deployed_to(&emulator, &caller);
+    assert_eq!(row(&verified.rows, "any 2xx"), (Finding::Differs, "1 requests had no usable response".to_owned()));
+    let (emulator, caller) = start();
+    emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT"));
+    let verified = deployed_to(&emulator, &caller);
+    let (finding, seen) = row(&verified.rows, "a start fails");
+    assert_eq!((finding, seen.as_str()), (Finding::Holds, "HTTP 500, `MISSING_CONSTANT`"));
+    assert_eq!(verified.error.unwrap().kind(), ErrorKind::StartFailed);
+    let emulator = Emulator::start().unwrap();
+    let failed = Then::Answer("400 Bad Request", r#"{"errorCode":"MISSING_CONSTANT"}"#);
+    let gateway =
+        Gateway::to(&emulator, move |_, line| if line.contains("/start/") { failed.clone() } else { Then::Pass });
+    let verified = deployed_to(&emulator, &gateway.caller(&emulator));
+    assert_eq!(row(&verified.rows, "a start fails"), (Finding::Differs, "HTTP 400, `MISSING_CONSTANT`".to_owned()));
+
+    // The id of v2 is unknown to a transport; or the package on the environment is the one that runs.
+    let (emulator, caller) = start();
+    emulator.fail_transports(1, Fault::Code("PACKAGE_NOT_FOUND"));
+    let verified = deployed_to(&emulator, &caller);
+    assert_eq!(
+        row(&verified.rows, "a package is transported"),
+        (Finding::Differs, "HTTP 404, `PACKAGE_NOT_FOUND`".to_owned())
+    );
+    let emulator = Emulator::start().unwrap();
+    let of_before: fn(&mut Value) = |package| set(package, "PackageId", |_| json!(Emulator::DEPLOYED_PACKAGE));
+    let plan = move |_, line: &str| if line == PACKAGE_ON_IT { Then::Change(of_before) } else { Then::Pass };
+    let gateway = Gateway::to(&emulator, plan);
+    let verified = deployed_to(&emulator, &gateway.caller(&emulator));
+    assert_eq!(row(&verified.rows, "the package on an environment").0, Finding::Differs);
+
+    // A start of an app that runs starts it once more.
+    let emulator = Emulator::start().unwrap();
+    let started: fn(&mut Value) = |said| {
+        if said.get("errorCode").is_some() {
+            *said = json!({ "JobId": "j-2" });
+        }
+    };
+    let gateway = Gateway::to(&emulator, move |_, line| if line == START { Then::Change(started) } else { Then::Pass });
+    let verified = deployed_to(&emulator, &gateway.caller(&emulator));
+    let again = row(&verified.rows, "a start of an app that runs");
+    assert_eq!(again, (Finding::Differs, "it was accepted as a start".to_owned()));
+}
+
+#[test]
+fn what_cannot_be_verified_is_refused_before_anything_is_uploaded() {
+    let (emulator, caller) = start();
+    let file = Package::small();
+    let kind = |verify: &Verify| caller.verify(verify, &often()).result.unwrap_err().kind();
+    let production = everything(&file).with_environment("Production".parse().unwrap());
+    assert_eq!(kind(&production), ErrorKind::NotAllowed);
+    assert_eq!(kind(&Verify::default().with_upload("/no/such.mda")), ErrorKind::File);
+    assert_eq!(kind(&Verify::default().with_upload(file.as_ref()).with_deploy(Deploy::default())), ErrorKind::Config);
+    let without_upload = Verify::default().with_environment("Test".parse().unwrap()).with_deploy(Deploy::default());
+    assert_eq!(kind(&without_upload), ErrorKind::Config);
+    emulator.refuse_credentials();
+    assert_eq!(kind(&everything(&file)), ErrorKind::Rejected);
+    assert!(emulator.uploads().is_empty() && emulator.steps().is_empty());
+}
