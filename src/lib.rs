@@ -22,6 +22,10 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 // One more fault of the emulator is a variant of `Fault` and a row of the table in `emulator`. In `emulator/api`, `fail` refuses
 // a call that is not carried out, and the end of `answer` replaces a response; `emulator/runtime` delays what comes after.
 //
+// The command is a crate of its own, `src/main.rs` and `src/cli`, over the public API. One more subcommand is its arguments in
+// `cli/args`, a function in `cli`, and in `cli/failure` what is to be run after its errors. One more row of the guide's tables of
+// what is taken for granted is a row in `verify/granted`, and is noted in the file of `verify` that sees it.
+//
 // A message is made where its cause is known: a setting or an id where it is checked; the file in `upload/package_file`; no
 // connection in `http/failure`; a refusal in `answer`; a documented code in the table beside its call; an upload's end in
 // `upload/outcome`; a wait's in `wait`; where an environment stands, and which call resumes, in `environments/report`. It
@@ -39,7 +43,7 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 
 // The house, from the top. A module imports only from its own floor and from those below; a test reads this.
 
-// A server to test against, and what is promised.
+// A server to test against, what is promised, and whether what is taken for granted holds.
 #[cfg(feature = "emulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "emulator")))]
 pub mod emulator;

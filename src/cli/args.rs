@@ -26,7 +26,7 @@ last line on stderr is the command to run next.";
 
 /// Deploy packages (.mda) to Mendix Cloud
 #[derive(Debug, Parser)]
-#[command(name = "mendix-deploy", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "mendix-deploy", bin_name = "mendix-deploy", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -79,7 +79,7 @@ fn nobody_is_told_to_set_what_is_set() {
         let reads_it = cfg!(any(feature = "native-tls", feature = "platform-verifier"));
         if !reads_it || outcome.result.is_err() {
             let text = outcome.error(ErrorKind::Connect).to_string();
-            assert!(text.contains("or the file SSL_CERT_FILE") && !text.contains("set SSL_CERT_FILE"), "{text}");
+            assert!(text.contains("in the file SSL_CERT_FILE") && !text.contains("set SSL_CERT_FILE"), "{text}");
         }
         let other = include_bytes!("../certs/ca-as-leaf.pem");
         let outcome =
