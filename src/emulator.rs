@@ -73,7 +73,7 @@
 //! # }
 //! ```
 //!
-//! To test a tool that reads its settings from the environment, set `MENDIX_DEPLOY_URL` to [`Emulator::url`],
+//! `mendix-deploy emulator` serves one for a shell. To test a tool that reads its settings from the environment, set `MENDIX_DEPLOY_URL` to [`Emulator::url`],
 //! `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to [`Emulator::API_KEY`].
 
 mod api;

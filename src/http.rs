@@ -19,7 +19,7 @@ use ureq::{Agent, Error as UreqError, Proxy, SendBody};
 
 use body::{CountingReader, read_body};
 use early_answer::{Exchange, LONGEST, State};
-use failure::{BodyError, Circumstances, Timeouts};
+use failure::{BodyError, Circumstances, ROOTS, Timeouts, UNTRUSTED};
 use proxy::Chosen;
 
 use crate::json::{self, Object};
@@ -257,7 +257,7 @@ fn failure(
     // What has expired is the reason itself, and needs no cause in the same words.
     let (reason, setting, cause) = match timeouts.expired(&error) {
         Some((reason, setting)) => (reason, Some(setting), io::ErrorKind::TimedOut.into()),
-        None => (reason.to_owned(), None, error.into_io()),
+        None => (reason.to_owned(), (hint == UNTRUSTED).then_some(ROOTS), error.into_io()),
     };
     let why = format!("cannot connect to {target}: {reason}{hint}");
     Failure { stage: Stage::Connecting { why, transient, setting }, cause }

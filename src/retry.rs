@@ -64,24 +64,21 @@ impl Retry {
         self
     }
 
-    /// The wait after attempt `attempt` (from 1) failed with `error`, or if there is to be no further one, a note why.
-    /// `jitter` is between 0 and 1.
-    fn next_wait(&self, attempt: u32, error: &Error, jitter: f64) -> Result<Duration, String> {
+    /// The wait after attempt `attempt` (from 1) failed with `error`, or if there is to be no further one, a note why, and the
+    /// setting that it is due to. `jitter` is between 0 and 1.
+    fn next_wait(&self, attempt: u32, error: &Error, jitter: f64) -> Result<Duration, (String, Option<&'static str>)> {
         // An upload that may have been accepted is never transient.
         if !error.is_transient() {
-            return Err(String::new());
+            return Err((String::new(), None));
         }
         let asked = error.retry_after().unwrap_or_default();
         if asked > self.max_wait {
             let (asked, allowed) = (Seconds(asked), Seconds(self.max_wait));
-            return Err(format!("; not retried: {asked} is longer than {allowed} (Retry::with_max_wait)"));
+            return Err((format!("; not retried: {asked} is longer than {allowed}"), Some("Retry::with_max_wait")));
         }
         if attempt >= self.attempts {
-            return Err(if attempt == 1 {
-                String::new()
-            } else {
-                format!(" (attempt {attempt} of {})", self.attempts)
-            });
+            let note = if attempt == 1 { String::new() } else { format!(" (attempt {attempt} of {})", self.attempts) };
+            return Err((note, None));
         }
         let doublings = attempt.saturating_sub(1).min(31);
         let wait = self.first_wait.saturating_mul(1 << doublings).min(self.max_wait);
@@ -107,13 +104,13 @@ pub(crate) fn repeat<T>(
         };
         let wait = match retry.next_wait(number, &error, random::fraction()) {
             Ok(wait) => wait,
-            Err(note) => {
+            Err((note, setting)) => {
                 // A refusal such as 409 may be the result of what went before it.
                 let earlier = earlier.filter(|_| !error.is_transient()).map_or(String::new(), |why| {
                     let of = retry.attempts;
                     format!("; this was attempt {number} of {of}, after one that failed ({why})")
                 });
-                return Err(error.with_note(&note).with_note(&earlier));
+                return Err(error.with_note(&note).with_note(&earlier).with_setting(setting));
             }
         };
         earlier = Some(error.in_brief());
@@ -147,7 +144,7 @@ mod tests {
         let waits: Vec<_> = (1..=8).map(|n| retry.next_wait(n, &refused(), 0.0)).collect();
         let expected: Vec<_> = [1, 2, 4, 8, 16, 20, 20].iter().map(|s| Ok(*s * S)).collect();
         assert_eq!(waits[..7], expected[..]);
-        assert_eq!(waits[7], Err(" (attempt 8 of 8)".to_owned()));
+        assert_eq!(waits[7], Err((" (attempt 8 of 8)".to_owned(), None)));
     }
 
     #[test]
@@ -161,7 +158,7 @@ mod tests {
     #[test]
     fn an_error_that_is_not_transient_ends_the_attempts() {
         let unknown = Error::new(ErrorKind::OutcomeUnknown, "?");
-        let gave_up = Err(String::new());
+        let gave_up = Err((String::new(), None));
         assert_eq!(Retry::default().next_wait(1, &unknown, 0.0), gave_up);
         let wrong_key = Error::new(ErrorKind::Rejected, "no").with_response(Response::bare(401));
         assert_eq!(Retry::default().next_wait(1, &wrong_key, 0.0), gave_up);
@@ -175,7 +172,7 @@ mod tests {
         assert_eq!(retry.next_wait(1, &asking_for(7 * S), 0.9), Ok(7 * S));
         assert_eq!(retry.next_wait(1, &asking_for(Duration::ZERO), 0.0), Ok(S));
         assert_eq!(retry.next_wait(1, &asking_for(20 * S), 0.0), Ok(20 * S));
-        assert!(retry.next_wait(1, &asking_for(21 * S), 0.0).is_err_and(|note| note.contains("21 s")));
+        assert!(retry.next_wait(1, &asking_for(21 * S), 0.0).is_err_and(|(note, _)| note.contains("21 s")));
     }
 
     #[test]

@@ -21,8 +21,8 @@ Exit status:
   5  refused or failed
   6  the app is down, or may be
 
-Progress is written to stderr, and one JSON object to stdout. After an error, the
-last line on stderr is the command to run next.";
+Progress goes to stderr, and one JSON object to stdout. After an error, the last
+line on stderr is the command to run next.";
 
 /// Deploy packages (.mda) to Mendix Cloud
 #[derive(Debug, Parser)]
@@ -108,7 +108,7 @@ pub(crate) struct WaitArgs {
     pub(crate) timeout: Option<Timeout>,
 }
 
-/// Check the file, the connection, the credentials and the app; upload nothing
+/// Check the file, the credentials and the app, without an upload
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
     /// The app's subdomain, such as `calc`
@@ -119,9 +119,10 @@ pub(crate) struct CheckArgs {
     pub(crate) environment: Option<EnvironmentName>,
 }
 
-/// Check what is taken for granted of the service, and print a table to send to the authors
+/// Check what this crate takes for granted of the service
 ///
-/// Only reads, unless --upload or --deploy is given. The table names no app, package, environment or user.
+/// Prints a table to be sent to the authors, which names no app, package, environment or user. Only reads, unless --upload or
+/// --deploy is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
     /// The app's subdomain, such as `calc`

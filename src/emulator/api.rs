@@ -113,7 +113,7 @@ fn carry_out(
         Call::Packages => lock(state).packages(&app, None).into(),
         Call::Package(package) => {
             let found = lock(state).package(&app, &package);
-            found.ok_or_else(|| refused(404, "Package or build job not found"))?
+            found.ok_or(codes::NO_SUCH_PACKAGE)?
         }
         Call::Environments => {
             let mut state = lock(state);

@@ -8,6 +8,7 @@ pub(super) const TOLD: &str = "the emulator was told to answer so";
 
 pub(super) const ENVIRONMENT_NOT_FOUND: Documented = ("ENVIRONMENT_NOT_FOUND", 404, "Environment not found.");
 pub(super) const NO_PACKAGE_ON_IT: Documented = ("PACKAGE_NOT_FOUND", 404, "No package found for this environment");
+pub(super) const NO_SUCH_PACKAGE: Documented = ("PACKAGE_NOT_FOUND", 404, "Package or build job not found");
 pub(super) const PACKAGE_NOT_FOUND: Documented = ("PACKAGE_NOT_FOUND", 404, "Package not found.");
 pub(super) const APP_IS_RUNNING: Documented =
     ("APP_IS_RUNNING", 403, "The environment of the app must be stopped to do transport.");

@@ -10,8 +10,10 @@ use super::connecting::{NotLoopback, Unresolved};
 use super::proxy::Chosen;
 use crate::units::Seconds;
 
-const UNTRUSTED: &str = "; for a TLS-inspecting proxy or a private CA, pass its certificate \
-                         (in the file SSL_CERT_FILE, or by Client::with_root_certificates)";
+/// What may help is [`ROOTS`].
+pub(super) const UNTRUSTED: &str =
+    "; for a TLS-inspecting proxy or a private CA, pass its certificate, such as in the file SSL_CERT_FILE";
+pub(super) const ROOTS: &str = "Client::with_root_certificates";
 const NOT_GIVEN: &str = "; its issuer is not among the root certificates that were given";
 const CUT_OFF: &str = "the connection ended in the TLS handshake";
 const UNRESOLVED: &str = "its name cannot be resolved";
@@ -45,7 +47,7 @@ pub(crate) enum Stage {
     Connecting {
         why: String,
         transient: bool,
-        /// Of the timeout that has expired, if one has.
+        /// That of the timeout that has expired, or the one that may help.
         setting: Option<&'static str>,
     },
     /// The source of the request's body failed.

@@ -84,8 +84,9 @@ impl<'a> Opened<'a> {
     /// Uploads it, and nothing else.
     pub(super) fn upload(&mut self) -> Result<UploadedPackage> {
         if self.upload.skips_existing {
-            let problem = "only a call that waits can wait for what exists (Upload::skip_existing, upload_and_wait)";
-            return Err(self.refuse(ErrorKind::Config, problem));
+            let problem = "only a call that waits can wait for what exists";
+            let names = ["Upload::skip_existing", "upload_and_wait"];
+            return Err(names.into_iter().fold(self.refuse(ErrorKind::Config, problem), Error::with_setting));
         }
         self.send()
     }

@@ -7,7 +7,7 @@ use mendix_deploy::verify::{Finding, Row, Verify};
 use mendix_deploy::{Deploy, ErrorKind, Poll};
 use serde_json::{Value, json};
 
-use crate::support::caller::{Caller, start};
+use crate::support::caller::start;
 use crate::support::gateway::{Gateway, Then};
 use crate::support::package::Package;
 use crate::support::server::side_by_side;
@@ -186,76 +186,84 @@ fn a_server_that_deviates_in_one_thing_is_told_in_its_row() {
     assert_told("nobody else", plan, "packages of its name: 2");
 }
 
-fn deployed_to(emulator: &Emulator, caller: &Caller) -> mendix_deploy::verify::Verified {
-    emulator.complete_after_polls(1);
-    caller.verify(&everything(&Package::small()), &often()).ok()
+/// How the row begins, what the emulator is told and the gateway does, the finding, and how what is seen begins.
+type Case = (&'static str, fn(&Emulator), fn(&str) -> Then, Finding, &'static str);
+
+const PASS: fn(&str) -> Then = |_| Then::Pass;
+
+fn changed(line: &str, request: &str, change: fn(&mut Value)) -> Then {
+    if line == request { Then::Change(change) } else { Then::Pass }
 }
+
+const WHILE_IT_LASTS: [Case; 8] = [
+    ("what was uploaded", |emulator| emulator.list_after_polls(6), PASS, Finding::Differs, "listed "),
+    (
+        "a package that is still being made",
+        |emulator| emulator.complete_after_polls(6),
+        |line| changed(line, LIST, |list| set(list, "Size", |_| json!(23))),
+        Finding::Differs,
+        "larger than the file",
+    ),
+    ("any 2xx", |emulator| emulator.fail_stops(1, Fault::Body("<html>")), PASS, Finding::Differs, "1 requests had no"),
+    (
+        "a start fails",
+        |emulator| emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT")),
+        PASS,
+        Finding::Holds,
+        "HTTP 500, `MISSING_CONSTANT`",
+    ),
+    (
+        "a start fails",
+        |_| (),
+        |line| {
+            let failed = Then::Answer("400 Bad Request", r#"{"errorCode":"MISSING_CONSTANT"}"#);
+            if line.contains("/start/") { failed } else { Then::Pass }
+        },
+        Finding::Differs,
+        "HTTP 400, `MISSING_CONSTANT`",
+    ),
+    (
+        "a package is transported by the id",
+        |emulator| emulator.fail_transports(1, Fault::Code("PACKAGE_NOT_FOUND")),
+        PASS,
+        Finding::Differs,
+        "HTTP 404, `PACKAGE_NOT_FOUND`",
+    ),
+    // It is the one that runs.
+    (
+        "the package on an environment",
+        |_| (),
+        |line| changed(line, PACKAGE_ON_IT, |on_it| set(on_it, "PackageId", |_| json!(Emulator::DEPLOYED_PACKAGE))),
+        Finding::Differs,
+        "the new one was not shown",
+    ),
+    (
+        "a start of an app that runs",
+        |_| (),
+        |line| {
+            changed(line, START, |said| {
+                if said.get("errorCode").is_some() {
+                    *said = json!({ "JobId": "j-2" });
+                }
+            })
+        },
+        Finding::Differs,
+        "it was accepted as a start",
+    ),
+];
 
 #[test]
 fn what_is_seen_only_while_a_package_is_made_or_deployed_is_told_too() {
-    let row = |rows: &[Row], granted: &str| {
-        let row = rows.iter().find(|row| row.granted.starts_with(granted)).unwrap();
-        (row.finding, row.seen.clone())
-    };
-    // Listed late; or with another size at first.
-    let (emulator, caller) = start();
-    emulator.list_after_polls(6);
-    let verified = caller.verify(&Verify::default().with_upload(Package::small().as_ref()), &often()).ok();
-    let (finding, seen) = row(&verified.rows, "what was uploaded has arrived");
-    assert!(finding == Finding::Differs && seen.ends_with("after its job had ended"), "{seen}");
-    let emulator = Emulator::start().unwrap();
-    emulator.complete_after_polls(6);
-    let sized: fn(&mut Value) = |list| set(list, "Size", |_| json!(23));
-    let gateway = Gateway::to(&emulator, move |_, line| if line == LIST { Then::Change(sized) } else { Then::Pass });
-    let caller = gateway.caller(&emulator);
-    let verified = caller.verify(&Verify::default().with_upload(Package::small().as_ref()), &often()).ok();
-    let made = row(&verified.rows, "a package that is still being made");
-    assert_eq!(made, (Finding::Differs, "larger than the file".to_owned()));
-
-    // A stop that is answered by a web page, and a start that fails, as documented and not.
-    let (emulator, caller) = start();
-    emulator.fail_stops(1, Fault::Body("<html>"));
-    let verified = deployed_to(&emulator, &caller);
-    assert_eq!(row(&verified.rows, "any 2xx"), (Finding::Differs, "1 requests had no usable response".to_owned()));
-    let (emulator, caller) = start();
-    emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT"));
-    let verified = deployed_to(&emulator, &caller);
-    let (finding, seen) = row(&verified.rows, "a start fails");
-    assert_eq!((finding, seen.as_str()), (Finding::Holds, "HTTP 500, `MISSING_CONSTANT`"));
-    assert_eq!(verified.error.unwrap().kind(), ErrorKind::StartFailed);
-    let emulator = Emulator::start().unwrap();
-    let failed = Then::Answer("400 Bad Request", r#"{"errorCode":"MISSING_CONSTANT"}"#);
-    let gateway =
-        Gateway::to(&emulator, move |_, line| if line.contains("/start/") { failed.clone() } else { Then::Pass });
-    let verified = deployed_to(&emulator, &gateway.caller(&emulator));
-    assert_eq!(row(&verified.rows, "a start fails"), (Finding::Differs, "HTTP 400, `MISSING_CONSTANT`".to_owned()));
-
-    // The id of v2 is unknown to a transport; or the package on the environment is the one that runs.
-    let (emulator, caller) = start();
-    emulator.fail_transports(1, Fault::Code("PACKAGE_NOT_FOUND"));
-    let verified = deployed_to(&emulator, &caller);
-    assert_eq!(
-        row(&verified.rows, "a package is transported"),
-        (Finding::Differs, "HTTP 404, `PACKAGE_NOT_FOUND`".to_owned())
-    );
-    let emulator = Emulator::start().unwrap();
-    let of_before: fn(&mut Value) = |package| set(package, "PackageId", |_| json!(Emulator::DEPLOYED_PACKAGE));
-    let plan = move |_, line: &str| if line == PACKAGE_ON_IT { Then::Change(of_before) } else { Then::Pass };
-    let gateway = Gateway::to(&emulator, plan);
-    let verified = deployed_to(&emulator, &gateway.caller(&emulator));
-    assert_eq!(row(&verified.rows, "the package on an environment").0, Finding::Differs);
-
-    // A start of an app that runs starts it once more.
-    let emulator = Emulator::start().unwrap();
-    let started: fn(&mut Value) = |said| {
-        if said.get("errorCode").is_some() {
-            *said = json!({ "JobId": "j-2" });
-        }
-    };
-    let gateway = Gateway::to(&emulator, move |_, line| if line == START { Then::Change(started) } else { Then::Pass });
-    let verified = deployed_to(&emulator, &gateway.caller(&emulator));
-    let again = row(&verified.rows, "a start of an app that runs");
-    assert_eq!(again, (Finding::Differs, "it was accepted as a start".to_owned()));
+    side_by_side(WHILE_IT_LASTS, |(granted, prepare, plan, finding, expected)| {
+        let emulator = Emulator::start().unwrap();
+        prepare(&emulator);
+        let gateway = Gateway::to(&emulator, move |_, line| plan(line));
+        let verified = gateway.caller(&emulator).verify(&everything(&Package::small()), &often()).ok();
+        let row = verified.rows.iter().find(|row| row.granted.starts_with(granted)).unwrap();
+        assert!(row.finding == finding && row.seen.starts_with(expected), "{row:?}");
+        let error = verified.error.map(|error| error.kind());
+        assert!(error.is_none() || granted != "a start fails" || error == Some(ErrorKind::StartFailed), "{error:?}");
+    });
 }
 
 #[test]

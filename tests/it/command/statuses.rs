@@ -4,6 +4,7 @@ use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 
 use super::{Ran, deploy_45, run};
 use crate::support::package::Package;
+use crate::support::server::side_by_side;
 
 /// With the arguments that an earlier run named.
 fn then(emulator: &Emulator, ran: &Ran) -> Ran {
@@ -78,13 +79,13 @@ fn status_3_is_not_yet_and_the_same_command_uploads_nothing_again() {
 #[test]
 fn status_3_is_a_server_that_is_busy_or_a_connection_that_breaks() {
     let file = Package::called("x.mda");
-    for fault in [Fault::StatusAtOnce(503), Fault::DisconnectAfter(10)] {
+    side_by_side([Fault::StatusAtOnce(503), Fault::DisconnectAfter(10)], |fault| {
         let emulator = Emulator::start().unwrap();
         emulator.fail_uploads(3, fault);
         let ran = run(&emulator, &["upload", "calc", file.as_ref().to_str().unwrap()]);
         assert_eq!((ran.status, emulator.uploads().len()), (3, 0), "{fault:?}: {}", ran.err);
         assert_eq!(then(&emulator, &ran).status, 0);
-    }
+    });
 }
 
 #[test]
@@ -124,6 +125,15 @@ fn status_5_is_a_refusal_or_a_failure() {
     let deployed = run(&emulator, &["deploy", "calc", "Acceptance", "--package", &package]);
     assert_eq!((deployed.status, deployed.next()), (5, vec!["status", "calc"]), "{}", deployed.err);
 
+    // Seen for long enough not to be late.
+    let deployed = run(&emulator, &["deploy", "calc", "Acceptance", "--package", "p-1", "--timeout", "0s"]);
+    assert_eq!(
+        (deployed.status, deployed.next()),
+        (3, vec!["deploy", "calc", "Acceptance", "--package", "p-1", "--timeout", "0s"]),
+        "{}",
+        deployed.err
+    );
+
     emulator.refuse_credentials();
     for args in [&["upload", "calc", path][..], &["check", "calc", path], &["status", "calc"], &["wait", "calc", &job]]
     {
@@ -147,4 +157,14 @@ fn status_6_is_an_app_that_is_down_and_the_next_command_starts_it() {
     assert_eq!(then(&emulator, &ran).status, 0);
     let steps: Vec<_> = emulator.steps().iter().map(|step| step.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!((steps.join(" "), emulator.uploads().len()), ("stop transport start start".to_owned(), 1));
+
+    // The transport may still take effect, and the app may run the package before by then.
+    emulator.fail_transports(1, Fault::NeverEnds);
+    let back = ["deploy", "calc", "Acceptance", "--package", Emulator::DEPLOYED_PACKAGE, "--timeout", "2s"];
+    let ran = run(&emulator, &back);
+    assert_eq!(ran.status, 6, "{}", ran.err);
+    assert_eq!(ran.next(), [&back[..5], &["--restart"], &back[5..]].concat());
+    assert_eq!(then(&emulator, &ran).status, 0);
+    let running = emulator.running(&"calc".parse().unwrap(), "Acceptance").unwrap();
+    assert_eq!(running.as_str(), Emulator::DEPLOYED_PACKAGE);
 }

@@ -123,7 +123,7 @@ fn play(seed: u64) -> Option<String> {
     // If nobody else does anything any more, the call that the error names ends well.
     let others = steps.iter().filter(|step| step.starts_with("somebody")).count();
     let again = outcome.result.as_ref().err().filter(|_| others == deeds).map(|error| {
-        let restart = Deploy::default().with_restart(error.to_string().contains("Deploy::with_restart"));
+        let restart = Deploy::default().with_restart(error.needs_restart());
         caller.deploy(&acceptance(), &package, &restart, &poll)
     });
     let is_well = again

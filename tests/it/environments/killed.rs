@@ -60,7 +60,7 @@ fn a_restart_that_is_killed_at_any_request_is_a_restart_when_called_again_as_its
         let killed = gateway.caller(&emulator).deploy(&acceptance(), &package, &restart, &hasty());
         drop(gateway);
         if let Err(error) = &killed.result {
-            let again = Deploy::default().with_restart(error.to_string().contains("Deploy::with_restart"));
+            let again = Deploy::default().with_restart(error.needs_restart());
             caller.deploy(&acceptance(), &package, &again, &often()).ok();
         }
         let steps = emulator.steps()[before..].to_vec();
