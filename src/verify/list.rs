@@ -86,8 +86,7 @@ fn failed(error: &Error, findings: &mut Findings) {
             findings.differs(Granted::ListShape, format!("{seen}, which is no array of objects"));
         }
         Some(403) => findings.differs(Granted::ApiRights, format!("{seen}, unless this user has no API Rights")),
-        Some(_) => findings.differs(Granted::ListPath, seen),
-        None => findings.says_nothing(Granted::ListPath, seen),
+        _ => findings.failed(Granted::ListPath, "", error),
     }
 }
 

@@ -151,7 +151,7 @@ const ANSWERS: [Answer; 6] = [
     ("API Rights", LIST, ("403 Forbidden", r#"{"errorCode":"NO_ACCESS"}"#), "HTTP 403, `NO_ACCESS`"),
     ("the id from v2", "GET /api/1/apps/calc/packages/", ("404 Not Found", ""), "a request by that id: HTTP 404"),
     ("a job that does not exist", UNKNOWN_JOB, ("200 OK", r#"{"Status":"Failed"}"#), "it has a status"),
-    ("a job that does not exist", UNKNOWN_JOB, ("500 Internal Server Error", ""), "HTTP 500"),
+    ("a job that does not exist", UNKNOWN_JOB, ("500 Server Error", r#"{"errorCode":"NO_JOB"}"#), "HTTP 500, `NO_JOB`"),
     ("the paths and bodies", PACKAGE_ON_IT, ("405 Method Not Allowed", ""), "the package on Acceptance: HTTP 405"),
 ];
 
@@ -195,7 +195,7 @@ fn changed(line: &str, request: &str, change: fn(&mut Value)) -> Then {
     if line == request { Then::Change(change) } else { Then::Pass }
 }
 
-const WHILE_IT_LASTS: [Case; 8] = [
+const WHILE_IT_LASTS: [Case; 9] = [
     ("what was uploaded", |emulator| emulator.list_after_polls(6), PASS, Finding::Differs, "listed "),
     (
         "a package that is still being made",
@@ -228,6 +228,13 @@ const WHILE_IT_LASTS: [Case; 8] = [
         PASS,
         Finding::Differs,
         "HTTP 404, `PACKAGE_NOT_FOUND`",
+    ),
+    (
+        "`Succeeded`",
+        |emulator| emulator.fail_transports(1, Fault::Code("PACKAGE_PARSE_FAILED")),
+        PASS,
+        Finding::Differs,
+        "HTTP 500, `PACKAGE_PARSE_FAILED`",
     ),
     // It is the one that runs.
     (
@@ -273,6 +280,7 @@ fn what_cannot_be_verified_is_refused_before_anything_is_uploaded() {
     let kind = |verify: &Verify| caller.verify(verify, &often()).result.unwrap_err().kind();
     let production = everything(&file).with_environment("Production".parse().unwrap());
     assert_eq!(kind(&production), ErrorKind::NotAllowed);
+    assert_eq!(kind(&Verify::default().with_environment("accp".parse().unwrap())), ErrorKind::Rejected);
     assert_eq!(kind(&Verify::default().with_upload("/no/such.mda")), ErrorKind::File);
     assert_eq!(kind(&Verify::default().with_upload(file.as_ref()).with_deploy(Deploy::default())), ErrorKind::Config);
     let without_upload = Verify::default().with_environment("Test".parse().unwrap()).with_deploy(Deploy::default());
