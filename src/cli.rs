@@ -7,6 +7,7 @@ mod overview;
 mod progress;
 mod shell;
 mod verify;
+mod words;
 
 use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
@@ -34,7 +35,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Upload(args) => upload(args, &progress).map(show),
         Command::Wait(args) => wait(args, &progress).map(show),
         Command::Check(args) => only_check(args, &progress).map(show),
-        Command::Status { app } => client(&progress, None).and_then(|client| overview::of(&client, app)).map(show),
+        Command::Status { app } => client(&progress, None).and_then(|client| {
+            let (shown, error) = overview::of(&client, app)?;
+            let done = show(shown);
+            error.map_or(Ok(done), Err)
+        }),
         Command::Verify(args) => client(&progress, None).and_then(|client| verify::run(&client, args, &progress)),
         Command::Emulator { port } => return emulator::run(*port),
     };

@@ -26,6 +26,8 @@ pub(crate) use list::call as list_call;
 pub(crate) use report::UNTOUCHED;
 pub(crate) use run::Run;
 pub use start::Start;
+#[cfg(feature = "cli")]
+pub(crate) use start::request as request_start;
 pub use steps::{start_environment, stop_environment, transport_package};
 
 /// Lists the environments of an app, as the API orders them (Deploy API v1, "Retrieve Environments"). An entry without a

@@ -167,22 +167,6 @@ impl Error {
         self.again() == Again::WithAnotherPackage
     }
 
-    /// The functions and settings that the message names in brackets at its end, in that order: for a program whose users have
-    /// other names for them, such as the flags of a command.
-    ///
-    /// ```no_run
-    /// use mendix_deploy::{AppId, Client, Deploy, PackageId, deploy_package};
-    ///
-    /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
-    /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
-    /// let refused = deploy_package(&client, &app, &"Production".parse()?, &package, &Deploy::default()).unwrap_err();
-    /// assert_eq!(refused.names(), ["Deploy::allow_production"]);
-    /// # Ok::<(), mendix_deploy::Error>(())
-    /// ```
-    pub fn names(&self) -> Vec<&'static str> {
-        self.0.message.names()
-    }
-
     /// How long the server asked the client to wait (`Retry-After`, RFC 9110 §10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
         self.response()?.retry_after

@@ -16,7 +16,7 @@ use crate::check;
 use crate::client::Client;
 use crate::deploy::{self, Deploy, Deployed};
 use crate::environments::At;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SaidBy};
 use crate::id::{AppId, EnvironmentName, JobId};
 use crate::job;
 use crate::random;
@@ -115,7 +115,7 @@ pub fn verify(client: &Client, app: &AppId, verify: &Verify) -> Result<Verified>
         (Ok(Some(package)), Some((at, deploy))) => match deployed::watch(at, &package, deploy, &mut findings) {
             Ok(done) => {
                 deployed = Some(done);
-                error = deployed::start_again(at, &mut findings).err();
+                error = deployed::start_again(at, &package, &mut findings).err();
             }
             Err(failed) => error = Some(failed),
         },
@@ -129,7 +129,9 @@ fn ask_for_unknown_job(client: &Client, app: &AppId, findings: &mut Findings) ->
     let unknown: JobId = UNKNOWN_JOB.parse()?;
     match job::job_status(client, app, &unknown) {
         Ok(_) => findings.differs(Granted::UnknownJob, "it has a status"),
-        Err(error) if error.status() == Some(404) => findings.holds(Granted::UnknownJob, brief(&error)),
+        Err(error) if error.status() == Some(404) && error.said_by() != SaidBy::Others => {
+            findings.holds(Granted::UnknownJob, brief(&error));
+        }
         Err(error) => findings.failed(Granted::UnknownJob, "", &error),
     }
     Ok(())

@@ -21,8 +21,8 @@ Exit status:
   5  refused or failed
   6  the app is down, or may be
 
-Progress goes to stderr, and one JSON object to stdout. After an error, the last
-line on stderr is the command to run next.";
+Progress goes to stderr, and the result to stdout: one JSON object, except with
+verify and emulator. After an error, the last line is the command to run next.";
 
 /// Deploy packages (.mda) to Mendix Cloud
 #[derive(Debug, Parser)]

@@ -12,7 +12,9 @@ pub(crate) fn run(port: u16) -> ExitCode {
     let emulator = match Emulator::start_on(port) {
         Ok(emulator) => emulator,
         Err(error) => {
-            let _ = writeln!(stderr(), "error: the emulator cannot listen on port {port}: {error}");
+            let text =
+                format!("error: the emulator cannot listen on port {port}: {error}\nnext: mendix-deploy emulator");
+            let _ = writeln!(stderr(), "{text}");
             return ExitCode::from(WRONG_INPUT);
         }
     };

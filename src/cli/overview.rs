@@ -3,16 +3,21 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mendix_deploy::{
-    AppId, Client, Environment, Package, Result, environment_package, list_environments, list_packages,
+    AppId, Client, Environment, Error, Package, Result, environment_package, list_environments, list_packages,
 };
 use serde_json::{Map, Value, json};
 
-/// The environments of an app, each with the package on it, and the packages.
-pub(crate) fn of(client: &Client, app: &AppId) -> Result<Value> {
+use super::words;
+
+/// The environments of an app, each with the package on it, and the packages; or why these cannot be had.
+pub(crate) fn of(client: &Client, app: &AppId) -> Result<(Value, Option<Error>)> {
     let environments: Vec<_> =
         list_environments(client, app)?.iter().map(|found| with_package(client, app, found)).collect();
-    let packages: Vec<_> = list_packages(client, app)?.iter().map(of_package).collect();
-    Ok(json!({ "AppId": app, "Environments": environments, "Packages": packages }))
+    let (packages, error) = match list_packages(client, app) {
+        Ok(packages) => (Some(packages.iter().map(of_package).collect::<Vec<_>>()), None),
+        Err(error) => (None, Some(error)),
+    };
+    Ok((json!({ "AppId": app, "Environments": environments, "Packages": packages }), error))
 }
 
 fn with_package(client: &Client, app: &AppId, found: &Environment) -> Value {
@@ -20,7 +25,7 @@ fn with_package(client: &Client, app: &AppId, found: &Environment) -> Value {
     // Rights are given for each environment, so one that cannot be read is no reason to show none.
     let (name, value) = match environment_package(client, app, &found.name) {
         Ok(package) => ("Package", json!(package.as_ref().map(of_package))),
-        Err(error) => ("Error", json!(error.to_string())),
+        Err(error) => ("Error", json!(words::of_the_command(&error.to_string()))),
     };
     fields.insert(name.to_owned(), value);
     fields.into()

@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use mendix_deploy::{Client, DeployStep, Event};
 
+use super::words;
+
 const BAR: &str = "{wide_bar} {binary_bytes} of {binary_total_bytes}, {eta} left";
 /// For what takes as long as it takes. The message is cut to the width of the terminal.
 const SPINNER: &str = "{spinner} {wide_msg}";
@@ -61,9 +63,9 @@ fn line(event: &Event) -> String {
     match event {
         Event::Deploying { step: DeployStep::Begun { .. }, .. } => {
             let deploying = text.split("; ").next().unwrap_or_default();
-            format!("{deploying}; if this is interrupted, resume with --package")
+            format!("{deploying}; if this is interrupted, deploy --package resumes")
         }
-        _ => text,
+        _ => words::of_the_command(&text),
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) fn line(arguments: &[String]) -> Option<String> {
 
 fn quoted(argument: &str) -> Option<String> {
     // An agent of Azure Pipelines takes `##vso[` in any line for a command.
-    if argument.contains(char::is_control) || argument.contains("##") {
+    if argument.contains(is_invisible) || argument.contains("##") {
         return None;
     }
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,\\".contains(c) && (c != '\\' || cfg!(windows));
@@ -20,6 +20,12 @@ fn quoted(argument: &str) -> Option<String> {
         return (!argument.contains('"')).then(|| format!("\"{argument}\""));
     }
     Some(format!("'{}'", argument.replace('\'', r"'\''")))
+}
+
+/// Or changes the direction of the text around it.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -44,7 +50,7 @@ mod tests {
                 assert_eq!(of(argument).unwrap(), expected);
             }
         }
-        for unprintable in ["a\nb", "\u{1b}[31m", "##vso[task.complete]"] {
+        for unprintable in ["a\nb", "\u{1b}[31m", "\u{202e}adm.x", "##vso[task.complete]"] {
             assert_eq!(of(unprintable), None);
         }
     }

@@ -7,8 +7,9 @@ use mendix_deploy::verify::{Finding, Row, Verified, Verify, verify};
 use mendix_deploy::{Client, Deploy, Result};
 
 use super::args::VerifyArgs;
-use super::failure::FAILED;
+use super::failure::{self, FAILED};
 use super::progress::Progress;
+use super::shell;
 
 /// Prints the table, and fails if anything differs.
 pub(crate) fn run(client: &Client, args: &VerifyArgs, progress: &Progress) -> Result<ExitCode> {
@@ -16,7 +17,8 @@ pub(crate) fn run(client: &Client, args: &VerifyArgs, progress: &Progress) -> Re
     progress.end();
     let _ = stdout().write_all(table(args, &rows).as_bytes());
     if let (Some(previous), Some(environment)) = (deployed.and_then(|deployed| deployed.previous), &args.environment) {
-        let _ = writeln!(stderr(), "to go back: mendix-deploy deploy {} {environment} --package {previous}", args.app);
+        let back = shell::line(&failure::deploy(&args.app, environment, &previous, args.production));
+        let _ = writeln!(stderr(), "to go back: {}", back.unwrap_or_default());
     }
     let differs = rows.iter().any(|row| row.finding == Finding::Differs);
     let status = if differs { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };

@@ -84,7 +84,7 @@ impl<'a> At<'a> {
     }
 
     /// One look at the package on it.
-    pub(super) fn package(self) -> Result<Option<Package>> {
+    pub(crate) fn package(self) -> Result<Option<Package>> {
         none_if_unknown(self.package_call().once(At::read_package))
     }
 

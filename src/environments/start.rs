@@ -65,7 +65,7 @@ impl Start {
 }
 
 /// Requests the start, and returns its job if the API names one.
-pub(super) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
+pub(crate) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     let body = serde_json::json!({ "AutoSyncDb": start.database_sync }).to_string();
     let what = format!("the request to start {}", at.short_name());
     let undone = format!("{} did not start", at.name());

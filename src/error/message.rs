@@ -20,18 +20,13 @@ pub(super) struct Message {
 
 impl Message {
     /// The functions and settings, each once.
-    pub(super) fn names(&self) -> Vec<&'static str> {
+    pub(super) fn in_brackets(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
         for name in self.advice.names.iter().chain(&self.settings) {
             if !names.contains(name) {
                 names.push(name);
             }
         }
-        names
-    }
-
-    pub(super) fn in_brackets(&self) -> String {
-        let names = self.names();
         if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
     }
 }

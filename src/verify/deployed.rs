@@ -7,7 +7,7 @@ use super::granted::Granted;
 use crate::answer::has_code;
 use crate::client::Client;
 use crate::deploy::{Deploy, Deployed, deploy_package};
-use crate::environments::{At, Start, start_environment};
+use crate::environments::{self, At, Start, start_environment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{DeployStep, Event, Subject};
 use crate::id::PackageId;
@@ -80,7 +80,8 @@ fn note(events: &[Event], error: Option<&Error>, findings: &mut Findings) {
         let seen = format!("started {time} after the response; polled: {}", words(polled));
         findings.says_nothing(Granted::StartJob, seen);
     }
-    if error.is_some() && stopped.is_some() && transported.is_none() {
+    let has_timed_out = error.is_some_and(|error| error.kind() == ErrorKind::StillRunning);
+    if has_timed_out && stopped.is_some() && transported.is_none() {
         findings.differs(Granted::OnIt, "the new one was not shown after the transport");
     }
     let lost = steps.iter().filter(|(step, _)| matches!(step, DeployStep::Unanswered { .. })).count();
@@ -106,22 +107,20 @@ fn note(events: &[Event], error: Option<&Error>, findings: &mut Findings) {
 }
 
 /// Requests a start of the app that runs by now. Fails if that may have brought it down.
-pub(super) fn start_again(at: At, findings: &mut Findings) -> Result<()> {
-    let recorded = Recorded::default();
-    let done = start_environment(&recorded.of(at.client), at.app, at.environment, &Start::default());
-    let accepted = recorded
-        .events()
-        .iter()
-        .any(|event| matches!(event, Event::Deploying { step: DeployStep::StartRequested { .. }, .. }));
-    match done {
-        Ok(()) if accepted => findings.differs(Granted::StartRunning, "it was accepted as a start"),
-        Ok(()) => findings.holds(Granted::StartRunning, "answered so"),
-        Err(error) => {
-            findings.failed(Granted::StartRunning, "", &error);
-            if error.app_may_be_down() {
-                return Err(error);
-            }
+pub(super) fn start_again(at: At, package: &PackageId, findings: &mut Findings) -> Result<()> {
+    let At { client, app, environment } = at;
+    match environments::request_start(at, &Start::default()) {
+        Ok(Some(_)) => findings.differs(Granted::StartRunning, "it was accepted as a start, with a job"),
+        Ok(None) => findings.differs(Granted::StartRunning, "it was accepted as a start"),
+        Err(error) if has_code(&error, &["ALREADY_STARTED"]) => {
+            findings.holds(Granted::StartRunning, format!("HTTP {}", error.status().unwrap_or_default()));
         }
+        Err(error) => findings.failed(Granted::StartRunning, "", &error),
     }
-    Ok(())
+    // Whatever that has done, it runs at the end.
+    let result = start_environment(client, app, environment, &Start::default());
+    if at.package().is_ok_and(|on_it| on_it.is_none_or(|on_it| on_it.package_id != *package)) {
+        findings.differs(Granted::OnIt, "another one at the end");
+    }
+    result.map_err(|error| error.with_package(package).with_transient(false))
 }

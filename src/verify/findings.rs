@@ -1,7 +1,7 @@
 //! What was seen of each row.
 
 use super::granted::Granted;
-use crate::error::Error;
+use crate::error::{Error, SaidBy};
 
 /// A row of the guide's tables, and what was seen of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,16 +58,17 @@ impl Findings {
         self.note(granted, finding, format!("{what}{}", brief(error)));
     }
 
-    /// A difference outlasts what holds.
+    /// A difference outlasts all else.
     fn note(&mut self, granted: Granted, finding: Finding, seen: impl Into<String>) {
         let Some((_, found, texts)) = self.0.iter_mut().find(|(row, ..)| *row == granted) else { return };
-        if finding > *found {
+        if finding == Finding::Differs && *found != Finding::Differs {
             texts.clear();
         }
-        if finding >= *found {
-            *found = finding;
-            texts.push(seen.into());
+        let (seen, is_of_account) = (seen.into(), finding == Finding::Differs || *found != Finding::Differs);
+        if is_of_account && !texts.contains(&seen) {
+            texts.push(seen);
         }
+        *found = finding.max(*found);
     }
 
     pub(super) fn rows(self) -> Vec<Row> {
@@ -88,20 +89,22 @@ pub(super) fn brief(error: &Error) -> String {
 }
 
 /// Whether the API has answered otherwise than documented. A gateway's failure, missing rights and "later" say nothing.
-fn contradicts(error: &Error) -> bool {
+pub(super) fn contradicts(error: &Error) -> bool {
     match error.status() {
+        _ if error.said_by() == SaidBy::Others => false,
         None | Some(401 | 403 | 407 | 408 | 425 | 429) => false,
         Some(500..) => error.code().is_some(),
         Some(_) => true,
     }
 }
 
-/// A status or a code, unless it could be anything else.
+/// A status, or a code in capitals, unless it could be anything else.
 pub(super) fn word(said: &str) -> String {
-    let is_of_a_word = |c: char| c.is_ascii_alphabetic() || "_ ".contains(c);
+    let is_status = said.chars().all(|c| c.is_ascii_alphabetic());
+    let is_code = said.chars().all(|c| c.is_ascii_uppercase() || "_ ".contains(c));
     match said.len() {
         0 => "nothing".to_owned(),
-        1..=40 if said.chars().all(is_of_a_word) => format!("`{said}`"),
+        1..=40 if is_status || is_code => format!("`{said}`"),
         _ => "something else".to_owned(),
     }
 }
@@ -114,7 +117,7 @@ pub(super) fn words<'a>(said: impl IntoIterator<Item = &'a str>) -> String {
             all.push(word);
         }
     }
-    all.join(", ")
+    if all.is_empty() { word("") } else { all.join(", ") }
 }
 
 impl std::fmt::Display for Finding {
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_outlasts_what_holds_and_what_says_nothing() {
+    fn a_difference_outlasts_all_else() {
         let mut findings = Findings::new();
         findings.holds(Granted::Size, "a");
         findings.says_nothing(Granted::Size, "b");
@@ -142,7 +145,7 @@ mod tests {
         findings.says_nothing(Granted::Late, "f");
         let rows = findings.rows();
         let row = |granted: Granted| rows.iter().find(|row| row.granted == granted.name()).unwrap();
-        assert_eq!((row(Granted::Size).finding, row(Granted::Size).seen.as_str()), (Finding::Holds, "a; c"));
+        assert_eq!((row(Granted::Size).finding, row(Granted::Size).seen.as_str()), (Finding::Holds, "a; b; c"));
         assert_eq!((row(Granted::Mode).finding, row(Granted::Mode).seen.as_str()), (Finding::Differs, "d"));
         assert_eq!((row(Granted::Late).finding, row(Granted::Late).seen.as_str()), (Finding::NotSeen, "f"));
         assert_eq!(row(Granted::Name).seen, "--upload shows it");
@@ -151,7 +154,7 @@ mod tests {
     #[test]
     fn what_could_name_something_is_not_shown() {
         assert_eq!(
-            words(["Running", "calc_1.mda", "Running", "NOT ALLOWED", ""]),
+            words(["Running", "calc_1.mda", "Running", "NOT ALLOWED", "Richard Ford", ""]),
             "`Running`, something else, `NOT ALLOWED`, nothing"
         );
     }

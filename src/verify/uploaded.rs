@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::findings::{Findings, brief, words};
+use super::findings::{Findings, brief, contradicts, words};
 use super::granted::Granted;
-use super::list::{self, Entry, List, ROUNDING};
+use super::list::{self, EARLIEST, Entry, List, ROUNDING};
 use crate::client::Client;
 use crate::error::Result;
 use crate::event::Subject;
@@ -29,8 +29,8 @@ struct Seen {
     polls: u32,
     /// The number of that poll, from 1.
     listed_at: u32,
-    /// Why it could not be had by its id, the last time.
-    not_by_id: Option<String>,
+    /// Why it could not be had by its id, the last time, and whether that is due to the id.
+    not_by_id: Option<(String, bool)>,
     /// Of the list, the last time.
     not_listed: Option<String>,
     same_id: bool,
@@ -93,7 +93,7 @@ fn poll(client: &Client, sent: &Sent, seen: &mut Seen, answered: Instant) -> Res
             seen.package.push(package.status.to_string());
             seen.not_by_id = None;
         }
-        Err(error) => seen.not_by_id = Some(brief(&error)),
+        Err(error) => seen.not_by_id = Some((brief(&error), contradicts(&error))),
     }
     let is_made = match list::once(client, sent.app) {
         Ok(list) => read_list(&list, sent, seen, answered),
@@ -136,15 +136,19 @@ fn read_list(list: &List, sent: &Sent, seen: &mut Seen, answered: Instant) -> bo
 fn note(sent: &Sent, seen: &Seen, findings: &mut Findings) {
     let job_has = words(seen.job.iter().map(String::as_str));
     let Some(listed) = seen.listed else {
-        let seen = seen.not_listed.clone().unwrap_or_else(|| format!("not listed; its job: {job_has}"));
-        findings.differs(Granted::Listed, seen);
+        match &seen.not_listed {
+            // Another row is about that.
+            Some(why) => findings.says_nothing(Granted::Listed, format!("the list: {why}")),
+            None => findings.differs(Granted::Listed, format!("not listed; its job: {job_has}")),
+        }
         return;
     };
     findings.holds(Granted::Listed, "it is listed");
     let poll = seen.listed_at;
     findings.holds(Granted::Late, format!("listed at poll {poll}, {} after the response", Seconds(listed)));
     match &seen.not_by_id {
-        Some(why) => findings.differs(Granted::SameId, format!("a request by that id: {why}")),
+        Some((why, true)) => findings.differs(Granted::SameId, format!("a request by that id: {why}")),
+        Some((why, false)) => findings.says_nothing(Granted::SameId, format!("a request by that id: {why}")),
         None => {
             findings.is(Granted::SameId, seen.same_id, if seen.same_id { "the same" } else { "the list has another" });
         }
@@ -170,7 +174,7 @@ fn note(sent: &Sent, seen: &Seen, findings: &mut Findings) {
     if let Some(size) = seen.size {
         findings.is(Granted::Size, size == sent.size, format!("of the upload: {}", relation(size, sent.size)));
     }
-    if let Some(created) = seen.created {
+    if let Some(created) = seen.created.filter(|created| *created > SystemTime::UNIX_EPOCH + EARLIEST) {
         note_age(created, seen, findings);
     }
 }

@@ -70,7 +70,6 @@ fn functions_and_methods_have_the_promised_signatures() {
     let _: fn(&Error) -> Option<&JobId> = Error::job_id;
     let _: [fn(&Error) -> bool; 2] = [Error::may_have_been_accepted, Error::is_transient];
     let _: [fn(&Error) -> bool; 3] = [Error::app_may_be_down, Error::needs_restart, Error::needs_another_package];
-    let _: fn(&Error) -> Vec<&'static str> = Error::names;
     let _: fn(&Error) -> Option<Duration> = Error::retry_after;
 }
 

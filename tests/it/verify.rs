@@ -41,7 +41,7 @@ fn by_reading_nothing_differs_and_nothing_is_changed() {
     caller.upload(Package::small()).ok();
     let verified = caller.verify(&Verify::default(), &often()).ok();
     assert_eq!(names(&verified.rows, Finding::Differs), [""; 0], "{verified:?}");
-    assert_eq!(names(&verified.rows, Finding::Holds).len(), 13, "{verified:?}");
+    assert_eq!(names(&verified.rows, Finding::Holds).len(), 10, "{verified:?}");
     assert_eq!(seen(&verified.rows, "one array"), "an array of 2");
     assert_eq!(
         seen(&verified.rows, "the name of an environment"),
@@ -195,7 +195,7 @@ fn changed(line: &str, request: &str, change: fn(&mut Value)) -> Then {
     if line == request { Then::Change(change) } else { Then::Pass }
 }
 
-const WHILE_IT_LASTS: [Case; 9] = [
+const WHILE_IT_LASTS: [Case; 10] = [
     ("what was uploaded", |emulator| emulator.list_after_polls(6), PASS, Finding::Differs, "listed "),
     (
         "a package that is still being made",
@@ -257,6 +257,20 @@ const WHILE_IT_LASTS: [Case; 9] = [
         Finding::Differs,
         "it was accepted as a start",
     ),
+    // Without a job.
+    (
+        "a start of an app that runs",
+        |_| (),
+        |line| {
+            changed(line, START, |said| {
+                if said.get("errorCode").is_some() {
+                    *said = json!({});
+                }
+            })
+        },
+        Finding::Differs,
+        "it was accepted as a start",
+    ),
 ];
 
 #[test]
@@ -271,6 +285,43 @@ fn what_is_seen_only_while_a_package_is_made_or_deployed_is_told_too() {
         let error = verified.error.map(|error| error.kind());
         assert!(error.is_none() || granted != "a start fails" || error == Some(ErrorKind::StartFailed), "{error:?}");
     });
+}
+
+#[test]
+fn a_start_that_brings_the_app_down_is_an_error_and_what_was_deployed_is_told() {
+    let emulator = Emulator::start().unwrap();
+    let started: fn(&mut Value) = |said| {
+        if said.get("errorCode").is_some() {
+            *said = json!({ "JobId": "j-2" });
+        }
+    };
+    let gateway = Gateway::to(&emulator, move |_, line| match line {
+        START => Then::Change(started),
+        _ if line.ends_with("/start/j-2") => Then::Answer("500 Server Error", r#"{"errorCode":"MISSING_CONSTANT"}"#),
+        _ => Then::Pass,
+    });
+    let verified = gateway.caller(&emulator).verify(&everything(&Package::small()), &often()).ok();
+    let (error, deployed) = (verified.error.unwrap(), verified.deployed.unwrap());
+    assert_eq!((error.kind(), error.package_id()), (ErrorKind::StartFailed, Some(&deployed.package)));
+    assert!(error.app_may_be_down() && !error.is_transient(), "{error}");
+}
+
+#[test]
+fn what_a_gateway_or_missing_rights_say_is_no_contradiction() {
+    let emulator = Emulator::start().unwrap();
+    let answers = [
+        (LIST, "502 Bad Gateway", "<html><title>calc</title>"),
+        (UNKNOWN_JOB, "404 Not Found", "<html><title>calc</title>"),
+        (ENVIRONMENTS, "403 Forbidden", r#"{"errorCode":"NO_ACCESS"}"#),
+    ];
+    let gateway = Gateway::to(&emulator, move |_, line| {
+        let answer = answers.iter().find(|(request, ..)| *request == line);
+        answer.map_or(Then::Pass, |(_, status, body)| Then::Answer(status, body))
+    });
+    let verified = gateway.caller(&emulator).verify(&Verify::default(), &often()).ok();
+    assert!(verified.rows.iter().all(|row| row.finding == Finding::NotSeen), "{verified:?}");
+    assert_eq!(seen(&verified.rows, "the paths; both headers"), "HTTP 502");
+    assert_eq!(seen(&verified.rows, "the paths and bodies"), "the list: HTTP 403, `NO_ACCESS`");
 }
 
 #[test]

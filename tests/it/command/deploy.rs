@@ -99,6 +99,14 @@ fn status_shows_what_there_is_even_if_one_environment_cannot_be_read() {
     let [test, acceptance, _] = &shown["Environments"].as_array().unwrap()[..] else { panic!("{shown}") };
     assert!(test.get("Package").is_none() && test["Error"].as_str().unwrap().contains("NO_ACCESS"), "{shown}");
     assert_eq!((ran.status, &acceptance["Package"]["PackageId"]), (0, &package));
+
+    // The list of packages comes last.
+    emulator.fail_polls(4, Fault::Slow(0));
+    emulator.fail_polls(1, Fault::Code("NO_ACCESS"));
+    let ran = run(&emulator, &["status", "calc"]);
+    let shown = ran.json();
+    assert_eq!((&shown["Packages"], shown["Environments"].as_array().unwrap().len()), (&json!(null), 3));
+    assert!(ran.status == 5 && ran.err.contains("NO_ACCESS"), "{}", ran.err);
 }
 
 #[test]

@@ -48,8 +48,16 @@ fn status_2_is_production_that_was_not_allowed_and_the_next_command_allows_it() 
     let ran = run(&emulator, &["deploy", "calc", "Production", path]);
     assert_eq!((ran.status, emulator.uploads().len()), (2, 0), "{}", ran.err);
     assert!(ran.err.contains("(--production)"), "{}", ran.err);
-    assert_eq!(ran.next(), ["deploy", "calc", "Production", path, "--production"]);
+    assert_eq!(ran.next(), ["deploy", "--production", "calc", "Production", path]);
     assert_eq!((then(&emulator, &ran).status, emulator.steps().len()), (0, 3));
+    // Nothing is a flag behind `--`.
+    let ran = run(&emulator, &["deploy", "calc", "Production", "--", path]);
+    assert_eq!(ran.next(), ["deploy", "--production", "calc", "Production", "--", path]);
+    let ran = run(&emulator, &["deploy", "calc", "Production", "--package", Emulator::DEPLOYED_PACKAGE]);
+    let allowed = ["deploy", "calc", "Production", "--package", Emulator::DEPLOYED_PACKAGE, "--production"];
+    assert_eq!((ran.status, ran.next()), (2, allowed.to_vec()), "{}", ran.err);
+    let unprintable = run(&emulator, &["deploy", "calc", "Production", path, "--name", "##vso[x]"]);
+    assert!(unprintable.err.ends_with("next: run the same command again with --production\n"), "{}", unprintable.err);
 }
 
 #[test]
@@ -65,6 +73,7 @@ fn status_3_is_not_yet_and_the_same_command_uploads_nothing_again() {
     assert_eq!(run(&emulator, &args).status, 3);
     let upload = ["upload", "calc", args[3], "--name", "calc_45.mda", "--skip-existing", "--timeout", "0s"];
     let uploaded = run(&emulator, &upload);
+    // This run knows of no job: the package was there.
     assert_eq!((uploaded.status, uploaded.next()), (3, upload.to_vec()), "{}", uploaded.err);
     let job = emulator.uploads()[0].job_id.to_string();
     let wait = ["wait", "calc", &job, "--timeout", "0s"];
@@ -101,13 +110,17 @@ fn status_4_is_an_upload_whose_outcome_is_unknown_or_whose_package_only_another_
         assert_eq!(then(&emulator, &ran).status, 0);
     }
 
-    // The same command would upload it a second time.
+    // The same command would upload it a second time. With a name of its own, it would if the list hides the package.
     emulator.jobs_end(JobEnd::Never);
     let ran = run(&emulator, &["upload", "calc", path, "--timeout", "0s"]);
     let job = emulator.uploads().pop().unwrap().job_id.to_string();
-    assert_eq!((ran.status, ran.next()), (4, vec!["wait", "calc", &job]), "{}", ran.err);
+    assert_eq!((ran.status, ran.next()), (4, vec!["wait", "calc", &job, "--timeout", "0s"]), "{}", ran.err);
+    emulator.list_after_polls(0);
+    let named =
+        run(&emulator, &["upload", "calc", path, "--name", "calc_45.mda", "--skip-existing", "--timeout", "0s"]);
+    assert_eq!((named.status, named.next()[0]), (3, "wait"), "{}", named.err);
     emulator.jobs_end(JobEnd::Completed);
-    assert_eq!(then(&emulator, &ran).status, 0);
+    assert_eq!((then(&emulator, &ran).status, then(&emulator, &named).status), (0, 0));
 }
 
 #[test]

@@ -24,6 +24,10 @@ fn verify_prints_a_table_that_names_nothing_and_how_to_go_back() {
     for secret in ["calc", "secret-project", "richard", "127.0.0.1", &package, Emulator::DEPLOYED_PACKAGE] {
         assert!(!ran.out.contains(secret), "{secret}: {}", ran.out);
     }
+    let production = ["verify", "calc", "Production", "--upload", path, "--deploy", "--production"];
+    let ran_there = run(&emulator, &production);
+    let back = format!("deploy calc Production --package {} --production\n", Emulator::DEPLOYED_PACKAGE);
+    assert!(ran_there.err.contains(&back), "{}", ran_there.err);
     let back = format!("to go back: mendix-deploy deploy calc Acceptance --package {}", Emulator::DEPLOYED_PACKAGE);
     assert!(ran.err.contains(&back), "{}", ran.err);
 }
