@@ -23,7 +23,7 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 // a call that is not carried out, and the end of `answer` replaces a response; `emulator/runtime` delays what comes after.
 //
 // The command is a crate of its own, `src/main.rs` and `src/cli`, over the public API. One more subcommand is its arguments in
-// `cli/args`, a function in `cli`, and in `cli/failure` what is to be run after its errors. One more row of the guide's tables of
+// `cli/args`, a function in `cli`, and in `cli/failure` what to run after its errors. One more row of the guide's tables of
 // what is taken for granted is a row in `verify/granted`, and is noted in the file of `verify` that sees it.
 //
 // A message is made where its cause is known: a setting or an id where it is checked; the file in `upload/package_file`; no

@@ -64,8 +64,8 @@ impl Retry {
         self
     }
 
-    /// The wait after attempt `attempt` (from 1) failed with `error`, or if there is to be no further one, a note why, and the
-    /// setting that it is due to. `jitter` is between 0 and 1.
+    /// The wait after attempt `attempt` (from 1) failed with `error`; or if that was the last one, a note why, and the setting that
+    /// it is due to. `jitter` is between 0 and 1.
     fn next_wait(&self, attempt: u32, error: &Error, jitter: f64) -> Result<Duration, (String, Option<&'static str>)> {
         // An upload that may have been accepted is never transient.
         if !error.is_transient() {

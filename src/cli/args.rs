@@ -113,7 +113,7 @@ pub(crate) struct WaitArgs {
 pub(crate) struct CheckArgs {
     /// The app's subdomain, such as `calc`
     pub(crate) app: AppId,
-    /// The package that is to be uploaded
+    /// The package to upload
     pub(crate) file: PathBuf,
     /// The environment that it is for
     pub(crate) environment: Option<EnvironmentName>,

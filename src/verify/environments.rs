@@ -72,16 +72,14 @@ pub(super) fn read(
         findings.differs(Granted::Mode, format!("{nameless} of {all} have no `Mode` that is a name"));
     }
     note(&listed, findings);
-    let names: Vec<_> = listed.iter().filter_map(|entry| entry.name.as_ref()).collect();
-    let names = match wanted {
-        Some(wanted) if !names.contains(&wanted) => {
+    let mut names: Vec<_> = listed.iter().filter_map(|entry| entry.name.as_ref()).collect();
+    if let Some(wanted) = wanted {
+        if !names.contains(&wanted) {
             // Its error says which there are.
             environments::environment(client, app, wanted)?;
-            vec![wanted]
         }
-        Some(wanted) => vec![wanted],
-        None => names,
-    };
+        names = vec![wanted];
+    }
     for name in names.into_iter().take(MOST) {
         read_one(At { client, app, environment: name }, findings);
     }
@@ -92,8 +90,9 @@ fn note(listed: &[Entry], findings: &mut Findings) {
     if listed.is_empty() {
         return;
     }
-    let (all, bools) = (listed.len(), listed.iter().filter(|entry| matches!(entry.production, Some(Value::Bool(_)))));
-    let (odd, bools) = (listed.iter().filter(|entry| entry.is_for_production().is_none()).count(), bools.count());
+    let all = listed.len();
+    let bools = listed.iter().filter(|entry| matches!(entry.production, Some(Value::Bool(_)))).count();
+    let odd = listed.iter().filter(|entry| entry.is_for_production().is_none()).count();
     let is_known = |entry: &&Entry| NOT_FOR_PRODUCTION.iter().any(|name| entry.mode.as_deref() == Some(name));
     let wrong = listed.iter().filter(is_known).filter(|entry| entry.is_for_production() == Some(true)).count();
     let seen = match (odd, wrong) {

@@ -112,7 +112,7 @@ fn note(List { entries, date }: &List, findings: &mut Findings) {
     let seen = if without.is_empty() { "none is missing".to_owned() } else { format!("missing: {}", words(without)) };
     findings.holds(Granted::OtherFields, seen);
 
-    // Those that lack one are told already.
+    // That some lack one is in the row of the list's shape.
     let dated = made.iter().filter(|entry| !entry.lacks.contains(&"CreationDate"));
     let packages: Vec<&Package> = dated.filter_map(|entry| entry.package.as_ref()).collect();
     dates(&packages, *date, findings);
