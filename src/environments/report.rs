@@ -54,7 +54,8 @@ impl Run<'_> {
 
     fn stands(&self, error: &Error, now: Duration) -> String {
         let status = self.seen.status.as_ref();
-        if !self.course.has_acted() {
+        // It was found down, and that is what matters.
+        if !self.course.has_acted() && error.kind() != ErrorKind::StartFailed {
             let last = status.map_or_else(String::new, |status| format!(", last seen {status}"));
             return format!("{UNTOUCHED}{last}");
         }

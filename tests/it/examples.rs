@@ -6,6 +6,7 @@ use std::process::Command;
 use mendix_deploy::emulator::Emulator;
 
 use crate::support::child::client_of_emulator;
+#[cfg(unix)]
 use crate::support::package::Package;
 use crate::support::program::{text, with_environment};
 

@@ -318,4 +318,6 @@ fn a_start_that_fails_at_once_is_a_failed_start() {
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
     let error = outcome.error(ErrorKind::StartFailed);
     assert!(error.app_may_be_down() && error.to_string().starts_with("the app is DOWN: "), "{error}");
+    // It was found down, which is no comfort.
+    assert!(!error.to_string().contains("was not touched"), "{error}");
 }
