@@ -7,7 +7,7 @@ use mendix_deploy::verify::{Finding, Row, Verify};
 use mendix_deploy::{Deploy, ErrorKind, Poll};
 use serde_json::{Value, json};
 
-use crate::support::caller::start;
+use crate::support::caller::{at_least, start};
 use crate::support::gateway::{Gateway, Then};
 use crate::support::package::Package;
 use crate::support::server::side_by_side;
@@ -19,7 +19,7 @@ fn everything(file: &Package) -> Verify {
 }
 
 fn often() -> Poll {
-    Poll::default().with_interval(Duration::from_millis(1)).with_timeout(Duration::from_secs(2))
+    Poll::default().with_interval(Duration::from_millis(1)).with_timeout(at_least(Duration::from_secs(2)))
 }
 
 fn names(rows: &[Row], finding: Finding) -> Vec<&str> {
@@ -196,7 +196,7 @@ fn changed(line: &str, request: &str, change: fn(&mut Value)) -> Then {
 }
 
 const WHILE_IT_LASTS: [Case; 9] = [
-    ("what was uploaded", |emulator| emulator.list_after_polls(6), PASS, Finding::Differs, "listed "),
+    ("what was uploaded", |emulator| emulator.list_after_polls(3), PASS, Finding::Differs, "listed "),
     (
         "a package that is still being made",
         |emulator| emulator.complete_after_polls(6),
