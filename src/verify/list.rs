@@ -127,7 +127,7 @@ fn note(List { entries, date }: &List, findings: &mut Findings) {
     }
     let statuses: Vec<_> = entries.iter().filter_map(|entry| Some(&entry.package.as_ref()?.status)).collect();
     if !statuses.is_empty() {
-        let are_known = !statuses.iter().any(|status| matches!(status, PackageStatus::Other(_)));
+        let are_known = !statuses.iter().any(|status| matches!(status, PackageStatus::Other(said) if !said.is_empty()));
         let seen = words(entries.iter().map(|entry| entry.status.as_str()));
         if are_known { findings.says_nothing(Granted::Ends, seen) } else { findings.differs(Granted::Ends, seen) }
     }
