@@ -79,33 +79,29 @@ pub struct Verified {
 /// [`upload_and_wait`](crate::upload_and_wait), and with a deployment as long as [`deploy_package`](crate::deploy_package) as well.
 ///
 /// # Errors
-/// If there is nothing to see: `Config` or `File` before anything is requested, `NotAllowed` for a production environment, and
-/// whatever [`check`](crate::check()) fails with. What fails later is in [`Verified::error`].
+/// If there is nothing to see: `Config` or `File` before anything is requested, `NotAllowed` for a production environment,
+/// `Rejected` for an unknown one, and whatever [`check`](crate::check()) fails with. What fails later is in [`Verified::error`].
 pub fn verify(client: &Client, app: &AppId, verify: &Verify) -> Result<Verified> {
     let Verify { environment, upload: file, deploy } = verify;
     let name = format!("verify-{:016x}.mda", random::bits());
     let upload = file.as_ref().map(|file| Upload::new(file).with_name(name.as_str()));
-    let size = upload.as_ref().map(|upload| Ok(Opened::new(client, app, upload)?.size())).transpose()?;
-    check::retrieve_app(client, app)?;
-    let target = match (deploy, environment) {
-        (Some(deploy), Some(environment)) => {
-            let at = At { client, app, environment };
-            let found = crate::environments::environment(client, app, environment)?;
-            deploy::check_allowed(at, &found, deploy)?;
-            Some((at, deploy))
-        }
-        (Some(_), None) => return Err(Error::config("there is no environment to deploy to")),
-        (None, _) => None,
+    let mut opened = upload.as_ref().map(|upload| Opened::new(client, app, upload)).transpose()?;
+    let target = match (deploy, environment, &opened) {
+        (None, ..) => None,
+        (Some(deploy), Some(environment), Some(_)) => Some((At { client, app, environment }, deploy)),
+        (Some(_), None, _) => return Err(Error::config("there is no environment to deploy to")),
+        (Some(_), _, None) => return Err(Error::config("there is no package to deploy")),
     };
-    if target.is_some() && upload.is_none() {
-        return Err(Error::config("there is no package to deploy"));
+    check::retrieve_app(client, app)?;
+    if let Some((at, deploy)) = target {
+        deploy::check_allowed(at, &crate::environments::environment(client, app, at.environment)?, deploy)?;
     }
 
     let mut findings = Findings::new();
     environments::read(client, app, environment.as_ref(), &mut findings)?;
     ask_for_unknown_job(client, app, &mut findings)?;
-    let uploaded = match upload.zip(size) {
-        Some((upload, size)) => uploaded::watch(client, app, &upload, (&name, size), &mut findings).map(Some),
+    let uploaded = match &mut opened {
+        Some(opened) => uploaded::watch(client, app, opened, &name, &mut findings).map(Some),
         None => Ok(None),
     };
     // Now there is at least one in it.

@@ -82,7 +82,7 @@ impl<'a> Opened<'a> {
     }
 
     /// Uploads it, and nothing else.
-    pub(super) fn upload(&mut self) -> Result<UploadedPackage> {
+    pub(crate) fn upload(&mut self) -> Result<UploadedPackage> {
         if self.upload.skips_existing {
             let problem = "only a call that waits can wait for what exists";
             let names = ["Upload::skip_existing", "upload_and_wait"];

@@ -106,7 +106,7 @@ fn note(events: &[Event], error: Option<&Error>, findings: &mut Findings) {
     }
 }
 
-/// Requests a start of the app that runs by now. Fails if that may have brought it down.
+/// Requests a start of the app that runs by now. Fails if it cannot be seen to run after that.
 pub(super) fn start_again(at: At, package: &PackageId, findings: &mut Findings) -> Result<()> {
     let At { client, app, environment } = at;
     match environments::request_start(at, &Start::default()) {

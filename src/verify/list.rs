@@ -82,13 +82,14 @@ pub(super) fn read(client: &Client, app: &AppId, findings: &mut Findings) {
 }
 
 fn failed(error: &Error, findings: &mut Findings) {
-    let seen = brief(error);
     match error.status() {
         Some(200..=299) => {
             findings.holds(Granted::ListPath, "answered");
-            findings.differs(Granted::ListShape, format!("{seen}, which is no array of objects"));
+            findings.differs(Granted::ListShape, format!("{}, which is no array of objects", brief(error)));
         }
-        Some(403) => findings.differs(Granted::ApiRights, format!("{seen}, unless this user has no API Rights")),
+        Some(403) => {
+            findings.differs(Granted::ApiRights, format!("{}, unless this user has no API Rights", brief(error)));
+        }
         _ => findings.failed(Granted::ListPath, "", error),
     }
 }

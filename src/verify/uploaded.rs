@@ -13,7 +13,7 @@ use crate::job;
 use crate::packages;
 use crate::status::{JobStatus, PackageStatus};
 use crate::units::Seconds;
-use crate::upload::{Upload, UploadedPackage, upload_package};
+use crate::upload::{Opened, UploadedPackage};
 use crate::wait::{Look, Wait};
 
 /// What was seen of it, at each poll.
@@ -22,13 +22,10 @@ struct Seen {
     /// The statuses of the job, and of the package by its id and in the list, as they came.
     job: Vec<String>,
     package: Vec<String>,
-    /// Since its response: when it was first listed, and when the job had ended.
-    listed: Option<Duration>,
-    ended: Option<Duration>,
-    ended_at: u32,
     polls: u32,
-    /// The number of that poll, from 1.
-    listed_at: u32,
+    /// When it was first listed, and when its job had ended: at which poll, from 1, and how long after the response.
+    listed: Option<(u32, Duration)>,
+    ended: Option<(u32, Duration)>,
     /// Why it could not be had by its id, the last time, and whether that is due to the id.
     not_by_id: Option<(String, bool)>,
     /// Of the list, the last time.
@@ -38,6 +35,11 @@ struct Seen {
     namesakes: usize,
     /// Its sizes while it was being made.
     sizes: Vec<Option<u64>>,
+    made: Option<Made>,
+}
+
+/// What the list said of it once it was made.
+struct Made {
     size: Option<u64>,
     created: Option<SystemTime>,
     /// Of the list, and how long ago the upload had begun by then.
@@ -53,17 +55,17 @@ struct Sent<'a> {
     ids: UploadedPackage,
 }
 
-/// Uploads the package under this name, watches it, and notes what that shows.
+/// Uploads the package, which has this name, watches it, and notes what that shows.
 pub(super) fn watch(
     client: &Client,
     app: &AppId,
-    upload: &Upload,
-    (name, size): (&str, u64),
+    opened: &mut Opened,
+    name: &str,
     findings: &mut Findings,
 ) -> Result<PackageId> {
     let began = Instant::now();
-    let ids = upload_package(client, app, upload)?;
-    let sent = Sent { app, name, size, began, ids };
+    let ids = opened.upload()?;
+    let sent = Sent { app, name, size: opened.size(), began, ids };
     let mut seen = Seen::default();
     let job = &sent.ids.job_id;
     let wait = Wait::new(client, app, Subject::Job(job.clone()), format!("waiting for job {job} of app {app}"))
@@ -85,8 +87,8 @@ fn poll(client: &Client, sent: &Sent, seen: &mut Seen, answered: Instant) -> Res
     seen.polls += 1;
     seen.job.push(status.to_string());
     let has_ended = matches!(status, JobStatus::Completed | JobStatus::Failed);
-    if has_ended && seen.ended.is_none() {
-        (seen.ended, seen.ended_at) = (Some(answered.elapsed()), seen.polls);
+    if has_ended {
+        seen.ended.get_or_insert((seen.polls, answered.elapsed()));
     }
     match packages::one(client, sent.app, &sent.ids.package_id) {
         Ok(package) => {
@@ -102,7 +104,7 @@ fn poll(client: &Client, sent: &Sent, seen: &mut Seen, answered: Instant) -> Res
             false
         }
     };
-    let is_late = seen.ended.is_some_and(|ended| answered.elapsed() > ended + client.poll.patience());
+    let is_late = seen.ended.is_some_and(|(_, ended)| answered.elapsed() > ended + client.poll.patience());
     let is_over = has_ended && (is_made || is_late || status == JobStatus::Failed);
     Ok(Look::at(status, retry_after).with_end(is_over.then_some(Ok(()))))
 }
@@ -119,14 +121,12 @@ fn read_list(list: &List, sent: &Sent, seen: &mut Seen, answered: Instant) -> bo
     let Some(entry) = by_id.or_else(|| list.entries.iter().find(has_name)) else { return false };
     let Some(package) = &entry.package else { return false };
     (seen.same_id, seen.same_name) = (by_id.is_some(), has_name(&entry));
-    if seen.listed.is_none() {
-        (seen.listed, seen.listed_at) = (Some(answered.elapsed()), seen.polls);
-    }
+    seen.listed.get_or_insert((seen.polls, answered.elapsed()));
     seen.package.push(package.status.to_string());
     let is_made = matches!(package.status, PackageStatus::Succeeded | PackageStatus::Failed);
     if is_made {
-        (seen.size, seen.created, seen.date) = (package.size, package.created, list.date);
-        seen.age = sent.began.elapsed();
+        let (size, created, age) = (package.size, package.created, sent.began.elapsed());
+        seen.made = Some(Made { size, created, date: list.date, age });
     } else {
         seen.sizes.push(package.size);
     }
@@ -135,7 +135,7 @@ fn read_list(list: &List, sent: &Sent, seen: &mut Seen, answered: Instant) -> bo
 
 fn note(sent: &Sent, seen: &Seen, findings: &mut Findings) {
     let job_has = words(seen.job.iter().map(String::as_str));
-    let Some(listed) = seen.listed else {
+    let Some((poll, listed)) = seen.listed else {
         match &seen.not_listed {
             // Another row is about that.
             Some(why) => findings.says_nothing(Granted::Listed, format!("the list: {why}")),
@@ -144,7 +144,6 @@ fn note(sent: &Sent, seen: &Seen, findings: &mut Findings) {
         return;
     };
     findings.holds(Granted::Listed, "it is listed");
-    let poll = seen.listed_at;
     findings.holds(Granted::Late, format!("listed at poll {poll}, {} after the response", Seconds(listed)));
     match &seen.not_by_id {
         Some((why, true)) => findings.differs(Granted::SameId, format!("a request by that id: {why}")),
@@ -158,7 +157,7 @@ fn note(sent: &Sent, seen: &Seen, findings: &mut Findings) {
     let package_has = words(seen.package.iter().map(String::as_str));
     findings.holds(Granted::Follows, format!("the job: {job_has}; the package: {package_has}"));
     match seen.ended {
-        Some(ended) if poll > seen.ended_at => {
+        Some((at, ended)) if poll > at => {
             findings.differs(
                 Granted::Arrived,
                 format!("listed {} after its job had ended", Seconds(listed.saturating_sub(ended))),
@@ -171,12 +170,11 @@ fn note(sent: &Sent, seen: &Seen, findings: &mut Findings) {
         Some(size) => findings.is(Granted::StillMade, size <= sent.size, relation(size, sent.size)),
         None => findings.says_nothing(Granted::StillMade, "it was never listed as being made"),
     }
-    if let Some(size) = seen.size {
+    let Some(made) = &seen.made else { return };
+    if let Some(size) = made.size {
         findings.is(Granted::Size, size == sent.size, format!("of the upload: {}", relation(size, sent.size)));
     }
-    if let Some(created) = seen.created.filter(|created| *created > SystemTime::UNIX_EPOCH + EARLIEST) {
-        note_age(created, seen, findings);
-    }
+    note_age(made, findings);
 }
 
 fn relation(size: u64, of_file: u64) -> &'static str {
@@ -188,14 +186,16 @@ fn relation(size: u64, of_file: u64) -> &'static str {
     }
 }
 
-fn note_age(created: SystemTime, seen: &Seen, findings: &mut Findings) {
-    let Some(date) = seen.date else { return };
-    let (earliest, latest) = (date.checked_sub(seen.age + ROUNDING), date + ROUNDING);
+fn note_age(&Made { created, date, age, .. }: &Made, findings: &mut Findings) {
+    // Another row is about what is no date.
+    let created = created.filter(|created| *created > SystemTime::UNIX_EPOCH + EARLIEST);
+    let (Some(created), Some(date)) = (created, date) else { return };
+    let (earliest, latest) = (date.checked_sub(age + ROUNDING), date + ROUNDING);
     let is_between = earliest.is_none_or(|earliest| created >= earliest) && created <= latest;
     let off = date.duration_since(created).unwrap_or_else(|later| later.duration());
     findings.is(
         Granted::SameClock,
         is_between,
-        format!("of the upload, begun {} before: {} from `Date`", Seconds(seen.age), Seconds(off)),
+        format!("of the upload, begun {} before: {} from `Date`", Seconds(age), Seconds(off)),
     );
 }

@@ -315,13 +315,14 @@ fn what_cannot_be_verified_is_refused_before_anything_is_uploaded() {
     let (emulator, caller) = start();
     let file = Package::small();
     let kind = |verify: &Verify| caller.verify(verify, &often()).result.unwrap_err().kind();
-    let production = everything(&file).with_environment("Production".parse().unwrap());
-    assert_eq!(kind(&production), ErrorKind::NotAllowed);
-    assert_eq!(kind(&Verify::default().with_environment("accp".parse().unwrap())), ErrorKind::Rejected);
     assert_eq!(kind(&Verify::default().with_upload("/no/such.mda")), ErrorKind::File);
     assert_eq!(kind(&Verify::default().with_upload(file.as_ref()).with_deploy(Deploy::default())), ErrorKind::Config);
     let without_upload = Verify::default().with_environment("Test".parse().unwrap()).with_deploy(Deploy::default());
     assert_eq!(kind(&without_upload), ErrorKind::Config);
+    assert_eq!(emulator.requests(), 0);
+    let production = everything(&file).with_environment("Production".parse().unwrap());
+    assert_eq!(kind(&production), ErrorKind::NotAllowed);
+    assert_eq!(kind(&Verify::default().with_environment("accp".parse().unwrap())), ErrorKind::Rejected);
     emulator.refuse_credentials();
     assert_eq!(kind(&everything(&file)), ErrorKind::Rejected);
     assert!(emulator.uploads().is_empty() && emulator.steps().is_empty());
