@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::id::AppId;
 use crate::random;
@@ -105,11 +105,13 @@ pub(crate) fn repeat<T>(
         let wait = match retry.next_wait(number, &error, random::fraction()) {
             Ok(wait) => wait,
             Err((note, setting)) => {
-                // A refusal such as 409 may be the result of what went before it.
-                let earlier = earlier.filter(|_| !error.is_transient()).map_or(String::new(), |why| {
-                    let of = retry.attempts;
-                    format!("; this was attempt {number} of {of}, after one that failed ({why})")
-                });
+                let of = retry.attempts;
+                let earlier = match earlier.filter(|_| !error.is_transient()) {
+                    None => String::new(),
+                    Some(_) if error.kind() == ErrorKind::OutcomeUnknown => format!("; attempt {number} of {of}"),
+                    // A refusal such as 409 may be the result of what went before it.
+                    Some(why) => format!("; this was attempt {number} of {of}, after one that failed ({why})"),
+                };
                 return Err(error.with_note(&note).with_note(&earlier).with_setting(setting));
             }
         };
@@ -124,7 +126,6 @@ pub(crate) fn repeat<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
     use crate::error::Response;
 
     const S: Duration = Duration::from_secs(1);

@@ -1,5 +1,7 @@
 //! Responses that are not in the API's format, and what only the API's own words mean.
 
+use std::time::Duration;
+
 use mendix_deploy::{Error, ErrorKind};
 
 use crate::support::caller::Caller;
@@ -134,6 +136,12 @@ fn a_refusal_of_a_later_attempt_names_the_attempt_and_what_ended_the_one_before(
     // One that may have been accepted is no different.
     let server = Server::start([vec![Step::Head, answer("502 Oops", "")], vec![Step::Request]]);
     let outcome = Caller::of(&server).upload(Package::small());
+    assert!(outcome.error(ErrorKind::OutcomeUnknown).to_string().contains("attempt 2"), "{outcome:?}");
+    // Nor is one that times out, and its message is no longer than others.
+    let broken = vec![Step::Head, go_ahead(), Step::Body(1 << 10), Step::Reset];
+    let server = Server::start([broken, vec![Step::Request, Step::Hold]]);
+    let caller = Caller::of(&server).with(|client| client.with_response_timeout(Duration::from_millis(200)));
+    let outcome = caller.upload(Package::sparse(32 * MIB));
     assert!(outcome.error(ErrorKind::OutcomeUnknown).to_string().contains("attempt 2"), "{outcome:?}");
     let server = Server::start([vec![Step::Head, answer("502 Oops", "")], accepted()]);
     Caller::of(&server).upload(Package::small()).ok();
