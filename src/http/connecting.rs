@@ -202,7 +202,9 @@ mod tests {
     #[test]
     fn the_next_address_is_tried_at_once_if_one_refuses() {
         let good = TcpListener::bind("127.0.0.1:0").unwrap();
-        let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Nobody listens on the port of a client, and while it is connected, no other test gets it.
+        let client = TcpStream::connect(good.local_addr().unwrap()).unwrap();
+        let refusing = client.local_addr().unwrap();
         let minute = || Instant::now() + Duration::from_secs(60);
         let stream = connect(&[refusing, refusing, good.local_addr().unwrap()], minute()).unwrap();
         assert_eq!(stream.peer_addr().unwrap(), good.local_addr().unwrap());

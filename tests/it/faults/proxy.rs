@@ -177,9 +177,12 @@ fn a_proxy_that_cannot_be_reached_is_named_with_its_variable_and_apart_from_the_
         assert!(text.ends_with(&says), "{text}");
         return;
     }
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    // Nobody listens on the port of a client, and while it is connected, no other test gets it.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let refusing = client.local_addr().unwrap().to_string();
     let test = "a_proxy_that_cannot_be_reached_is_named_with_its_variable_and_apart_from_the_host";
-    for proxy in ["no-such-proxy.invalid:3128", &free] {
+    for proxy in ["no-such-proxy.invalid:3128", &refusing] {
         in_child(test, "https://localhost:9", &[("https_proxy", proxy)]);
     }
 }
