@@ -27,7 +27,7 @@ const USERNAME_MAX: usize = 100;
 ///
 /// Timeouts below one millisecond count as one millisecond.
 ///
-/// Proxies are read from the environment at every call, as the [guide](crate::guide#corporate-networks) says.
+/// Proxies are read from the environment at every call, as the [guide](crate::guide::networks) says.
 ///
 /// Cheap to clone and safe to share between threads: it holds settings, not a connection, and creating one does no
 /// network I/O. `Debug` shows the base URL and the user name, never the key.

@@ -83,7 +83,7 @@ pub fn upload_and_deploy(
 ///
 /// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
 /// API Rights and Transport Rights for the environment. What this rests on is in the
-/// [guide](crate::guide#from-a-package-to-a-running-app).
+/// [guide](crate::guide::deploying).
 ///
 /// # Errors
 /// Each says where the environment stood when it was last polled, which package was on it, and which call resumes;

@@ -38,7 +38,7 @@ const DEFAULT_NAME: &str = "default.mda";
 /// have the name, or others this size, this refuses to guess, and its error names them.
 ///
 /// Blocks for at most the timeout of `Poll` plus two requests. The user needs API Rights for the app. What this rests on, and
-/// what happens if it is wrong, is in the [guide](crate::guide#after-an-unknown-outcome).
+/// what happens if it is wrong, is in the [guide](crate::guide::unknown_outcome).
 ///
 /// # Errors
 /// In every one the upload stays what it was: [`may_have_been_accepted`](Error::may_have_been_accepted) is true, ids that

@@ -1,3 +1,37 @@
+// The README is read on pages that are not rustdoc's, too. Here its links lead to the same version, and rustdoc checks them:
+// of several definitions, the first counts.
+//! [A `build.rs`]: crate::guide::recipes#a-buildrs
+//! [After an unknown outcome]: crate::guide::unknown_outcome
+//! [An xtask]: https://docs.rs/crate/mendix-deploy/latest/source/examples/xtask.rs
+//! [assumptions]: crate::guide::assumptions
+//! [Azure Pipelines]: crate::guide::recipes#azure-pipelines
+//! [Changelog]: https://docs.rs/crate/mendix-deploy/latest/source/CHANGELOG.md
+//! [`check`]: crate::check()
+//! [`Client`]: crate::Client
+//! [`Client::from_env`]: crate::Client::from_env
+//! [`Client::new`]: crate::Client::new
+//! [command]: crate::guide::command
+//! [Costs]: crate::guide::costs
+//! [`Deploy::allow_production`]: crate::Deploy::allow_production
+//! [`deploy_package`]: crate::deploy_package
+//! [Deploying]: crate::guide::deploying
+//! [`environment`]: crate::environment()
+//! [`Error::kind`]: crate::Error::kind
+//! [Errors]: crate::guide::errors
+//! [GitHub Actions]: crate::guide::recipes#github-actions
+//! [GitLab CI]: crate::guide::recipes#gitlab-ci
+//! [kinds]: crate::guide::errors#kinds
+//! [Limits]: crate::guide::limits
+//! [`list_packages`]: crate::list_packages
+//! [Networks]: crate::guide::networks
+//! [`Poll`]: crate::Poll
+//! [Promises]: crate::guide::promises
+//! [`Retry`]: crate::Retry
+//! [`skip_existing`]: crate::Upload::skip_existing
+//! [`start_environment`]: crate::start_environment
+//! [`upload_and_deploy`]: crate::upload_and_deploy
+//! [`upload_and_wait`]: crate::upload_and_wait
+//! [`upload_package`]: crate::upload_package
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -47,8 +81,7 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 #[cfg(feature = "emulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "emulator")))]
 pub mod emulator;
-#[doc = include_str!("guide.md")]
-pub mod guide {}
+pub mod guide;
 #[cfg(feature = "cli")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cli")))]
 pub mod verify;

@@ -1,6 +1,6 @@
 //! Checks what is taken for granted of the service: for the owner of an account.
 //!
-//! Nobody has run this crate against the real service yet. The tables of the [guide](crate::guide) say what each call rests on, and
+//! Nobody has run this crate against the real service yet. The tables of the [guide](crate::guide::assumptions) say what each call rests on, and
 //! [`verify`] says of each row what was seen. The command `mendix-deploy verify` prints it as a table to be sent to the authors.
 
 mod deployed;

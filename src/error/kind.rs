@@ -1,6 +1,6 @@
 //! What kind of error it is.
 
-/// The kind of an [`Error`](crate::Error); a table in the [crate's documentation](crate) says what each kind means for an upload.
+/// The kind of an [`Error`](crate::Error); the [guide](crate::guide::errors#kinds) says what each means for the package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -31,7 +31,7 @@ const NOTHING: &str = "nothing that can be requested shows it";
 
 granted! {
     // After an unknown outcome.
-    ListPath, LIST, "the paths; both headers, no body and no `Content-Type`; no trailing slash";
+    ListPath, LIST, "paths without a trailing slash; both headers; no body, no `Content-Type`";
     ApiRights, "which rights the user has is not known", "API Rights are enough";
     ListShape, LIST, "one array without pages, of `PackageId`, `Name`, `Status`, `CreationDate`, `Size`";
     OtherFields, LIST, "any other field may be missing or odd";
@@ -41,32 +41,32 @@ granted! {
     Order, LIST, "packages may be listed in any order";
     NobodyElse, UPLOAD, "nobody else uploads a package of that name and size at the same time";
     Listed, UPLOAD, "packages that v2 uploads are in the list of v1";
-    Late, UPLOAD, "they may appear late";
+    Late, UPLOAD, "they may be listed late";
     SameId, UPLOAD, "the id from v2 is that of v1";
-    SameClock, LIST, "`Date`, with the `Age` that a cache adds, and `CreationDate` are from the same clock, or from clocks that agree within 2 s";
-    Ends, LIST, "`Succeeded` means that it can be deployed; `Failed` is the other end";
-    Follows, UPLOAD, "a package's status may follow that of its job in any way";
+    SameClock, LIST, "`CreationDate` and `Date` (with `Age`) are from clocks that agree within 2 s";
+    Ends, LIST, "a package with status `Succeeded` can be deployed; the only other final status is `Failed`";
+    Follows, UPLOAD, "a package's status may change before or after that of its job";
     Expiry, "which packages were deployed is not known", "packages that are not deployed are deleted within 15 days";
-    UnknownJob, REQUEST, "a job that does not exist is answered with a 404";
+    UnknownJob, REQUEST, "the status of an unknown job is a 404";
     // `Upload::skip_existing`.
     UniqueName, LIST, "no other build has the name";
-    Arrived, UPLOAD, "what was uploaded has arrived and is listed by the time the job is run again";
+    Arrived, UPLOAD, "an uploaded package is listed by the time the CI job is run again";
     CutShort, "no upload is cut short for this", "an upload that was cut short leaves no package in the list";
     StillMade, UPLOAD, "a package that is still being made has no size, or none larger than the file";
     // From a package to a running app.
-    Paths, ENVIRONMENTS, "the paths and bodies; both headers and `Content-Type: application/json`, also without a body; no trailing slash";
+    Paths, ENVIRONMENTS, "paths without a trailing slash; bodies; both headers, and `Content-Type: application/json` even without a body";
     Mode, ENVIRONMENTS, "the name of an environment is its `Mode`, sent as it is given";
     Production, ENVIRONMENTS, "`Production` is a boolean, or a string as in older examples";
-    Statuses, ENVIRONMENTS, "`Empty`, `Stopped` and `Running` are all there is";
+    Statuses, ENVIRONMENTS, "`Empty`, `Stopped` and `Running` are the only statuses";
     TransportId, DEPLOY, "a package is transported by the id that v2 gave it";
-    Repeated, "nothing is requested twice for this", "a stop, or a transport, may be repeated";
-    Accepted, DEPLOY, "any 2xx accepts a stop, a transport or a start, unless its body has an `errorCode`, or is neither empty nor JSON";
+    Repeated, "nothing is requested twice for this", "a stop or a transport can be repeated";
+    Accepted, DEPLOY, "a 2xx accepts a stop, transport or start, unless its body has an `errorCode` or is neither empty nor JSON";
     StopAnswers, DEPLOY, "a stop may answer before the app has stopped";
     OnIt, DEPLOY, "the package on an environment is the one that was transported last, not the one that runs";
     FailedStart, "no start failed", "a start fails with a 500 and a documented code; a 5xx with another or none is an outage";
     AnyStatus, NOTHING, "a documented code means the same whatever the status";
-    StartRunning, DEPLOY, "a start of an app that runs does nothing, and is answered with `ALREADY_STARTED`";
+    StartRunning, DEPLOY, "starting a running app does nothing, and returns `ALREADY_STARTED`";
     StartJob, DEPLOY, "a start job may hang, or be forgotten";
-    ShownOnce, NOTHING, "a package that is shown once and then not was not there yet";
-    ForeignStart, NOTHING, "`ALREADY_STARTED` after our own stop means that something runs that may not be ours";
+    ShownOnce, NOTHING, "a package that appears on an environment and disappears again was not there yet";
+    ForeignStart, NOTHING, "`ALREADY_STARTED` after our own stop means that another package may be running";
 }

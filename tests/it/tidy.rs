@@ -127,40 +127,58 @@ fn the_top_level_holds_nothing_unexpected() {
     }
 }
 
+fn read(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap()
+}
+
 #[test]
 fn every_test_that_the_guide_names_is_there() {
-    let guide = std::fs::read_to_string(root().join("src/guide.md")).unwrap();
-    let table = guide.split("| promise | test |\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let names: Vec<_> = table.lines().skip(1).map(|row| row.rsplit('`').nth(1).unwrap()).collect();
-    assert!(names.len() >= 10, "{names:?}");
+    let promises = read("src/guide/promises.md");
+    let is_name = |line: &&str| line.starts_with("  `") && line.ends_with('`');
+    let names: Vec<_> = promises.lines().filter(is_name).map(|line| line.trim_matches([' ', '`'])).collect();
+    assert_eq!(names.len(), promises.matches("\n- ").count(), "a test for each promise");
     let tests = [sources("tests"), sources("src")].concat();
     for name in names {
         let definition = format!("#[test]\nfn {name}()");
-        assert!(tests.iter().any(|(_, text)| text.contains(&definition)), "{name} is no test");
+        assert!(tests.iter().any(|(_, text)| text.contains(&definition)), "there is no test {name}");
     }
 }
 
-/// It is read on pages that are not rustdoc's, too, and its code is pasted.
+/// The README is read on pages that are not rustdoc's, too. Whether links to docs.rs have targets is checked by `.ci/run`.
 #[test]
-fn the_readme_has_no_hidden_lines_no_links_without_a_target_and_the_build_script_as_it_is() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let is_hidden = |line: &&str| *line == "#" || line.starts_with("# ");
-    let blocks: Vec<_> = readme.split("```").skip(1).step_by(2).collect();
-    assert!(blocks.len() > 5);
-    for block in blocks.iter().filter(|block| block.starts_with("rust")) {
-        assert_eq!(block.lines().find(is_hidden), None, "{block}");
-    }
+fn links_of_the_readme_have_a_target_there_and_in_the_documentation() {
+    let (readme, lib) = (read("README.md"), read("src/lib.rs"));
     let prose = readme.split("```").step_by(2).collect::<String>();
-    let links = prose.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
-    let links: Vec<_> = links.filter(|(text, _)| !text.contains('\n')).collect();
-    assert!(links.len() > 5);
-    for (text, after) in links {
-        let is_defined = prose.contains(&format!("\n[{text}]: https://"));
-        assert!(after.starts_with("(https://") || is_defined, "[{text}] leads nowhere");
+    let labels = prose.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    let labels: Vec<_> = labels.filter(|(label, after)| !label.contains('\n') && !after.is_empty()).collect();
+    assert!(labels.len() > 20);
+    for (label, after) in labels {
+        assert!(!after.starts_with('('), "[{label}] cannot lead elsewhere in the documentation");
+        let target = prose.split(&format!("\n[{label}]: ")).nth(1).map(|rest| rest.lines().next().unwrap());
+        let target = target.unwrap_or_else(|| panic!("[{label}] leads nowhere"));
+        let is_elsewhere = target.starts_with("https://docs.mendix.com/");
+        assert!(is_elsewhere || lib.contains(&format!("//! [{label}]: ")), "[{label}] is not among those of lib.rs");
+        assert!(target.starts_with("https://") || root().join(target).is_file(), "[{label}] leads to {target}");
     }
-    let build_script = std::fs::read_to_string(root().join("examples/build_script/build.rs")).unwrap();
+}
+
+/// Code that is pasted, from a page that shows all of it.
+#[test]
+fn snippets_have_no_hidden_lines_and_the_build_script_is_shown_as_it_is() {
+    let pages = std::fs::read_dir(root().join("src/guide")).unwrap().map(|page| page.unwrap().path());
+    let pages: Vec<_> = pages.chain([root().join("README.md")]).collect();
+    assert!(pages.len() > 5);
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for block in text.split("```").skip(1).step_by(2).filter(|block| block.starts_with("rust")) {
+            let is_hidden = |line: &&str| *line == "#" || line.starts_with("# ");
+            assert_eq!(block.lines().find(is_hidden), None, "{}: {block}", page.display());
+        }
+    }
+    let build_script = read("examples/build_script/build.rs");
     let code = build_script.lines().skip_while(|line| line.starts_with("//!") || line.is_empty());
-    assert!(readme.contains(&code.collect::<Vec<_>>().join("\n")), "the README shows another build script");
+    let code = code.collect::<Vec<_>>().join("\n");
+    assert!(read("src/guide/recipes.md").contains(&code), "the guide shows another build script");
 }
 
 /// The crates in a user's build, by name.

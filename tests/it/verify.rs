@@ -68,15 +68,15 @@ fn with_an_upload_and_a_deployment_all_holds_and_the_statuses_are_shown() {
         "packages that are not deployed are deleted within 15 days",
         "no other build has the name",
         "an upload that was cut short leaves no package in the list",
-        "a stop, or a transport, may be repeated",
+        "a stop or a transport can be repeated",
         "a start fails with a 500 and a documented code; a 5xx with another or none is an outage",
         "a documented code means the same whatever the status",
         "a start job may hang, or be forgotten",
-        "a package that is shown once and then not was not there yet",
-        "`ALREADY_STARTED` after our own stop means that something runs that may not be ours",
+        "a package that appears on an environment and disappears again was not there yet",
+        "`ALREADY_STARTED` after our own stop means that another package may be running",
     ];
     assert_eq!(names(rows, Finding::NotSeen), not_seen);
-    assert!(seen(rows, "they may appear late").starts_with("listed at poll "), "{verified:?}");
+    assert!(seen(rows, "they may be listed late").starts_with("listed at poll "), "{verified:?}");
     let follows = seen(rows, "a package's status may follow");
     assert!(follows.starts_with("the job: `Queued`, `Running`") && follows.ends_with("`Succeeded`"), "{follows}");
     assert!(seen(rows, "a stop may answer").starts_with("stopped "), "{verified:?}");

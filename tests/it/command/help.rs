@@ -5,7 +5,7 @@ use mendix_deploy::emulator::Emulator;
 use super::run;
 
 #[test]
-fn the_help_fits_a_terminal_and_is_that_of_the_readme() {
+fn the_help_fits_a_terminal_and_is_that_of_the_guide() {
     let emulator = Emulator::start().unwrap();
     let help = run(&emulator, &["--help"]);
     assert_eq!((help.status, help.err.as_str()), (0, ""));
@@ -20,8 +20,8 @@ fn the_help_fits_a_terminal_and_is_that_of_the_readme() {
         assert_eq!((of_one.status, of_one.err.as_str()), (0, ""), "{name}");
         assert!(!of_one.out.to_lowercase().contains("key"), "a key would be seen by others: {}", of_one.out);
     }
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let shown = readme.replace("\r\n", "\n");
-    assert!(shown.contains(&format!("```text\n{}```\n", help.out)), "the README shows another help: {}", help.out);
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/command.md")).unwrap();
+    let shown = guide.replace("\r\n", "\n");
+    assert!(shown.contains(&format!("```text\n{}```\n", help.out)), "the guide shows another help: {}", help.out);
     assert_eq!(run(&emulator, &["--version"]).out, concat!("mendix-deploy ", env!("CARGO_PKG_VERSION"), "\n"));
 }
