@@ -55,6 +55,7 @@ pub fn upload_and_deploy(
     upload: &Upload,
     deploy: &Deploy,
 ) -> Result<Deployed> {
+    let call_began = Instant::now();
     let at = At { client, app, environment };
     let untouched = |error: Error| error.with_app_note(UNTOUCHED);
     let mut opened = Opened::new(client, app, upload).map_err(untouched)?;
@@ -65,7 +66,7 @@ pub fn upload_and_deploy(
     // Without a timeout, the wait for the package may have taken as long as it liked.
     let began = if client.poll.timeout.is_some() { ready.began } else { Instant::now() };
     let mut chain = Chain::new(at, &ready.package, deploy, began);
-    let deployed = chain.play(found.url);
+    let deployed = chain.play(found.url, call_began);
     deployed.map_err(|error| opened.accepted(chain.report(error), &ready.package, ready.job.as_ref()))
 }
 
@@ -109,11 +110,12 @@ pub fn deploy_package(
     deploy: &Deploy,
 ) -> Result<Deployed> {
     let at = At { client, app, environment };
-    let mut chain = Chain::new(at, package, deploy, Instant::now());
+    let began = Instant::now();
+    let mut chain = Chain::new(at, package, deploy, began);
     let deployed = environments::environment(client, app, environment).and_then(|found| {
         chain.saw(&found);
         chain::check_allowed(at, &found, deploy)?;
-        chain.play(found.url)
+        chain.play(found.url, began)
     });
     deployed.map_err(|error| chain.report(error))
 }

@@ -14,7 +14,7 @@ use crate::units::{Bytes, Seconds};
 
 pub use step::DeployStep;
 
-/// While nothing new happens, a log gets a line as often as this.
+/// A log gets a line at least this often.
 pub(crate) const QUIET: Duration = Duration::from_secs(60);
 
 /// A step in an upload or a wait, passed to the observer set by [`Client::on_event`](crate::Client::on_event).
@@ -109,10 +109,10 @@ pub enum Event {
         /// Time since the call, such as [`stop_environment`](crate::stop_environment), or its part of a deployment, began.
         elapsed: Duration,
     },
-    /// A poll failed, and the wait goes on.
+    /// A poll failed, and the wait continues.
     #[non_exhaustive]
     PollFailed {
-        /// The app that was asked about.
+        /// The app that it belongs to.
         app: AppId,
         /// What was polled.
         subject: Subject,
@@ -124,6 +124,18 @@ pub enum Event {
         reason: String,
         /// See [`Event::is_routine`].
         routine: bool,
+    },
+    /// A call that waits has succeeded: [`upload_and_wait`](crate::upload_and_wait), or a deployment that changed something.
+    #[non_exhaustive]
+    Done {
+        /// The app.
+        app: AppId,
+        /// The environment that runs the package, if it was deployed; without one, the package is ready to be deployed.
+        environment: Option<EnvironmentName>,
+        /// The package.
+        package_id: PackageId,
+        /// How long the call took.
+        elapsed: Duration,
     },
     /// An attempt failed and will be retried.
     #[non_exhaustive]
@@ -158,6 +170,7 @@ impl Event {
             | Event::Existing { .. }
             | Event::Searching { .. }
             | Event::Deploying { .. }
+            | Event::Done { .. }
             | Event::Retrying { .. } => false,
         }
     }
@@ -206,14 +219,25 @@ impl fmt::Display for Event {
                 write!(f, "app {app}, searching for {sought} for up to {}: {reason}", Seconds(*timeout))
             }
             Event::Polled { app, subject, status, elapsed, next_poll, .. } => {
+                let status = match (subject, status.as_str()) {
+                    (Subject::Package(_), "Succeeded") => "ready to be deployed",
+                    (_, status) => status,
+                };
                 write!(f, "app {app}, {subject}: {status} after {}", Seconds(*elapsed))?;
                 next_poll.map_or(Ok(()), |pause| write!(f, ", next poll in {}", Seconds(pause)))
             }
             Event::Deploying { app, environment, step, elapsed } => {
                 write!(f, "app {app}, environment {environment}: {step}")?;
                 match step {
-                    DeployStep::Begun { .. } | DeployStep::AlreadyRuns { .. } => Ok(()),
-                    _ => write!(f, " ({})", Seconds(*elapsed)),
+                    DeployStep::Begun { .. } | DeployStep::AlreadyRuns { .. } | DeployStep::Unanswered { .. } => Ok(()),
+                    _ => write!(f, " after {}", Seconds(*elapsed)),
+                }
+            }
+            Event::Done { app, environment, package_id, elapsed } => {
+                let (package, elapsed) = (Short(package_id.as_str()), Seconds(*elapsed));
+                match environment {
+                    Some(name) => write!(f, "app {app}, environment {name}: done in {elapsed}, runs package {package}"),
+                    None => write!(f, "app {app}: done in {elapsed}, package {package} is ready to be deployed"),
                 }
             }
             Event::PollFailed { app, subject, outage, next_poll, reason, .. } => {

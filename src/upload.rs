@@ -13,8 +13,11 @@ mod ready;
 mod settings;
 mod uploaded;
 
+use std::time::Instant;
+
 use crate::client::Client;
 use crate::error::Result;
+use crate::event::Event;
 use crate::id::{AppId, PackageId};
 
 pub(crate) use opened::Opened;
@@ -79,6 +82,9 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn upload_and_wait(client: &Client, app: &AppId, upload: &Upload) -> Result<PackageId> {
+    let began = Instant::now();
     let ready = Opened::new(client, app, upload)?.until_ready(&Resume::WAIT)?;
+    let (app, package_id, elapsed) = (app.clone(), ready.package.clone(), began.elapsed());
+    client.notify(&Event::Done { app, environment: None, package_id, elapsed });
     Ok(ready.package)
 }

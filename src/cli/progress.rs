@@ -63,7 +63,7 @@ fn line(event: &Event) -> String {
     match event {
         Event::Deploying { step: DeployStep::Begun { .. }, .. } => {
             let deploying = text.split("; ").next().unwrap_or_default();
-            format!("{deploying}; if this is interrupted, deploy --package resumes")
+            format!("{deploying}; if interrupted, deploy --package resumes")
         }
         _ => words::of_the_command(&text),
     }

@@ -1,11 +1,11 @@
-//! The deployment of a package: look, wait for the package, and then whatever the course of a run says is next.
+//! The deployment of a package: read, wait for the package, and then the steps that its course decides on.
 
 use std::time::Instant;
 
 use super::settings::{Deploy, Deployed};
 use crate::environments::{At, Environment, Goal, Run};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::DeployStep;
+use crate::event::{DeployStep, Event};
 use crate::id::PackageId;
 use crate::packages;
 use crate::status::EnvironmentStatus;
@@ -29,7 +29,8 @@ impl<'a> Chain<'a> {
         self.run.seen.status = Some(found.status.clone());
     }
 
-    pub(super) fn play(&mut self, url: Option<String>) -> Result<Deployed> {
+    /// For the log, it counts the time since the whole call began.
+    pub(super) fn play(&mut self, url: Option<String>, call_began: Instant) -> Result<Deployed> {
         let (At { client, app, .. }, package, run) = (self.at, self.package, &mut self.run);
         run.first_look()?;
         let (previous, is_there) = (run.seen.on_it.clone(), run.course.is_there(&run.seen));
@@ -43,7 +44,13 @@ impl<'a> Chain<'a> {
         run.until_done(&format!("deploying package {package} to"))?;
         let changed = run.course.has_acted();
         if changed {
-            run.tell_started();
+            run.notify_started();
+            self.at.client.notify(&Event::Done {
+                app: app.clone(),
+                environment: Some(self.at.environment.clone()),
+                package_id: package.clone(),
+                elapsed: call_began.elapsed(),
+            });
         } else {
             self.at.notify(DeployStep::AlreadyRuns { package: package.clone() }, run.elapsed());
         }

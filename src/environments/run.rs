@@ -184,11 +184,11 @@ impl<'a> Run<'a> {
         let (was_stopped, was_there) = (self.course.is_stopped(), self.course.was_there());
         self.course.saw(&self.seen, self.elapsed());
         if !was_stopped && self.course.is_stopped() {
-            self.tell(DeployStep::Stopped);
+            self.notify(DeployStep::Stopped);
         }
         let is_new = !was_there && self.course.was_there() && self.course.has_changed();
         if let Some(package) = goal.package().filter(|_| is_new) {
-            self.tell(DeployStep::Transported { package: package.clone() });
+            self.notify(DeployStep::Transported { package: package.clone() });
         }
         Ok(retry_after)
     }
@@ -210,26 +210,26 @@ impl<'a> Run<'a> {
             self.is_lost = false;
         }
         match (&result, step) {
-            (Ok(_), Step::Stop) => self.tell(DeployStep::StopRequested),
+            (Ok(_), Step::Stop) => self.notify(DeployStep::StopRequested),
             (Ok(job), Step::Start) => {
                 self.job.id.clone_from(job);
-                self.tell(DeployStep::StartRequested { job: job.clone() });
+                self.notify(DeployStep::StartRequested { job: job.clone() });
             }
             (Err(error), _) if error.kind() == ErrorKind::NoAnswer => {
                 self.is_lost = true;
-                self.tell(DeployStep::Unanswered { reason: error.reason() });
+                self.notify(DeployStep::Unanswered { reason: error.reason() });
             }
             _ => {}
         }
         result
     }
 
-    fn tell(&mut self, step: DeployStep) {
+    fn notify(&mut self, step: DeployStep) {
         self.at.notify(step, self.step_begun.elapsed());
     }
 
-    pub(crate) fn tell_started(&mut self) {
-        self.tell(DeployStep::Started);
+    pub(crate) fn notify_started(&mut self) {
+        self.notify(DeployStep::Started);
     }
 
     fn waits_for(&self) -> String {

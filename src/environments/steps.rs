@@ -80,5 +80,5 @@ pub fn start_environment(client: &Client, app: &AppId, environment: &Environment
     let at = At { client, app, environment };
     let mut run = Run::new(at, Goal::Runs, start, Instant::now());
     let done = run.until_done("starting");
-    done.map(|()| run.tell_started()).map_err(|error| run.report(list::with_names(at, error)))
+    done.map(|()| run.notify_started()).map_err(|error| run.report(list::with_names(at, error)))
 }

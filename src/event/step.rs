@@ -11,7 +11,7 @@ pub enum DeployStep {
     /// [`deploy_package`](crate::deploy_package) has begun, and changed nothing yet.
     #[non_exhaustive]
     Begun {
-        /// The package that is to run.
+        /// The package to deploy.
         package: PackageId,
         /// The package that is on the environment.
         previous: Option<PackageId>,
@@ -40,7 +40,7 @@ pub enum DeployStep {
     },
     /// The app runs.
     Started,
-    /// No answer to a request came. What has become of it is looked for.
+    /// A request got no response; polling shows whether it took effect.
     #[non_exhaustive]
     Unanswered {
         /// What went wrong, in one line.
@@ -56,16 +56,16 @@ impl fmt::Display for DeployStep {
                 if let Some(previous) = previous.as_ref().filter(|previous| *previous != package) {
                     write!(f, " in place of package {previous}")?;
                 }
-                f.write_str("; if this is interrupted, call deploy_package with it to resume")
+                f.write_str("; if interrupted, call deploy_package again with the same package")
             }
             DeployStep::AlreadyRuns { package } => write!(f, "already runs package {package}, nothing to do"),
-            DeployStep::StopRequested => f.write_str("asked to stop"),
+            DeployStep::StopRequested => f.write_str("stop requested"),
             DeployStep::Stopped => f.write_str("stopped"),
-            DeployStep::Transported { package } => write!(f, "package {} is on it", Short(package.as_str())),
-            DeployStep::StartRequested { job: Some(job) } => write!(f, "asked to start, start job {job}"),
-            DeployStep::StartRequested { job: None } => f.write_str("asked to start"),
+            DeployStep::Transported { package } => write!(f, "transported package {}", Short(package.as_str())),
+            DeployStep::StartRequested { job: Some(job) } => write!(f, "start requested as job {job}"),
+            DeployStep::StartRequested { job: None } => f.write_str("start requested"),
             DeployStep::Started => f.write_str("started"),
-            DeployStep::Unanswered { reason } => write!(f, "looking whether it was done, because {reason}"),
+            DeployStep::Unanswered { reason } => write!(f, "checking whether it took effect: {reason}"),
         }
     }
 }

@@ -53,7 +53,7 @@ fn every_event_is_one_readable_line() {
         (polled(job("j-1"), "Completed", s(125), None), "app calc, job j-1: Completed after 2 min 5 s"),
         (
             polled(Subject::Package(ID.parse().unwrap()), "Succeeded", s(14), None),
-            "app calc, package 66046953…: Succeeded after 14 s",
+            "app calc, package 66046953…: ready to be deployed after 14 s",
         ),
         (
             polled(Subject::Upload(r#""x.mda""#.into()), "not listed", s(14), Some(s(1))),
@@ -67,6 +67,19 @@ fn every_event_is_one_readable_line() {
             Event::PollFailed { app: app(), subject: job(ID), outage, next_poll, reason: reason(), routine },
             "app calc, job 66046953…: no status for 14 s, next poll in 1.0 s: the request failed: the server \
              answered 502",
+        ),
+        (
+            Event::Done { app: app(), environment: None, package_id: ID.parse().unwrap(), elapsed: s(14) },
+            "app calc: done in 14 s, package 66046953… is ready to be deployed",
+        ),
+        (
+            Event::Done {
+                app: app(),
+                environment: Some("Acceptance".parse().unwrap()),
+                package_id: ID.parse().unwrap(),
+                elapsed: s(251),
+            },
+            "app calc, environment Acceptance: done in 4 min 11 s, runs package 66046953…",
         ),
         (
             Event::Retrying { app: app(), file: None, attempt: 1, of: 3, wait: s(1), reason: reason() },
@@ -86,23 +99,23 @@ fn every_step_of_a_deployment_is_one_readable_line() {
         (
             DeployStep::Begun { package: package.clone(), previous },
             format!(
-                "deploying package {ID} in place of package p-1; if this is interrupted, call deploy_package with it to resume"
+                "deploying package {ID} in place of package p-1; if interrupted, call deploy_package again with the same package"
             ),
         ),
         (
             DeployStep::Begun { package: package.clone(), previous: None },
-            format!("deploying package {ID}; if this is interrupted, call deploy_package with it to resume"),
+            format!("deploying package {ID}; if interrupted, call deploy_package again with the same package"),
         ),
         (DeployStep::AlreadyRuns { package: package.clone() }, format!("already runs package {ID}, nothing to do")),
-        (DeployStep::StopRequested, "asked to stop (34 s)".into()),
-        (DeployStep::Stopped, "stopped (34 s)".into()),
-        (DeployStep::Transported { package }, "package 66046953… is on it (34 s)".into()),
-        (DeployStep::StartRequested { job: Some(job) }, format!("asked to start, start job {ID} (34 s)")),
-        (DeployStep::StartRequested { job: None }, "asked to start (34 s)".into()),
-        (DeployStep::Started, "started (34 s)".into()),
+        (DeployStep::StopRequested, "stop requested after 34 s".into()),
+        (DeployStep::Stopped, "stopped after 34 s".into()),
+        (DeployStep::Transported { package }, "transported package 66046953… after 34 s".into()),
+        (DeployStep::StartRequested { job: Some(job) }, format!("start requested as job {ID} after 34 s")),
+        (DeployStep::StartRequested { job: None }, "start requested after 34 s".into()),
+        (DeployStep::Started, "started after 34 s".into()),
         (
             DeployStep::Unanswered { reason: "the request to stop it failed: the server answered 502".into() },
-            "looking whether it was done, because the request to stop it failed: the server answered 502 (34 s)".into(),
+            "checking whether it took effect: the request to stop it failed: the server answered 502".into(),
         ),
     ] {
         let (app, environment) = ("calc".parse().unwrap(), "Acceptance".parse().unwrap());

@@ -90,7 +90,7 @@ fn a_package_is_waited_for_until_it_can_be_deployed() {
     assert_eq!((outcome.failed_polls(), outcome.pauses().len()), (2, 4));
     let lines: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
     assert!(lines[0].starts_with("app calc, package p-1: no status for "), "{lines:?}");
-    assert!(lines[4].starts_with("app calc, package p-1: Succeeded after"), "{lines:?}");
+    assert!(lines[4].starts_with("app calc, package p-1: ready to be deployed after"), "{lines:?}");
     assert_eq!(outcome.ok().status, PackageStatus::Succeeded);
 }
 

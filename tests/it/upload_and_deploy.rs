@@ -34,11 +34,12 @@ fn a_file_is_brought_to_a_running_environment_and_the_second_time_nothing_is_don
         Event::Accepted { .. } => 'a',
         Event::Polled { .. } => 'p',
         Event::Deploying { .. } => 'd',
+        Event::Done { environment: Some(_), .. } => 'D',
         other => panic!("{other:?}"),
     };
     let mut order: Vec<_> = outcome.events.iter().map(is).collect();
     order.dedup();
-    assert!(order.starts_with(&['u', 'a', 'p', 'd']), "{order:?}");
+    assert!(order.starts_with(&['u', 'a', 'p', 'd']) && order.ends_with(&['d', 'D']), "{order:?}");
     let deployed = outcome.ok();
     let [received] = &emulator.uploads()[..] else { panic!("one upload") };
     assert_eq!((&deployed.package, received.name.as_str()), (&received.package_id, NAME));

@@ -34,8 +34,9 @@ fn a_package_is_uploaded_and_its_job_waited_for() {
     assert!(lines[1].ends_with("all 293.0 KiB sent, awaiting the response for up to 5 min"), "{}", lines[1]);
     let says = ["calc_1.0.0.45.mda\" after 0.", &format!(" s: package {package}, job {job}")];
     assert!(says.iter().all(|says| lines[2].contains(says)), "{}", lines[2]);
-    let statuses: Vec<_> = lines[3..].iter().map(|line| line.split(' ').nth(4).unwrap()).collect();
+    let statuses: Vec<_> = lines[3..6].iter().map(|line| line.split(' ').nth(4).unwrap()).collect();
     assert_eq!(statuses, ["Queued", "Running", "Completed"]);
+    assert!(lines[6].starts_with("app calc: done in ") && lines.len() == 7, "{lines:?}");
 }
 
 #[test]
@@ -47,6 +48,7 @@ fn events_can_be_matched_on() {
         Event::Uploading { sent: 22, total: 22, .. },
         Event::Accepted { package_id, .. },
         Event::Polled { next_poll: None, subject: Subject::Job(_), .. },
+        Event::Done { environment: None, .. },
     ] = &outcome.events[..]
     else {
         panic!("{outcome:?}")
@@ -236,7 +238,8 @@ fn an_upload_without_a_response_is_searched_for_and_waited_for_and_never_repeate
         "not listed",
         "found as package",
         "Uploading",
-        "Succeeded",
+        "ready to be deployed after",
+        "done in",
     ];
     assert!(lines.len() == says.len() && lines.iter().zip(says).all(|(line, says)| line.contains(says)), "{lines:?}");
     assert_eq!(outcome.ok(), received.package_id);

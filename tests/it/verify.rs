@@ -47,7 +47,7 @@ fn by_reading_nothing_differs_and_nothing_is_changed() {
         seen(&verified.rows, "the name of an environment"),
         "Test answered; Acceptance answered; Production answered"
     );
-    assert_eq!(seen(&verified.rows, "a job that does not exist"), "HTTP 404, `NOT FOUND`");
+    assert_eq!(seen(&verified.rows, "the status of an unknown job"), "HTTP 404, `NOT FOUND`");
     assert_eq!((emulator.uploads().len(), emulator.steps().len()), (2, 0));
     assert!(verified.deployed.is_none() && verified.error.is_none());
 }
@@ -77,8 +77,11 @@ fn with_an_upload_and_a_deployment_all_holds_and_the_statuses_are_shown() {
     ];
     assert_eq!(names(rows, Finding::NotSeen), not_seen);
     assert!(seen(rows, "they may be listed late").starts_with("listed at poll "), "{verified:?}");
-    let follows = seen(rows, "a package's status may follow");
-    assert!(follows.starts_with("the job: `Queued`, `Running`") && follows.ends_with("`Succeeded`"), "{follows}");
+    let follows = seen(rows, "a package's status may change");
+    assert!(
+        follows.starts_with("the job: `Queued`, `Running`") && follows.ends_with("a package with status"),
+        "{follows}"
+    );
     assert!(seen(rows, "a stop may answer").starts_with("stopped "), "{verified:?}");
     assert!(seen(rows, "a start job may hang").ends_with("polled: `Running`, `Starting`"), "{verified:?}");
     let deployed = verified.deployed.unwrap();
@@ -117,9 +120,19 @@ const CHANGES: [Change; 19] = [
     ("`Name`", LIST, |list| set(list, "Name", |_| json!("calc")), "another"),
     ("packages that v2 uploads", LIST, |list| *list = json!([]), "not listed; its job: `Completed`"),
     ("the id from v2", LIST, |list| set(list, "PackageId", |_| json!("p-2")), "the list has another"),
-    ("`Date`", LIST, |list| set(list, "CreationDate", |at| json!(at.as_u64().unwrap() + 60_000)), "of the upload"),
-    ("`Date`", LIST, |list| set(list, "CreationDate", |at| json!(at.as_u64().unwrap() - 60_000)), "of the upload"),
-    ("`Succeeded`", LIST, |list| set(list, "Status", |_| json!("Ready")), "`Ready`"),
+    (
+        "`CreationDate` and",
+        LIST,
+        |list| set(list, "CreationDate", |at| json!(at.as_u64().unwrap() + 60_000)),
+        "of the upload",
+    ),
+    (
+        "`CreationDate` and",
+        LIST,
+        |list| set(list, "CreationDate", |at| json!(at.as_u64().unwrap() - 60_000)),
+        "of the upload",
+    ),
+    ("a package with status", LIST, |list| set(list, "Status", |_| json!("Ready")), "`Ready`"),
     ("the name of an environment", ENVIRONMENTS, |list| set(list, "Mode", |_| Value::Null), "3 of 3 have no `Mode`"),
     (
         "the name of an environment",
@@ -136,7 +149,7 @@ const CHANGES: [Change; 19] = [
     ),
     ("`Empty`", ENVIRONMENTS, |list| set(list, "Status", |_| json!("Sleeping")), "`Sleeping`"),
     (
-        "the paths and bodies",
+        "paths without a trailing slash; bodies",
         ENVIRONMENTS,
         |list| *list = json!({ "All": list }),
         "the list: HTTP 200, which is no array",
@@ -147,12 +160,27 @@ const CHANGES: [Change; 19] = [
 type Answer = (&'static str, &'static str, (&'static str, &'static str), &'static str);
 
 const ANSWERS: [Answer; 6] = [
-    ("the paths; both headers", LIST, ("400 Bad Request", r#"{"errorCode":"INVALID"}"#), "HTTP 400, `INVALID`"),
+    (
+        "paths without a trailing slash; both",
+        LIST,
+        ("400 Bad Request", r#"{"errorCode":"INVALID"}"#),
+        "HTTP 400, `INVALID`",
+    ),
     ("API Rights", LIST, ("403 Forbidden", r#"{"errorCode":"NO_ACCESS"}"#), "HTTP 403, `NO_ACCESS`"),
     ("the id from v2", "GET /api/1/apps/calc/packages/", ("404 Not Found", ""), "a request by that id: HTTP 404"),
-    ("a job that does not exist", UNKNOWN_JOB, ("200 OK", r#"{"Status":"Failed"}"#), "it has a status"),
-    ("a job that does not exist", UNKNOWN_JOB, ("500 Server Error", r#"{"errorCode":"NO_JOB"}"#), "HTTP 500, `NO_JOB`"),
-    ("the paths and bodies", PACKAGE_ON_IT, ("405 Method Not Allowed", ""), "the package on Acceptance: HTTP 405"),
+    ("the status of an unknown job", UNKNOWN_JOB, ("200 OK", r#"{"Status":"Failed"}"#), "it has a status"),
+    (
+        "the status of an unknown job",
+        UNKNOWN_JOB,
+        ("500 Server Error", r#"{"errorCode":"NO_JOB"}"#),
+        "HTTP 500, `NO_JOB`",
+    ),
+    (
+        "paths without a trailing slash; bodies",
+        PACKAGE_ON_IT,
+        ("405 Method Not Allowed", ""),
+        "the package on Acceptance: HTTP 405",
+    ),
 ];
 
 /// Verifies as much as an upload shows.
@@ -196,7 +224,7 @@ fn changed(line: &str, request: &str, change: fn(&mut Value)) -> Then {
 }
 
 const WHILE_IT_LASTS: [Case; 9] = [
-    ("what was uploaded", |emulator| emulator.list_after_polls(3), PASS, Finding::Differs, "listed "),
+    ("an uploaded package is listed", |emulator| emulator.list_after_polls(3), PASS, Finding::Differs, "listed "),
     (
         "a package that is still being made",
         |emulator| emulator.complete_after_polls(6),
@@ -204,7 +232,13 @@ const WHILE_IT_LASTS: [Case; 9] = [
         Finding::Differs,
         "larger than the file",
     ),
-    ("any 2xx", |emulator| emulator.fail_stops(1, Fault::Body("<html>")), PASS, Finding::Differs, "1 requests had no"),
+    (
+        "a 2xx accepts",
+        |emulator| emulator.fail_stops(1, Fault::Body("<html>")),
+        PASS,
+        Finding::Differs,
+        "1 requests had no",
+    ),
     (
         "a start fails",
         |emulator| emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT")),
@@ -230,7 +264,7 @@ const WHILE_IT_LASTS: [Case; 9] = [
         "HTTP 404, `PACKAGE_NOT_FOUND`",
     ),
     (
-        "`Succeeded`",
+        "a package with status",
         |emulator| emulator.fail_transports(1, Fault::Code("PACKAGE_PARSE_FAILED")),
         PASS,
         Finding::Differs,
@@ -245,7 +279,7 @@ const WHILE_IT_LASTS: [Case; 9] = [
         "the new one was not shown",
     ),
     (
-        "a start of an app that runs",
+        "starting a running app",
         |_| (),
         |line| {
             changed(line, START, |said| {
@@ -306,8 +340,8 @@ fn what_a_gateway_or_missing_rights_say_is_no_contradiction() {
     });
     let verified = gateway.caller(&emulator).verify(&Verify::default(), &often()).ok();
     assert!(verified.rows.iter().all(|row| row.finding == Finding::NotSeen), "{verified:?}");
-    assert_eq!(seen(&verified.rows, "the paths; both headers"), "HTTP 502");
-    assert_eq!(seen(&verified.rows, "the paths and bodies"), "the list: HTTP 403, `NO_ACCESS`");
+    assert_eq!(seen(&verified.rows, "paths without a trailing slash; both"), "HTTP 502");
+    assert_eq!(seen(&verified.rows, "paths without a trailing slash; bodies"), "the list: HTTP 403, `NO_ACCESS`");
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn deploy_brings_a_file_to_a_running_environment_and_back() {
         "Changed": true,
     });
     assert_eq!(ran.json(), expected);
-    assert!(ran.err.contains("asked to stop") && ran.err.contains("started"), "{}", ran.err);
+    assert!(ran.err.contains("stop requested") && ran.err.contains("started"), "{}", ran.err);
 
     let again = run(&emulator, &deploy_45(&file));
     expected["PreviousPackageId"] = json!(null);
@@ -118,7 +118,7 @@ fn an_unknown_outcome_is_cleared_up_by_the_list_of_packages() {
     let ran = upload();
     let [received] = &emulator.uploads()[..] else { panic!("one upload: {}", ran.err) };
     assert_eq!(ran.json(), json!({"PackageId": received.package_id, "Status": "Succeeded"}));
-    let said = ["cannot tell whether", "found as package", "Succeeded after"]
+    let said = ["cannot tell whether", "found as package", "ready to be deployed after"]
         .map(|words| ran.err.find(words).unwrap_or_else(|| panic!("{words}: {}", ran.err)));
     assert!(said.is_sorted(), "{}", ran.err);
 

@@ -13,7 +13,7 @@ use crate::support::server::side_by_side;
 
 #[test]
 fn a_deploy_that_is_killed_at_any_step_resumes_by_the_same_command() {
-    side_by_side(["accepted", "asked to stop", "stopped (", "is on it (", "asked to start"], |at| {
+    side_by_side(["accepted", "stop requested", ": stopped", ": transported", "start requested"], |at| {
         let emulator = Emulator::start().unwrap();
         // So slow that it is killed in time.
         emulator.complete_after_polls(2);
@@ -41,7 +41,7 @@ fn a_deploy_that_is_killed_at_any_step_resumes_by_the_same_command() {
         let (steps, count) = (emulator.steps(), |step: &str| count(&emulator, step));
         assert_eq!((emulator.uploads().len(), count("start")), (1, 1), "{at}: {steps:?}");
         // What was going on when it was killed may be asked for once more, and it may have been a step ahead.
-        assert!(count("stop") <= 1 + usize::from(["accepted", "asked to stop"].contains(&at)), "{at}: {steps:?}");
+        assert!(count("stop") <= 1 + usize::from(["accepted", "stop requested"].contains(&at)), "{at}: {steps:?}");
         assert!(count("transport") <= 1 + usize::from(at == "stopped ("), "{at}: {steps:?}");
     });
 }

@@ -22,7 +22,7 @@ fn a_package_is_stopped_for_transported_and_started_and_the_second_time_nothing_
     let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
     let begun = outcome.events[0].to_string();
     let says = format!(
-        "deploying package {package} in place of package {OLD}; if this is interrupted, call deploy_package with it to resume"
+        "deploying package {package} in place of package {OLD}; if interrupted, call deploy_package again with the same package"
     );
     assert!(begun.contains(&says), "{begun}");
     let deployed = outcome.ok();

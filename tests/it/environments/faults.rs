@@ -80,7 +80,7 @@ fn an_answer_that_is_lost_is_cleared_up_by_looking() {
         let outcomes = [caller.stop(&acceptance(), &often()), caller.transport(&acceptance(), &package, &often())];
         for outcome in outcomes {
             let said: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
-            assert!(said.iter().any(|line| line.contains("looking whether it was done")), "{said:?}");
+            assert!(said.iter().any(|line| line.contains("checking whether it took effect")), "{said:?}");
             outcome.ok();
         }
         assert_eq!((count(&emulator, "stop"), count(&emulator, "transport")), (1, 1), "{fault:?}");

@@ -84,14 +84,15 @@ fn the_log_tells_each_step_and_what_is_waited_for() {
     let mut note = |events: Vec<Event>| {
         said.extend(events.iter().filter(|event| !event.is_routine()).map(|event| {
             let text = event.to_string().replace("app calc, environment Acceptance: ", "");
-            text.split([',', '(']).next().unwrap().split(" after ").next().unwrap().trim().to_owned()
+            let text = text.split(" after ").next().unwrap();
+            text.split(" as job ").next().unwrap().to_owned()
         }));
     };
     note(caller.stop(&acceptance(), &often()).events);
     note(caller.transport(&acceptance(), &package, &often()).events);
     note(caller.start(&acceptance(), &Start::default(), &often()).events);
-    let on_it = format!("package {}… is on it", &package.as_str()[..8]);
-    assert_eq!(said, ["asked to stop", "Running", "stopped", &on_it, "asked to start", "Starting", "started"]);
+    let on_it = format!("transported package {}…", &package.as_str()[..8]);
+    assert_eq!(said, ["stop requested", "Running", "stopped", &on_it, "start requested", "Starting", "started"]);
 }
 
 #[test]

@@ -75,16 +75,17 @@ fn a_failed_job_ends_the_wait_with_its_ids() {
 }
 
 #[test]
-fn the_ids_are_told_before_the_first_poll() {
+fn the_ids_are_reported_before_the_first_poll() {
     let server = Server::start([accepted(), status("Queued"), status("Completed")]);
     let outcome = Caller::of(&server).upload_and_wait(Package::small(), &often());
     let kinds = |event: &Event| match event {
         Event::Uploading { .. } => 'u',
         Event::Accepted { package_id, job_id, .. } if (package_id.as_str(), job_id.as_str()) == ("p-1", "j-1") => 'a',
         Event::Polled { .. } => 'p',
+        Event::Done { .. } => 'd',
         other => panic!("{other:?}"),
     };
-    assert_eq!(outcome.events.iter().map(kinds).collect::<String>(), "uuapp");
+    assert_eq!(outcome.events.iter().map(kinds).collect::<String>(), "uuappd");
     assert_eq!(outcome.ok().as_str(), "p-1");
 }
 
