@@ -11,34 +11,34 @@ use said::Said;
 
 pub(crate) use said::has_error_code;
 
-/// A request, as its errors describe it.
+/// What error messages say about a request.
 pub(crate) struct Asked {
     /// For example "the upload of calc.mda to app calc".
     pub(crate) what: String,
-    /// What holds if the server has not carried it out, such as " (no package was made)".
+    /// Appended when the request certainly had no effect, such as " (no package was made)".
     pub(crate) undone: &'static str,
     /// A hint for a 404 from the API.
     pub(crate) not_found: String,
     /// The rights that a 403 from the API says the user lacks.
     pub(crate) rights: &'static str,
-    /// Codes that settle the matter, whatever the status is.
+    /// Codes that settle the request, whatever the HTTP status.
     pub(crate) verdicts: Option<Verdicts>,
 }
 
-/// Documented codes by which the API says that it will not, or could not, do what it was asked to.
+/// Documented error codes that settle the request, whatever the HTTP status.
 pub(crate) struct Verdicts {
-    /// The kind of error that they are.
+    /// The kind of error that they become.
     pub(crate) kind: ErrorKind,
     /// What they all mean, such as "environment Acceptance of app calc did not start".
     pub(crate) undone: String,
     /// Each with what it means and what helps.
     pub(crate) codes: &'static [(&'static str, &'static str)],
-    /// In a success, any other code is one, too.
+    /// Whether any other code settles it as well, if it comes in a 2xx.
     pub(crate) any_in_success: bool,
 }
 
 impl Verdicts {
-    /// Of a request that changes something: each of them is a refusal.
+    /// For a request that changes something: each code is a refusal.
     pub(crate) fn refusals(undone: String, codes: &'static [(&'static str, &'static str)]) -> Verdicts {
         Verdicts { kind: ErrorKind::Rejected, undone, codes, any_in_success: true }
     }
@@ -49,7 +49,7 @@ impl Verdicts {
 }
 
 impl Asked {
-    /// What most calls are.
+    /// For most calls: API Rights, no documented codes.
     pub(crate) fn new(what: String, not_found: String) -> Asked {
         Asked { what, undone: "", not_found, rights: "API Rights", verdicts: None }
     }
@@ -110,8 +110,8 @@ impl Asked {
         !self.undone.is_empty()
     }
 
-    /// What such a refusal usually means, as the end of a sentence. Whoever is between us and the API has reasons of
-    /// their own.
+    /// What such a refusal usually means, as the end of a sentence. A gateway's refusal gets no hint: its reasons are not
+    /// the API's.
     fn meaning(&self, reply: &Reply, is_foreign: bool) -> String {
         let meaning = match (reply.status, reply.retry_after) {
             (300..=399, _) => {
@@ -140,7 +140,7 @@ pub(crate) fn has_code(error: &Error, codes: &[&str]) -> bool {
     error.code().is_some_and(|said| codes.iter().any(|code| is_code(said, code)))
 }
 
-/// The documentation has some codes with blanks and others with underscores.
+/// The documentation writes some codes with blanks and others with underscores.
 fn is_code(said: &str, code: &str) -> bool {
     said.replace('_', " ").eq_ignore_ascii_case(&code.replace('_', " "))
 }
@@ -156,9 +156,9 @@ pub(crate) fn app_not_found(app: &AppId) -> String {
 }
 
 /// Whether a status is a definite refusal: a redirect, or a client error registered with IANA (RFC 9110 §16.2; 418 is
-/// registered as unused). 408 is not: gateways send it, like 499, when they or their client ran out of time, which says
-/// nothing about what the server behind them did. Nor is a 303 to a request that may have been carried out: it is what
-/// answers a POST that was (RFC 9110 §15.4.4).
+/// registered as unused). 408 is not: gateways send it, like 499, when they or their client ran out of time, and the
+/// server behind them may have done anything. Nor is a 303 to a request that may have been carried out: it answers a POST
+/// that was (RFC 9110 §15.4.4).
 fn is_refusal(status: u16, may_be_done: bool) -> bool {
     match status {
         303 => !may_be_done,
@@ -166,7 +166,7 @@ fn is_refusal(status: u16, may_be_done: bool) -> bool {
     }
 }
 
-/// Statuses that mean "later".
+/// Statuses that mean "try again later".
 fn is_retryable_status(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 503)
 }

@@ -91,7 +91,7 @@ fn refused(problem: &str) -> Error {
     ))
 }
 
-/// The parts of `host`, `host:port`, `[v6]` or `[v6]:port`, if they are well-formed. The host is without brackets.
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`, if it is well-formed. The host is returned without brackets.
 pub(crate) fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (address, rest) = split_before(rest, &[']']);
@@ -118,11 +118,11 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether a path contains what is appended to it, or the beginning of that: `/api` at the end, or before a version.
+/// Whether a path already contains what is about to be appended, or its beginning: `/api` at the end, or before a version.
 fn contains_api(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let segments: Vec<&str> = path.split('/').collect();
-    // A year or a number of somebody else's is no version.
+    // A year, or somebody else's number, is not a version.
     let is_version = |segment: &str| match segment.strip_prefix('v') {
         Some(version) => version.starts_with(|c: char| c.is_ascii_digit()),
         None => segment.len() == 1 && segment.bytes().all(|b| b.is_ascii_digit()),
@@ -130,7 +130,7 @@ fn contains_api(path: &str) -> bool {
     path.ends_with("/api") || segments.windows(2).any(|pair| matches!(pair, ["api", next] if is_version(next)))
 }
 
-/// Empty, or segments of characters that no proxy rewrites.
+/// Whether a path is empty, or made of segments whose characters no proxy rewrites.
 fn is_plain_path(path: &str) -> bool {
     match path.strip_prefix('/') {
         Some(path) => path.as_bytes().split(|b| *b == b'/').all(|segment| {

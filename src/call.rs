@@ -11,10 +11,10 @@ use crate::retry::repeat;
 use crate::units::Bytes;
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// A POST of v1 may answer only when it has been carried out.
+/// The API may respond to a POST of v1 only after carrying it out.
 const POST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// What the calls of the Deploy API v1 send, with or without a body; v2 and the Build API want none.
+/// The `Content-Type` of Deploy API v1 calls, with or without a body. v2 and the Build API want none.
 pub(crate) const JSON: Option<&str> = Some("application/json");
 
 pub(crate) struct Call<'a> {
@@ -22,7 +22,7 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a AppId,
     /// What follows the app in the path, such as "/packages".
     pub(crate) rest: String,
-    /// Of the Deploy API v1, to which the Build API belongs, and which has error codes in successes.
+    /// Whether it belongs to the Deploy API v1 (as the Build API does), which may put an error code in a 2xx.
     pub(crate) is_v1: bool,
     /// Makes it a POST with this body, which may be empty.
     pub(crate) post: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A GET of v2. Messages call it `what`, and say `not_found` of a 404.
+    /// A GET of v2. `what` is its name in messages, `not_found` the hint for a 404.
     pub(crate) fn v2(client: &'a Client, app: &'a AppId, rest: String, what: String, not_found: String) -> Call<'a> {
         let asked = Asked::new(what, not_found);
         Call { client, app, rest, is_v1: false, post: None, content_type: None, response_max: RESPONSE_MAX, asked }
@@ -45,7 +45,7 @@ impl<'a> Call<'a> {
         Call { is_v1: true, ..Call::v2(client, app, rest, what, not_found) }
     }
 
-    /// Makes one request. `read` extracts what was asked for from a success.
+    /// Makes one request. `read` extracts the result from a success.
     pub(crate) fn once<T>(&self, read: impl Fn(&Reply) -> Option<T>) -> Result<T> {
         let client = self.client;
         let is_post = self.post.is_some();
@@ -69,14 +69,14 @@ impl<'a> Call<'a> {
         }
         if end.as_ref().is_ok_and(|reply| reply.is_success() && reply.body.len() >= response_max) {
             let message = format!(" failed: the response is longer than {}", Bytes(response_max as u64));
-            // A list is no shorter the next time. Of anything else, what is so long is not the answer.
+            // A retry would not make a list shorter. Anything else of this length is not the API's response.
             let is_list = response_max > RESPONSE_MAX;
             return Err(
                 Error::of_request(ErrorKind::NoAnswer, self.asked.what.as_str(), message).with_transient(!is_list)
             );
         }
         Err(self.asked.error(end, is_post, |said| {
-            let message = format!(" failed: {}", said.unwrap_or("no usable answer came"));
+            let message = format!(" failed: {}", said.unwrap_or("no usable response came"));
             Error::of_request(ErrorKind::NoAnswer, self.asked.what.as_str(), message)
         }))
     }

@@ -1,4 +1,4 @@
-//! A dry run: what can be told of an upload without uploading anything.
+//! A dry run: checks whatever can be checked without uploading anything.
 
 use crate::call::{Call, JSON};
 use crate::client::Client;
@@ -15,11 +15,11 @@ use crate::upload::{Opened, Upload};
 /// - the API can be reached, through the proxy if there is one, and its certificate is trusted;
 /// - it accepts the credentials and knows the app.
 ///
-/// It cannot tell whether the user has API Rights for the app, nor whether the content makes a package.
+/// It cannot see whether the user has API Rights for the app, or whether the content is a valid package.
 ///
-/// The file is checked first. Then there is one call that only reads, *Retrieve App* of the Deploy API v1, because v2 has
-/// none about an app; transient errors are retried as configured by [`Retry`](crate::Retry). Each attempt blocks for at
-/// most twice the connect timeout plus the response timeout (60 s by default).
+/// The file is checked first. Then *Retrieve App* of the Deploy API v1 is called, which only reads; v2 has no such call;
+/// transient errors are retried as configured by [`Retry`](crate::Retry). Each attempt blocks for at most twice the connect
+/// timeout plus the response timeout (60 s by default).
 ///
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind): `Config` and `File` before any socket is opened; `Connect`; `Rejected`, such as
@@ -37,7 +37,7 @@ pub fn check(client: &Client, app: &AppId, upload: &Upload) -> Result<()> {
     retrieve_app(client, app)
 }
 
-/// The call that needs nothing but the credentials and the app.
+/// The cheapest call that needs the credentials and the app.
 pub(crate) fn retrieve_app(client: &Client, app: &AppId) -> Result<()> {
     let what = format!("the request for app {app}");
     let call = Call::v1(client, app, String::new(), what, packages::not_found(app));

@@ -1,4 +1,4 @@
-//! What the command does: a few calls of the library for each subcommand, progress on stderr, and one JSON object on stdout.
+//! The subcommands: a few calls of the library each, progress on stderr, and one JSON object on stdout.
 
 mod args;
 mod emulator;
@@ -49,10 +49,10 @@ pub(crate) fn run() -> ExitCode {
     })
 }
 
-/// On one line for a program, and on several for a reader.
+/// Prints on one line for a program, and on several for a terminal.
 fn print(answer: &Value) {
     let text = if stdout().is_terminal() { format!("{answer:#}") } else { answer.to_string() };
-    // What was done is done, even if nobody reads it.
+    // The work is done, even if nobody reads the result.
     let _ = writeln!(stdout(), "{text}");
 }
 
@@ -73,7 +73,7 @@ fn deploy(args: &DeployArgs, progress: &Progress) -> Result<Value> {
     }
     let deployed = match (&args.package, &args.file) {
         (Some(package), _) => deploy_package(&client, app, environment, package, &deploy),
-        // One of the two is there: the arguments were checked.
+        // clap has checked that there is one of the two.
         (None, file) => {
             let upload = args.named.upload(&file.clone().unwrap_or_default());
             upload_and_deploy(&client, app, environment, &upload, &deploy)

@@ -27,7 +27,7 @@ const USERNAME_MAX: usize = 100;
 ///
 /// Timeouts below one millisecond count as one millisecond.
 ///
-/// Proxies are read from the environment at every call, as the [guide](crate::guide::networks) says.
+/// Proxies are read from the environment at every call; see the [guide](crate::guide::networks).
 ///
 /// Cheap to clone and safe to share between threads: it holds settings, not a connection, and creating one does no
 /// network I/O. `Debug` shows the base URL and the user name, never the key.
@@ -64,7 +64,7 @@ impl Client {
     /// Headers").
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) if either is empty, in quotes, a placeholder that nothing has replaced (such
+    /// [`Config`](crate::ErrorKind::Config) if either is empty, in quotes, a placeholder that was not replaced (such
     /// as `$(KEY)`), or contains anything but visible ASCII; a trailing newline from a secret file is the usual cause. The
     /// message never contains the value.
     pub fn new(username: &str, api_key: &str) -> Result<Client> {
@@ -185,7 +185,7 @@ impl Client {
     /// Sets the observer, called on the calling thread with every [`Event`]. The upload blocks while it runs, so keep
     /// it fast. Panics propagate. Replaces an earlier observer.
     ///
-    /// `.on_event(Event::log_to_stderr)` is all that a log needs: see [`Event::log_to_stderr`].
+    /// For a log, `.on_event(Event::log_to_stderr)` is enough; see [`Event::log_to_stderr`].
     #[must_use]
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Client {
         self.observer = Some(Arc::new(observer));

@@ -1,4 +1,4 @@
-//! From a file, or from a package, to a running environment: stop, transport, start.
+//! Deploys a package, from a file or from one that was uploaded before: stop, transport, start.
 
 mod chain;
 mod settings;
@@ -17,26 +17,25 @@ use crate::upload::{Opened, Resume, Upload};
 pub(crate) use chain::check_allowed;
 pub use settings::{Deploy, Deployed};
 
-/// Deploys a package from a file, in one call: uploads it, waits until it can be deployed, and starts it on the
-/// environment. `Ok` means that the app runs it.
+/// Deploys a package from a file in one call: uploads it, waits until it is ready, and starts the app with it. `Ok` means
+/// that the app was seen running with it.
 ///
-/// The file is checked first, and then the environment: nothing is uploaded for one that does not exist or is not allowed. Then
-/// the package is uploaded, as by [`upload_and_wait`](crate::upload_and_wait), and deployed, as by [`deploy_package`]. **The app
-/// is down** from the stop to the start.
+/// The file is checked first, and then the environment: nothing is uploaded for an environment that does not exist or is not
+/// allowed. Then the package is uploaded, as by [`upload_and_wait`](crate::upload_and_wait), and deployed, as by
+/// [`deploy_package`]. **The app is down** from the stop to the start.
 ///
-/// With [`Upload::skip_existing`], the same call can simply be made again, after an error as after an interruption, unless the
-/// error says otherwise: a package that is there is not uploaded again, and the deployment continues from where the environment
-/// stands.
+/// With [`Upload::skip_existing`], make the same call again after an error or an interruption, unless the error says otherwise:
+/// a package that is already there is not uploaded again, and the deployment continues from the state of the environment.
 ///
 /// The app is not stopped if less than a tenth of the time is left to start it again.
 ///
-/// Blocks for as long as the upload, and then for at most the timeout of [`Poll`](crate::Poll) (30 min by default) for all that
-/// follows, and a few requests. The user needs API Rights for the app, and API Rights and Transport Rights for the environment.
+/// Blocks for as long as the upload, and then for at most the timeout of [`Poll`](crate::Poll) (30 min by default) in total,
+/// plus a few requests. The user needs API Rights for the app, and API Rights and Transport Rights for the environment.
 ///
 /// # Errors
 /// Each says what happened to the package ("no package was made", "a package may exist", its id) and to the app ("the app was
-/// not touched", "the app is down", where the environment stood), and which call resumes. They are those of `upload_and_wait`,
-/// until which the app is not touched, and of `deploy_package`.
+/// not touched", "the app is down", the last state of the environment), and which call resumes. First those of
+/// `upload_and_wait`, during which the app is not touched, then those of `deploy_package`.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, Deploy, Event, Upload, upload_and_deploy};
@@ -63,31 +62,31 @@ pub fn upload_and_deploy(
         .and_then(|found| chain::check_allowed(at, &found, deploy).map(|()| found))
         .map_err(|error| untouched(error.with_package_note("no package was made")))?;
     let ready = opened.until_ready(&Resume::DEPLOY).map_err(untouched)?;
-    // Without a timeout, the wait for the package may have taken as long as it liked.
+    // Without a timeout, the wait for the package may have taken any time: the deployment has its own.
     let began = if client.poll.timeout.is_some() { ready.began } else { Instant::now() };
     let mut chain = Chain::new(at, &ready.package, deploy, began);
     let deployed = chain.play(found.url, call_began);
     deployed.map_err(|error| opened.accepted(chain.report(error), &ready.package, ready.job.as_ref()))
 }
 
-/// Brings a package of the app to an environment and starts it there. `Ok` means that the app runs.
+/// Deploys a package of the app to an environment. `Ok` means that the app was seen running with it.
 ///
 /// Waits until the package is ready, and only then stops the app, transports the package, and starts the app, each as
 /// [`stop_environment`](crate::stop_environment), [`transport_package`](crate::transport_package) and
-/// [`start_environment`](crate::start_environment) do. **The app is down in between.** What has been done before is not done
-/// again: after an interruption, the same call resumes, and after an error the one that it names. If the app runs with the
-/// package on the environment, nothing is done (see [`Deploy::with_restart`]).
+/// [`start_environment`](crate::start_environment) do. **The app is down in between.** Steps that are done are not
+/// repeated: after an interruption, the same call resumes, and after an error the call that it names. If the app already runs
+/// with the package on the environment, nothing is done (see [`Deploy::with_restart`]).
 ///
-/// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which errors
-/// name, too; a database that was adapted to the package stays so
+/// Nothing is rolled back, cleaned or deleted, and no backup is made. To go back, deploy [`Deployed::previous`], which
+/// errors name, too. A database that was adapted to the package is not changed back
 /// ([`Start::with_database_sync`](crate::Start::with_database_sync)).
 ///
 /// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
-/// API Rights and Transport Rights for the environment. What this rests on is in the
-/// [guide](crate::guide::deploying).
+/// API Rights and Transport Rights for the environment. The [guide](crate::guide::deploying) has
+/// the steps and what they rely on.
 ///
 /// # Errors
-/// Each says where the environment stood when it was last polled, which package was on it, and which call resumes;
+/// Each says in which state the environment was last seen, which package was on it, and which call resumes;
 /// [`Error::app_may_be_down`](crate::Error::app_may_be_down) says whether the app may be down. By
 /// [`ErrorKind`](crate::ErrorKind): `NotAllowed` for a production environment, and `JobFailed` if the package cannot be
 /// deployed, both before anything is stopped; `StartFailed` if the app did not start: **it is down**; `Overtaken` if

@@ -1,5 +1,5 @@
-//! A Deploy API server on a loopback port, to try and test uploads without an account: all of v2, and of v1 what this
-//! crate calls.
+//! A Deploy API server on a loopback port, for trying things and for tests without an account: all of v2, and of v1 the
+//! calls that this crate makes.
 //!
 //! It is as strict as the real service is known to be: exact paths, both headers, one part named `file`, an exact
 //! `Content-Length`. It responds like the real service, in `PascalCase` on success and with `errorCode` and
@@ -26,7 +26,7 @@
 //! | a package that was made twice | `fail_uploads(1, Fault::NoAnswerButTwice)` | `OutcomeUnknown`, which names both; with `skip_existing`, `Ok` |
 //! | a server's clock that is slow | [`set_clock_behind`](Emulator::set_clock_behind)`(Duration::from_secs(3600))` | `Ok`: ages are by the server's own `Date` |
 //! | an earlier package of the same name | [`age_packages`](Emulator::age_packages)`(Duration::from_secs(3600))` before the upload | it is never taken for the upload's |
-//! | packages with little to know them by | [`omit_fields`](Emulator::omit_fields)`(&["CreationDate"])` | the same |
+//! | packages without some fields | [`omit_fields`](Emulator::omit_fields)`(&["CreationDate"])` | the same |
 //! | a job that is run again | none: call [`upload_and_deploy`](crate::upload_and_deploy) twice, with [`Upload::skip_existing`](crate::Upload::skip_existing) | `Ok`, one upload |
 //! | v1 is out of reach | [`refuse_v1`](Emulator::refuse_v1) | after a lost response, `OutcomeUnknown`, with the 404 as its source |
 //! | failed job | [`jobs_end`](Emulator::jobs_end)`(JobEnd::Failed)` | `JobFailed` |
@@ -35,22 +35,23 @@
 //! | an app that takes its time to stop or start | [`fail_stops`](Emulator::fail_stops)`(1, Fault::Slow(3))`, [`fail_starts`](Emulator::fail_starts) | `Ok`, three polls later |
 //! | a package that is still being processed | [`fail_transports`](Emulator::fail_transports)`(2, Fault::Code("SERVICE UNAVAILABLE"))` | `Ok`, two polls later |
 //! | a start that fails | `fail_starts(1, Fault::Code("MISSING_CONSTANT"))`, or any other documented code | `StartFailed`, the app is down |
-//! | an app that ran on although it was stopped | `fail_starts(1, Fault::Code("ALREADY_STARTED"))` | `Rejected` by `deploy_package` |
+//! | an app that still runs after its stop | `fail_starts(1, Fault::Code("ALREADY_STARTED"))` | `Rejected` by `deploy_package` |
 //! | a start that never ends | `fail_starts(1, Fault::NeverEnds)` | `StillRunning` |
 //! | a start job that is forgotten | `fail_starts(1, Fault::Forgotten)` | `Ok`, by the status |
-//! | a step without an answer | `fail_stops(1, Fault::NoAnswer)`, and the others | `Ok`, not repeated |
+//! | a step without a response | `fail_stops(1, Fault::NoAnswer)`, and the others | `Ok`, not repeated |
 //! | a step that never arrived | `fail_stops(1, Fault::Status(502))`, `fail_transports` | `Ok`, repeated |
-//! | a status that lags | `fail_transports(1, Fault::StaleStatus(2))`, and the others | `Ok`, and it is true |
+//! | a stale status | `fail_transports(1, Fault::StaleStatus(2))`, and the others | `Ok`, only once it is true |
 //! | somebody else deploys, too | [`meanwhile`](Emulator::meanwhile)`(3, Meanwhile::Transport(id))` | `Overtaken`; `Ok` only if your package runs |
 //! | a production environment | none: `Production` is one | `NotAllowed` without [`Deploy::allow_production`](crate::Deploy::allow_production) |
-//! | an answer that says nothing | `fail_stops(1, Fault::Body("<html>"))`, and the others | `Ok` |
+//! | a useless response | `fail_stops(1, Fault::Body("<html>"))`, and the others | `Ok` |
 //! | slow link | [`set_bandwidth`](Emulator::set_bandwidth)`(2_000)`, in bytes per second | `Ok`, late |
 //!
 //! Every app has the environments `Test` (empty), `Acceptance` and `Production` (both running
-//! [`DEPLOYED_PACKAGE`](Emulator::DEPLOYED_PACKAGE)), and their names have a case. As the documentation has it, a package is
-//! transported only to an app that is stopped ([`transport_while_running`](Emulator::transport_while_running) lets you do so), and started only once. What was done
-//! to them is in [`steps`](Emulator::steps), and what runs in [`running`](Emulator::running): the package that was on the
-//! environment when the start was requested.
+//! [`DEPLOYED_PACKAGE`](Emulator::DEPLOYED_PACKAGE)), and their names are case-sensitive. As documented, a package
+//! is transported only to a stopped app ([`transport_while_running`](Emulator::transport_while_running) allows more), and an
+//! app is started only once. [`steps`](Emulator::steps) lists what was done to environments, and
+//! [`running`](Emulator::running) is the package that runs: the one that was on the environment when the start was
+//! requested.
 //!
 //! Unlike the real service, it makes no packages, accepts every valid `AppId` and any content (it does not check for a
 //! zip archive), and speaks plain HTTP. Nothing is kept after it is dropped.
@@ -73,8 +74,9 @@
 //! # }
 //! ```
 //!
-//! `mendix-deploy emulator` serves one for a shell. To test a tool that reads its settings from the environment, set `MENDIX_DEPLOY_URL` to [`Emulator::url`],
-//! `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to [`Emulator::API_KEY`].
+//! `mendix-deploy emulator` serves one for a shell. To test a tool that reads its settings from the environment, set
+//! `MENDIX_DEPLOY_URL` to [`Emulator::url`], `MENDIX_USERNAME` to [`Emulator::USERNAME`] and `MENDIX_API_KEY` to
+//! [`Emulator::API_KEY`].
 
 mod api;
 mod codes;
@@ -163,8 +165,8 @@ impl Emulator {
         self.client.clone()
     }
 
-    /// Makes jobs end at their `polls`-th poll: `Queued` at the first, then `Running`. Default 1, as is 0: a job has ended
-    /// at its first poll. A poll that sees a package counts as one of its job. Applies to all jobs that have not ended.
+    /// Makes jobs end at their `polls`-th poll: `Queued` at the first, then `Running`. Default 1 (as is 0): a job has ended
+    /// at its first poll. A poll that shows a package counts as a poll of its job. Applies to all jobs that have not ended.
     pub fn complete_after_polls(&self, polls: u32) {
         lock(&self.state).pace = Pace::Polls(polls);
     }
@@ -195,7 +197,7 @@ impl Emulator {
     /// let error = upload_package(&emulator.client(), &"calc".parse()?, &Upload::new(&path)).unwrap_err();
     /// # std::fs::remove_file(&path)?;
     /// assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
-    /// assert_eq!(emulator.uploads().len(), 1, "it was accepted, but who could know?");
+    /// assert_eq!(emulator.uploads().len(), 1, "it was accepted, which the client cannot know");
     /// # Ok(())
     /// # }
     /// ```
@@ -216,7 +218,7 @@ impl Emulator {
         self.fail(Kind::Poll, times, fault);
     }
 
-    /// Makes the next `times` requests to stop an environment go wrong, whatever their credentials. Faults queue up.
+    /// Makes the next `times` requests to stop an environment fail, whatever their credentials. Faults queue up.
     ///
     /// # Panics
     /// As [`fail_uploads`](Self::fail_uploads) does.
@@ -256,19 +258,18 @@ impl Emulator {
         lock(&self.state).faults.push(kind, times, fault);
     }
 
-    /// Before the next request about an environment that comes after `requests` others, somebody else does this to that
-    /// environment.
+    /// Lets somebody else act on an environment: right before the next request about it, after `requests` others.
     pub fn meanwhile(&self, requests: usize, deed: Meanwhile) {
         lock(&self.state).meanwhile.push((requests, deed));
     }
 
-    /// Accepts transports while the app runs, without changing what it runs: the documentation says in one place that this can
-    /// be done, and in another that it cannot. Default: refused with `APP_IS_RUNNING`.
+    /// Accepts transports while the app runs, without changing what it runs: the documentation contradicts itself about this.
+    /// Default: refused with `APP_IS_RUNNING`.
     pub fn transport_while_running(&self) {
         lock(&self.state).transports_while_running = true;
     }
 
-    /// The package that runs on an environment, which need not be the one that is on it.
+    /// The package that runs on an environment. It can differ from the one that is on it.
     ///
     /// # Panics
     /// If the app has no environment of that name.
@@ -289,18 +290,18 @@ impl Emulator {
         lock(&self.state).refuses_v1 = true;
     }
 
-    /// Leaves packages out at the first `polls` polls of the package list, or of the package. Default 0; `u32::MAX` is for
-    /// ever. Applies to uploads that end afterwards.
+    /// Leaves packages out at the first `polls` polls of the package list, or of the package. Default 0; `u32::MAX` means
+    /// for ever. Applies to uploads that end afterwards.
     pub fn list_after_polls(&self, polls: u32) {
         lock(&self.state).hidden_for = polls;
     }
 
-    /// Sets the server's clock, by which responses (`Date`) and packages (`CreationDate`) are dated, back by so much. Default 0.
+    /// Sets back the server's clock, which dates responses (`Date`) and packages (`CreationDate`). Default 0.
     pub fn set_clock_behind(&self, behind: Duration) {
         lock(&self.state).clock_behind = behind;
     }
 
-    /// Makes the packages of all uploads so far older by so much.
+    /// Makes the packages of all uploads so far older.
     pub fn age_packages(&self, by: Duration) {
         lock(&self.state).age_packages(by);
     }
@@ -316,7 +317,7 @@ impl Emulator {
         lock(&self.state).bandwidth = bytes_per_second;
     }
 
-    /// Sets up to which size the content of files is kept, in bytes; of larger files only the size is. Default 1 MiB.
+    /// Keeps the content of files of up to this size, in bytes; of larger files, only the size. Default 1 MiB.
     /// Applies to uploads that start afterwards.
     pub fn keep_up_to(&self, bytes: u64) {
         lock(&self.state).keep = Some(bytes);

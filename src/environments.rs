@@ -1,4 +1,4 @@
-//! Deploy API v1: the environments of an app. What is read of them is here, the steps of a deployment are in the folder.
+//! Deploy API v1: the environments of an app. Reading calls; stop, transport and start are in the folder.
 
 mod at;
 mod course;
@@ -54,14 +54,14 @@ pub fn list_environments(client: &Client, app: &AppId) -> Result<Vec<Environment
 /// Returns an environment (Deploy API v1, "Retrieve Environment"). Blocks as [`list_environments`] does.
 ///
 /// # Errors
-/// Those of [`list_environments`]. If there is no environment of that name, the error lists those that there are.
+/// Those of [`list_environments`]. If there is no environment of that name, the error lists the names that exist.
 pub fn environment(client: &Client, app: &AppId, environment: &EnvironmentName) -> Result<Environment> {
     let at = At { client, app, environment };
     at.environment_call().with_retry(|reply| at.read(reply)).map_err(|error| list::with_names(at, error))
 }
 
 /// Returns the package that is on an environment (Deploy API v1, "Retrieve Environment Package"); `None` if none was ever
-/// transported there. If one was transported while the app ran, it may still run the one before. Blocks as
+/// transported there. If it was transported while the app ran, the app may still run the previous one. Blocks as
 /// [`list_environments`] does.
 ///
 /// # Errors

@@ -53,11 +53,11 @@ struct Inner {
 #[derive(Debug, Clone)]
 pub(crate) struct UnknownUpload {
     pub(crate) app: AppId,
-    /// `None` if the server was to choose it.
+    /// `None` if the server chose it.
     pub(crate) name: Option<String>,
     /// Bytes.
     pub(crate) size: u64,
-    /// By a clock that is never set.
+    /// On the monotonic clock.
     pub(crate) began: Instant,
     /// Why its outcome is unknown; empty until it is.
     pub(crate) why: String,
@@ -100,18 +100,18 @@ impl Error {
 
     /// Whether repeating the same call later is harmless and may succeed. A loop on it never uploads a package twice.
     ///
-    /// So it is `false` once an upload may have been accepted, for every error of [`find_upload`](crate::find_upload), and
-    /// without [`Upload::skip_existing`](crate::Upload::skip_existing) for those of
-    /// [`upload_and_wait`](crate::upload_and_wait) and [`upload_and_deploy`](crate::upload_and_deploy) that come later. With
-    /// it, those are `true` where the same call may succeed, once the package is listed. `false` as well if [`deploy_package`](crate::deploy_package) has to be called with
-    /// [`Deploy::with_restart`](crate::Deploy::with_restart), as its error says, because another package may be running.
+    /// It is `false`
+    /// - once an upload may have been accepted, unless [`Upload::skip_existing`](crate::Upload::skip_existing) is set and the
+    ///   package is in the list, so that the same call finds it;
+    /// - for every error of [`find_upload`](crate::find_upload) itself;
+    /// - if only [`Deploy::with_restart`](crate::Deploy::with_restart) helps, because another package may be running.
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
 
     /// Whether this call stopped the app, or found it stopped, and has not seen it run since.
     ///
-    /// `false` if the call never got that far: it says nothing about an environment that was not polled.
+    /// `false` if the call never polled the environment: that says nothing about the app.
     ///
     /// ```no_run
     /// use mendix_deploy::{AppId, Client, Deploy, PackageId, deploy_package};
@@ -131,7 +131,7 @@ impl Error {
         self.0.app_may_be_down
     }
 
-    /// Whether a deployment is resumed only with [`Deploy::with_restart`](crate::Deploy::with_restart), because another package
+    /// Whether only [`Deploy::with_restart`](crate::Deploy::with_restart) resumes the deployment, because another package
     /// may be running although this one is on the environment.
     ///
     /// ```no_run
@@ -158,7 +158,7 @@ impl Error {
     /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
     /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
     /// match deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default()) {
-    ///     Err(error) if error.needs_another_package() => println!("build it anew: {error}"),
+    ///     Err(error) if error.needs_another_package() => println!("build it again: {error}"),
     ///     result => drop(result?),
     /// }
     /// # Ok::<(), mendix_deploy::Error>(())
@@ -173,9 +173,9 @@ impl Error {
     }
 }
 
-// Private. What only some errors have is added to the kind and the message.
+// Private: a constructor takes the kind and the message, and builders add the rest.
 impl Error {
-    /// Transient, and not to be resumed with this package, if the kind alone implies it.
+    /// Whether it is transient, and whether it takes another package, follows from the kind unless it is set.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         use ErrorKind::{Interrupted, NoAnswer, StillRunning};
         Error(Box::new(Inner {
@@ -204,7 +204,7 @@ impl Error {
         Self::new(ErrorKind::Config, message)
     }
 
-    /// For `Connect` and `Rejected`, whose kind alone does not tell, and where repeating the call would upload again.
+    /// For `Connect` and `Rejected`, where the kind does not decide, and where repeating the call would upload again.
     pub(crate) fn with_transient(mut self, transient: bool) -> Self {
         self.0.transient = transient;
         self
@@ -238,7 +238,7 @@ impl Error {
         self
     }
 
-    /// The job of a start. Unlike that of an upload, it says nothing of a package.
+    /// The job of a start. Unlike the job of an upload, it is not about a package.
     pub(crate) fn with_start_job(mut self, job: &JobId) -> Self {
         self.0.start_job = Some(job.clone());
         self
@@ -258,7 +258,7 @@ impl Error {
         self.0.again
     }
 
-    /// Whatever failed, an upload is of unknown outcome, so repeating the whole would upload again.
+    /// The outcome of an upload is unknown, so the error is not transient: repeating the call would upload again.
     pub(crate) fn with_upload(mut self, upload: UnknownUpload) -> Self {
         self.0.upload = Some(upload);
         self.0.transient = false;
@@ -280,7 +280,7 @@ impl Error {
         self
     }
 
-    /// Gives it another cause, and says the ones it had so far where it says what failed.
+    /// Gives it another cause. Its previous causes become part of its message.
     pub(crate) fn because_of(mut self, cause: Error) -> Self {
         self.0.message.what = self.what_failed();
         self.with_source(cause)
@@ -328,12 +328,12 @@ impl Error {
         self
     }
 
-    /// Whether the message names this package, so that "this package" can follow.
+    /// Whether the message already has the id of this package.
     pub(crate) fn mentions(&self, package: &PackageId) -> bool {
         self.0.message.to_string().contains(package.as_str())
     }
 
-    /// With what the call ended, in as few words as there are.
+    /// How the request ended, in as few words as possible.
     pub(crate) fn in_brief(&self) -> String {
         match (self.status(), self.kind()) {
             (Some(status), _) => format!("HTTP {status}"),
@@ -348,7 +348,7 @@ impl Error {
         format!("{self}{}", self.causes())
     }
 
-    /// The same without the advice: only what failed, and why.
+    /// The same without the advice.
     pub(crate) fn what_failed(&self) -> String {
         format!("{}{}", self.0.message.what, self.causes())
     }
@@ -357,7 +357,7 @@ impl Error {
         anyhow::Chain::new(self).skip(1).fold(String::new(), |said, cause| format!("{said}: {cause}"))
     }
 
-    /// The same for an event that says what was asked for.
+    /// The same for an event that already names the request.
     pub(crate) fn reason(&self) -> String {
         let what = if self.0.message.what.is_empty() { "" } else { "the request" };
         format!("{what}{}{}{}", self.0.message.end, self.0.message.in_brackets(), self.causes())
@@ -368,7 +368,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.message.to_string();
         f.write_str(&text)?;
-        // A known id must never be missing, whatever the message says.
+        // A known id is never missing, whatever the message says.
         let unsaid = |id: &str| !text.contains(id);
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;

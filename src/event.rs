@@ -19,8 +19,8 @@ pub(crate) const QUIET: Duration = Duration::from_secs(60);
 
 /// A step in an upload or a wait, passed to the observer set by [`Client::on_event`](crate::Client::on_event).
 ///
-/// `Display` is one line. There are events enough to move a progress bar; those worth a line in a log are the ones that
-/// are not [routine](Self::is_routine).
+/// `Display` is one line. There are enough events for a progress bar; a log needs only those that are not
+/// [routine](Self::is_routine).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -56,8 +56,7 @@ pub enum Event {
         /// Time since the upload began, with all its attempts.
         elapsed: Duration,
     },
-    /// The app has the package already, so it is waited for in place of an upload
-    /// ([`Upload::skip_existing`](crate::Upload::skip_existing)).
+    /// The app already has the package, so nothing is uploaded ([`Upload::skip_existing`](crate::Upload::skip_existing)).
     #[non_exhaustive]
     Existing {
         /// The app that the package is for.
@@ -88,7 +87,7 @@ pub enum Event {
         app: AppId,
         /// What was polled.
         subject: Subject,
-        /// Its status as the API spells it, such as `Running`; or in a few words what is awaited.
+        /// Its status as the API spells it, such as `Running`, or a few words about what is missing.
         status: String,
         /// Time since the wait began.
         elapsed: Duration,
@@ -156,11 +155,11 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether this tells nothing new to someone who reads a log: a step of an upload, or the same status or failure
-    /// again, less than a minute after the last event that was not routine.
+    /// Whether a log can do without this event: progress of an upload, or the same status or failure as before, less than a
+    /// minute after the last event that was not routine.
     ///
-    /// While bytes move or a job is polled, there is an event that is not routine about once a minute, unless the server
-    /// or [`Poll::with_interval`](crate::Poll::with_interval) asks for longer pauses.
+    /// So during an upload or a wait, about one event a minute is not routine, unless the server or
+    /// [`Poll::with_interval`](crate::Poll::with_interval) asks for longer pauses.
     pub fn is_routine(&self) -> bool {
         match self {
             Event::Uploading { routine, .. } | Event::Polled { routine, .. } | Event::PollFailed { routine, .. } => {
@@ -177,8 +176,7 @@ impl Event {
 
     /// Writes the event to stderr as one line, unless it is [routine](Self::is_routine): an observer for logs.
     ///
-    /// A line that cannot be written is lost, and nothing else: not even a full disk or a reader that has gone ends an
-    /// upload.
+    /// A line that cannot be written is dropped: not even a full disk or a closed pipe ends an upload.
     ///
     /// ```no_run
     /// use mendix_deploy::{Client, Event};

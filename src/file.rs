@@ -14,19 +14,19 @@ const O_NONBLOCK: i32 = 0o4000;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 const O_NONBLOCK: i32 = 0x4;
 
-/// Makes an error of what is wrong with a file.
+/// Builds the error for a problem with the file.
 pub(crate) type Refuse<'a> = &'a dyn Fn(&str) -> Error;
 
 /// Opens a regular file.
 pub(crate) fn open(path: &Path, refuse: Refuse<'_>) -> Result<File> {
-    // Asked before it is opened, because opening a device or a FIFO has effects on others.
+    // Checked before opening it, because opening a device or a FIFO has side effects.
     let metadata = std::fs::metadata(path);
     let failed = metadata.as_ref().err().map_or_else(String::new, |error| no_metadata(path, error.kind()));
     check(metadata, &failed, refuse)?;
     open_and_check(path, refuse)
 }
 
-/// Why there is no metadata. A relative path is one of the current directory, which a log does not show.
+/// Why there is no metadata. For a relative path, names the current directory, which a log does not show.
 fn no_metadata(path: &Path, kind: ErrorKind) -> String {
     let what = match kind {
         ErrorKind::NotFound | ErrorKind::NotADirectory => "it cannot be found",
@@ -38,7 +38,7 @@ fn no_metadata(path: &Path, kind: ErrorKind) -> String {
     }
 }
 
-/// Checks what is open, which need not be what the path led to before.
+/// Opens the file and checks the open file, because the path may lead elsewhere by now.
 fn open_and_check(path: &Path, refuse: Refuse<'_>) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);

@@ -1,4 +1,4 @@
-//! Clears up an upload of unknown outcome by the package list of v1.
+//! Finds the package of an upload of unknown outcome in the package list of v1.
 
 mod list;
 
@@ -15,7 +15,7 @@ use crate::job;
 use crate::packages::{self, Package};
 use crate::text;
 use crate::units::Seconds;
-use crate::wait::{Look, Wait};
+use crate::wait::{Polled, Wait};
 
 const NOT_LISTED: &str = "not listed";
 /// What the server calls a package that was given no name (Deploy API v2, "Request Parameters").
@@ -23,29 +23,30 @@ const DEFAULT_NAME: &str = "default.mda";
 
 /// Searches for the package of an upload whose outcome is unknown, and **never uploads anything**.
 ///
-/// `unknown` is the error of the upload, of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); it remembers what was
-/// uploaded and when. If the error has the id of the package or of the job, the API is asked for that first. Otherwise the
-/// package is the only one of the app that has this name and size and was made since the upload began. Its age is the
-/// `Date` of the server's response less its `CreationDate`, so that clocks that differ do not matter. Since a package may be
-/// listed late, and its size and date even later, this polls until the timeout of [`Poll`](crate::Poll) (30 min if it has none).
+/// `unknown` is the error of the upload, of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown), which knows what was uploaded
+/// and when. If it has the id of the package or of the job, the API is asked for that first. Otherwise the package is the only
+/// one of the app that has this name and size and was made since the upload began. Its age is the `Date` of the server's
+/// response minus its `CreationDate`, so it does not matter if the local clock is wrong. A package may be listed late, and its
+/// size and date even later, so this polls until the timeout of [`Poll`](crate::Poll) (30 min if it has none).
 ///
-/// The package that is returned may have any status: pass its id to [`wait_for_package`](crate::wait_for_package). One that is
-/// not found is an error, which is **no proof** that the upload was not accepted.
+/// The returned package may have any status: pass its id to [`wait_for_package`](crate::wait_for_package). If none is found,
+/// that is an error, but **does not prove** that the upload was not accepted.
 ///
 /// Give each upload a name that no other package has, for example with the number of the build
-/// ([`Upload::with_name`](crate::Upload::with_name)). Older packages of that name are never taken for the upload's. If several
-/// were made since the upload began, or one of another size or of unknown age, or if at the end of the time only older ones
-/// have the name, or others this size, this refuses to guess, and its error names them.
+/// ([`Upload::with_name`](crate::Upload::with_name)). An older package of that name is never taken for the upload's. Where
+/// packages cannot be told apart, this does not guess: the error names them. That is so if several of that name were made
+/// since the upload began, or one of another size or unknown age; or if at the timeout only older ones have the name, or
+/// others the size.
 ///
-/// Blocks for at most the timeout of `Poll` plus two requests. The user needs API Rights for the app. What this rests on, and
-/// what happens if it is wrong, is in the [guide](crate::guide::unknown_outcome).
+/// Blocks for at most the timeout of `Poll` plus two requests. The user needs API Rights for the app. The
+/// [guide](crate::guide::unknown_outcome) explains the search, and what it relies on.
 ///
 /// # Errors
-/// In every one the upload stays what it was: [`may_have_been_accepted`](Error::may_have_been_accepted) is true, ids that
-/// were known are kept, and this can be called again with it. By [`ErrorKind`]: `OutcomeUnknown` if the package was not found,
-/// or cannot be told from others; `JobFailed` if the job is known and has failed; `Connect`, `Rejected`, `NoAnswer` and
-/// `StillRunning`, as in `wait_for_package`, if the API could not be asked. Only `Config` is different: `unknown` is not the
-/// error of an upload of unknown outcome to this app.
+/// Each error can be passed to this function again: [`may_have_been_accepted`](Error::may_have_been_accepted) stays true, and
+/// known ids are kept. By [`ErrorKind`]: `OutcomeUnknown` if the package was not found, or cannot be told from others;
+/// `JobFailed` if the job is known and has failed; `Connect`, `Rejected`, `NoAnswer` and `StillRunning`, as in
+/// `wait_for_package`, if the list could not be read. `Config` means that `unknown` is not the error of an upload of unknown
+/// outcome to this app.
 ///
 /// ```no_run
 /// use mendix_deploy::{Client, ErrorKind, Upload, find_upload, upload_package, wait_for_package};
@@ -85,12 +86,12 @@ pub(crate) fn find(client: &Client, app: &AppId, unknown: &Error, began: Instant
     })
 }
 
-/// Whether anything tells the package of an upload from others. Its id may be known.
+/// Whether the package of an upload can be recognized: by its id, or by its name.
 pub(crate) fn can_be_found(upload: &UnknownUpload, package: Option<&PackageId>) -> bool {
     upload.name.is_some() || package.is_some()
 }
 
-/// What to look for: the package, if its id is known, or its name.
+/// What is searched for: the package if its id is known, or its name.
 pub(crate) fn sought(upload: &UnknownUpload, package: Option<&PackageId>) -> String {
     let name = || text::name(upload.name.as_deref().unwrap_or(DEFAULT_NAME));
     package.map_or_else(name, |id| format!("package {id}"))
@@ -128,15 +129,15 @@ impl Search<'_> {
             .resumed_by("search again", "find_upload");
         let (app, timeout, reason) = (app.clone(), wait.timeout().unwrap_or_default(), self.upload.why.clone());
         self.client.notify(&Event::Searching { app, sought, timeout, reason });
-        let (mut has_looked, searched) = (false, Instant::now());
+        let (mut has_polled, searched) = (false, Instant::now());
         let end = wait.until_end(|| {
-            let look = self.look()?;
-            has_looked = true;
-            Ok(look)
+            let polled = self.poll()?;
+            has_polled = true;
+            Ok(polled)
         });
         let polled = searched.elapsed();
         end.map_err(|error| match error.kind() {
-            ErrorKind::StillRunning if has_looked => match self.open.take() {
+            ErrorKind::StillRunning if has_polled => match self.open.take() {
                 Some(open) => open.with_setting("Poll::with_timeout"),
                 None => self.not_found(polled),
             },
@@ -156,8 +157,8 @@ impl Search<'_> {
             .with_advice(Advice::new(advice, &["find_upload"]))
     }
 
-    /// Asks for what is known by its id, and then for all packages: the id may be unknown to v1, or not be visible yet.
-    fn look(&self) -> Result<Look<Package>> {
+    /// Requests what is known by its id, and then the list: v1 may not know the id, or not yet.
+    fn poll(&self) -> Result<Polled<Package>> {
         let (client, app) = (self.client, &self.upload.app);
         if let Some(id) = self.package_id {
             if let Some(package) = unless_unknown(packages::one(client, app, id))? {
@@ -176,12 +177,12 @@ impl Search<'_> {
         {
             return Ok(found(package.clone()));
         }
-        let Some(name) = &self.upload.name else { return Ok(Look::at(NOT_LISTED, retry_after)) };
+        let Some(name) = &self.upload.name else { return Ok(Polled::at(NOT_LISTED, retry_after)) };
         // The status to report, and the error to return on timeout.
-        let (said, open) = match list.look_for(name, self.upload.size) {
+        let (said, open) = match list.search(name, self.upload.size) {
             Verdict::Found(package) => return Ok(found(package)),
             Verdict::Unclear(packages) => {
-                return Ok(Look::ended(Err(list.unclear(self.upload, which_of(&packages), &packages))));
+                return Ok(Polled::ended(Err(list.unclear(self.upload, which_of(&packages), &packages))));
             }
             Verdict::NotYet(packages) => {
                 let statuses: Vec<_> = packages.iter().map(|package| package.status.as_str()).collect();
@@ -190,7 +191,7 @@ impl Search<'_> {
             Verdict::NotListed { similar, older } => {
                 let which = match (similar.is_empty(), &older) {
                     (true, None) => None,
-                    (false, None) => Some("none has that name, but this size and time"),
+                    (false, None) => Some("none has that name, but these have its size and time"),
                     (true, Some(_)) => Some("every package of that name is older, the youngest one is"),
                     (false, Some(_)) => Some("none of that time has that name; the closest are"),
                 };
@@ -199,7 +200,7 @@ impl Search<'_> {
             }
         };
         self.open.replace(open);
-        Ok(Look::at(said, retry_after))
+        Ok(Polled::at(said, retry_after))
     }
 
     fn sought(&self) -> String {
@@ -214,11 +215,11 @@ fn which_of(candidates: &[Package]) -> &'static str {
     }
 }
 
-fn found(package: Package) -> Look<Package> {
-    Look::at(format_args!("found as package {}", package.package_id), None).with_end(Some(Ok(package)))
+fn found(package: Package) -> Polled<Package> {
+    Polled::at(format_args!("found as package {}", package.package_id), None).with_end(Some(Ok(package)))
 }
 
-/// What was asked for by its id; `None` if nothing has that id.
+/// The result of a request by id; `None` if nothing has that id.
 fn unless_unknown<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Err(error) if matches!(error.status(), Some(400 | 404)) => Ok(None),

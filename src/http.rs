@@ -29,8 +29,8 @@ pub(crate) use failure::{Failure, Handed, Stage};
 pub(crate) use request::{Body, Endpoint, Request};
 pub(crate) use tls::RootCertificates;
 
-/// The maximum length of a response body that is kept, in bytes, unless a call needs more. Some 100 bytes would do, but
-/// what they may come with is the server's business.
+/// How much of a response body is kept, in bytes, unless a call needs more. Some 100 bytes would do, but servers may send
+/// more around them.
 pub(crate) const RESPONSE_MAX: usize = 1024 * 1024;
 /// How long the body of a refusal may take once its head has arrived.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -41,7 +41,7 @@ const REFUSAL_TAIL_TIMEOUT: Duration = Duration::from_millis(300);
 const OUTPUT_BUFFER: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("mendix-deploy/", env!("CARGO_PKG_VERSION"));
 
-/// The server's response. Its body and `encoding` are foreign text; [`json`](Self::json) and [`list`](Self::list) sanitize it.
+/// The server's response. `body` and `encoding` are foreign text; [`json`](Self::json) and [`list`](Self::list) sanitize it.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
@@ -51,14 +51,14 @@ pub(crate) struct Reply {
     pub(crate) target: Option<String>,
     /// `Content-Encoding`, foreign text.
     pub(crate) encoding: Option<String>,
-    /// At most as much as the request allows.
+    /// At most `response_max` bytes.
     pub(crate) body: Vec<u8>,
-    /// Why the response is incomplete, if it is. For a refusal, only an incomplete head counts: how long its body may
-    /// take is our own choice.
+    /// Why the response is incomplete, if it is. For a refusal, only an incomplete head counts, because we limit the time
+    /// for its body ourselves.
     pub(crate) cut_short: Option<io::Error>,
     /// How much of the request's body the kernel had accepted before the response came.
     pub(crate) handed: Handed,
-    /// What the request was sent with, and no text may show.
+    /// The secrets of the request, which no text may show.
     pub(crate) secrets: Secrets,
 }
 
@@ -72,7 +72,7 @@ impl Reply {
         Object::of(&self.body, &self.secrets)
     }
 
-    /// What `read` makes of the objects in the array in the body; `None` if it is no array of objects, or does not end.
+    /// The results of `read` for the objects of the array in the body. `None` if it is not an array of objects, or has no end.
     pub(crate) fn list<T>(&self, read: impl Fn(&Object) -> Option<T>) -> Option<Vec<T>> {
         json::list(&self.body, &self.secrets, read)
     }
@@ -254,7 +254,7 @@ fn failure(
             format!("the proxy {}:{} of {variable}, for {host}", proxy.host(), proxy.port())
         }
     };
-    // What has expired is the reason itself, and needs no cause in the same words.
+    // An expired timeout is the reason itself: a cause would repeat it.
     let (reason, setting, cause) = match timeouts.expired(&error) {
         Some((reason, setting)) => (reason, Some(setting), io::ErrorKind::TimedOut.into()),
         None => (reason.to_owned(), (hint == UNTRUSTED).then_some(ROOTS), error.into_io()),

@@ -129,14 +129,14 @@ id! {
 }
 
 impl AppId {
-    /// The app that an id is of that seems to be the subdomain of another environment than production.
+    /// The app, if this seems to be the subdomain of one of its other environments, such as `calc-accp`.
     pub(crate) fn without_environment(&self) -> Option<&str> {
         without_environment(&self.0).filter(|app| is_subdomain(app))
     }
 }
 
 impl PackageId {
-    /// The API may write it in another case.
+    /// Compares ignoring case, because the API may write it in another case.
     pub(crate) fn is_same_as(&self, said: &str) -> bool {
         self.0.eq_ignore_ascii_case(said)
     }
@@ -151,7 +151,7 @@ impl EnvironmentName {
 
 id! {
     /// The name of an environment, such as `Acceptance`, spelled as [`list_environments`](crate::list_environments) spells
-    /// it (Deploy API v1, "Retrieve Environments", field `Mode`). Its case is never changed.
+    /// it (Deploy API v1, "Retrieve Environments", field `Mode`). Its case is kept.
     ///
     /// 1 to 128 characters. A slash, a control character, a space at either end, and a UUID are refused as
     /// [`Config`](crate::ErrorKind::Config).
@@ -179,7 +179,7 @@ fn is_subdomain(id: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// Whether it has the form of RFC 9562 §4, as ids of projects and environments have.
+/// Whether it is a UUID (RFC 9562 §4), like the ids of projects and environments.
 fn is_uuid(id: &str) -> bool {
     let is_hyphen = |at| matches!(at, 8 | 13 | 18 | 23);
     id.len() == 36

@@ -11,9 +11,9 @@ use crate::http::Reply;
 use crate::id::{AppId, JobId};
 use crate::json::Object;
 use crate::status::JobStatus;
-use crate::wait::{Look, Wait};
+use crate::wait::{Polled, Wait};
 
-/// Parts of the names of fields that may say why a job failed.
+/// Parts of names of fields that may contain the reason of a failed job.
 const REASONS: [&str; 7] = ["message", "reason", "error", "detail", "description", "cause", "info"];
 
 /// Returns the status of a job. A failed job is a status here, not an error.
@@ -35,14 +35,14 @@ pub fn job_status(client: &Client, app: &AppId, job: &JobId) -> Result<JobStatus
     call(client, app, job).with_retry(read).map_err(|error| error.with_job(job))
 }
 
-/// Waits until the job has completed. `Ok` means that it has, and nothing else.
+/// Waits until the job has completed. `Ok` means that it has.
 ///
-/// Temporary failures of the API do not end the wait: after a transport failure, 408, 425, 429, 5xx or a 4xx that is
-/// not registered with IANA it polls again, unless there has been no status for 5 min
-/// ([`Poll::with_max_outage`](crate::Poll::with_max_outage)). Once there was a status, so it does after a refusal that is not
-/// in the API's format, as a gateway sends it, and after one 401 or 403 of the API, but not after two in a row. In the first
-/// 30 s, a 404 is taken to mean that the job is not visible yet. Blocks for at most the timeout of [`Poll`](crate::Poll) plus
-/// one request.
+/// Temporary failures of the API do not end the wait: after a transport failure, 408, 425, 429, 5xx or a 4xx that is not
+/// registered with IANA it polls again, unless there has been no status for 5 min
+/// ([`Poll::with_max_outage`](crate::Poll::with_max_outage)). Once there was a status, it also polls again after a refusal
+/// that is not in the API's format, as from a gateway, and after a single 401 or 403 of the API, but not after two in a row.
+/// In the first 30 s, a 404 means that the job is not visible yet. Blocks for at most the timeout of [`Poll`](crate::Poll)
+/// plus one request.
 ///
 /// # Errors
 /// By [`ErrorKind`](crate::ErrorKind), each with the job's id: `JobFailed`; `StillRunning` on timeout (call again to
@@ -63,7 +63,7 @@ pub fn wait_for_job(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
     wait(client, app, job, |wait| wait.resumed_by("resume the wait", "wait_for_job"))
 }
 
-/// The same as a step of a larger call, which sets what is different.
+/// The same as a step of another call, which adapts it by `set`.
 pub(crate) fn wait<'a>(
     client: &'a Client,
     app: &'a AppId,
@@ -72,19 +72,19 @@ pub(crate) fn wait<'a>(
 ) -> Result<()> {
     let (call, subject) = (call(client, app, job), Subject::Job(job.clone()));
     let wait = set(Wait::new(client, app, subject, format!("waiting for {}", name(app, job))).may_appear_late());
-    let look = |reply: &Reply| {
+    let read = |reply: &Reply| {
         let status = read(reply)?;
         let end = match status {
             JobStatus::Completed => Some(Ok(())),
             JobStatus::Failed => Some(Err(failed(app, job, reply))),
             _ => None,
         };
-        Some(Look::at(status, reply.retry_after).with_end(end))
+        Some(Polled::at(status, reply.retry_after).with_end(end))
     };
-    wait.until_end(|| call.once(look)).map_err(|error| error.with_job(job))
+    wait.until_end(|| call.once(read)).map_err(|error| error.with_job(job))
 }
 
-/// One request. An error if the job has failed, or if its status cannot be had.
+/// Makes one request. Fails if the job has failed, or if its status cannot be read.
 pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Result<()> {
     call(client, app, job).once(|reply| match read(reply)? {
         JobStatus::Failed => Some(Err(failed(app, job, reply))),
@@ -92,7 +92,7 @@ pub(crate) fn check_not_failed(client: &Client, app: &AppId, job: &JobId) -> Res
     })?
 }
 
-/// One request, and what the server asks to wait.
+/// Makes one request. Returns the status and `Retry-After`.
 #[cfg(feature = "cli")]
 pub(crate) fn one(client: &Client, app: &AppId, job: &JobId) -> Result<(JobStatus, Option<Duration>)> {
     call(client, app, job).once(|reply| Some((read(reply)?, reply.retry_after)))
@@ -112,7 +112,7 @@ fn read(reply: &Reply) -> Option<JobStatus> {
     Some(JobStatus::of(&reply.json())).filter(|status| !status.as_str().is_empty())
 }
 
-/// The specification names no field for a reason.
+/// Builds the error of a failed job. The specification has no field for a reason, so likely names are tried.
 fn failed(app: &AppId, job: &JobId, reply: &Reply) -> Error {
     let failed = format!("job {job} failed, so there is no package");
     let (message, advice) = match read_reason(&reply.json()) {
@@ -129,7 +129,7 @@ fn failed(app: &AppId, job: &JobId, reply: &Reply) -> Error {
     Error::new(ErrorKind::JobFailed, message).with_advice(Advice::new(advice, &[])).with_job(job)
 }
 
-/// The first of [`REASONS`] for which there is text.
+/// The text of the first field like one of [`REASONS`].
 fn read_reason(object: &Object) -> Option<String> {
     REASONS.iter().find_map(|part| object.text_like(part))
 }

@@ -1,14 +1,14 @@
-//! Reads JSON from a server leniently: fields that nobody asks for may hold anything. Text comes out sanitized.
+//! Reads JSON from a server leniently: fields that are not read may contain anything. Text is sanitized.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::secrets::Secrets;
 
-/// A name, and a value that has not been read yet.
+/// A name, and its value as unparsed JSON.
 type Field = (String, Vec<u8>);
 
-/// A JSON object. Its text may be cut off after the last field that is asked for.
+/// A JSON object. Its text may be cut off after the last field that is read.
 pub(crate) struct Object<'a> {
     fields: Vec<Field>,
     secrets: &'a Secrets,
@@ -28,7 +28,7 @@ impl<'a> Object<'a> {
         self.find(|other| other == name).or_else(|| self.find(|other| other.eq_ignore_ascii_case(name)))
     }
 
-    /// The same for a string field, trimmed and as it is: to be compared, never shown.
+    /// The same for a string field, trimmed but not sanitized: for comparisons, never for display.
     pub(crate) fn raw(&self, name: &str) -> Option<String> {
         Some(self.field(name)?.as_str()?.trim().to_owned())
     }
@@ -62,27 +62,27 @@ impl<'a> Object<'a> {
         Some(Object::of(value.to_string().as_bytes(), self.secrets))
     }
 
-    /// An id. One that contains a secret is not used, as it would be shown.
+    /// An id. `None` if it contains a secret, because ids are shown.
     pub(crate) fn id<T: TryFrom<String> + AsRef<str>>(&self, name: &str) -> Option<T> {
         let id: T = self.raw(name)?.try_into().ok()?;
         (!self.secrets.are_in(id.as_ref())).then_some(id)
     }
 
-    /// The first text, sanitized, in a field whose name contains this, in any case.
+    /// The first non-empty text, sanitized, in a field whose name contains `part`, in any case.
     pub(crate) fn text_like(&self, part: &str) -> Option<String> {
         let like_it = || self.find(|name| name.to_ascii_lowercase().contains(part));
         let text = self.raw(part).or_else(|| Some(like_it()?.as_str()?.to_owned()))?;
         Some(self.secrets.sanitized(&text)).filter(|text| !text.is_empty())
     }
 
-    /// The value of the last field whose name is wanted, and that can be read.
+    /// The value of the last field whose name is wanted and whose value can be parsed.
     fn find(&self, is_wanted: impl Fn(&str) -> bool) -> Option<Value> {
         let mut wanted = self.fields.iter().rev().filter(|(name, _)| is_wanted(name));
         wanted.find_map(|(_, value)| serde_json::from_slice(value).ok())
     }
 }
 
-/// What `read` makes of the objects in the JSON array in a body; `None` if it is no array of objects, or does not end.
+/// The results of `read` for the objects of the JSON array in a body. `None` if it is not an array of objects, or has no end.
 pub(crate) fn list<T>(body: &[u8], secrets: &Secrets, read: impl Fn(&Object) -> Option<T>) -> Option<Vec<T>> {
     let text = plain(body);
     let mut rest = from_first_of(b"[{", &text)?.strip_prefix(b"[")?;
@@ -101,7 +101,8 @@ pub(crate) fn list<T>(body: &[u8], secrets: &Secrets, read: impl Fn(&Object) -> 
     }
 }
 
-/// The fields of an object, whose text begins behind its bracket, as far as they are JSON; and what follows it, if it ends.
+/// The fields of an object as far as they are valid JSON, and what follows the object if it ends. `rest` starts after its
+/// opening bracket.
 fn fields(mut rest: &[u8]) -> (Vec<Field>, Option<&[u8]>) {
     let mut fields = Vec::new();
     if let Some(after) = rest.trim_ascii_start().strip_prefix(b"}") {
@@ -127,7 +128,7 @@ fn field(text: &[u8]) -> Option<(Field, &[u8])> {
     Some(((name, value.to_vec()), rest))
 }
 
-/// The value at the beginning of `text`, unread, and what follows it.
+/// The value at the beginning of `text`, unparsed, and what follows it.
 fn value(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
     values.next()?.ok()?;

@@ -1,4 +1,4 @@
-//! The API key: validated, never shown. And what people paste in place of a value.
+//! The API key: validated, never shown. And what people paste instead of a value.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ impl ApiKey {
     }
 }
 
-/// Refuses a header value that servers could read differently (only visible ASCII is allowed), and one that is no value
-/// but what a script or a CI system should have replaced by it.
+/// Refuses a header value that servers could read differently (only visible ASCII is allowed), and a placeholder that a
+/// script or a CI system should have replaced.
 pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     let problem = if value.is_empty() {
         "is empty"
@@ -39,7 +39,7 @@ pub(crate) fn validate_header_value(what: &str, value: &str) -> Result<()> {
     Err(Error::config(format!("{what} {problem}")))
 }
 
-/// Whether this is how a password manager, a vault or an encrypted file refers to a secret.
+/// Whether the value is a reference to a secret in a password manager, a vault or an encrypted file.
 fn is_reference(value: &str) -> bool {
     const BEGINNINGS: [&str; 41] = [
         "!ref", "!vault", "$ansible_vault", "./", "/etc/", "/home/", "/mnt/", "/run/", "/secrets/", "/var/",
@@ -51,7 +51,7 @@ fn is_reference(value: &str) -> bool {
     value.contains("://") || BEGINNINGS.iter().any(|beginning| value.starts_with(beginning))
 }
 
-/// What is wrong with a text that is more than a value, or only stands for one.
+/// Why a text is not a plain value: it is in quotes, or a placeholder.
 pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
     const QUOTES: [&str; 6] = ["\"", "'", "`", "\u{201c}", "\u{201d}", "\u{2018}"];
     const BEGINNINGS: [&str; 11] = ["$(", "${", "$[", "{{", "#{", "$env:", "((", "%(", "%{", "@@", "MENDIX_API_KEY"];
@@ -73,11 +73,11 @@ pub(crate) fn not_a_value(text: &str) -> Option<&'static str> {
             .any(|(start, end)| text.len() > 2 * start.len() && text.starts_with(start) && text.ends_with(end))
         || text.strip_prefix('$').is_some_and(is_variable)
     {
-        Some("is a placeholder that nothing has replaced: is the variable defined, and visible to this step?")
+        Some("is a placeholder that was not replaced: is the variable defined, and visible to this step?")
     } else if EMPTY.iter().any(|empty| word.eq_ignore_ascii_case(empty)) {
-        Some("is an empty variable in words: is the variable defined, and visible to this step?")
+        Some("reads like an unset variable: is the variable defined, and visible to this step?")
     } else if text.starts_with("***") || ["masked", "redacted"].iter().any(|masked| word.eq_ignore_ascii_case(masked)) {
-        Some("has asterisks or a word in its place: it was copied from where it is masked")
+        Some("is masked: it was copied from a place that shows asterisks, or a word, instead")
     } else {
         None
     }
@@ -88,10 +88,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_variable_in_words_is_no_value() {
+    fn the_printed_form_of_an_unset_variable_is_not_a_value() {
         for text in ["null", "undefined", "None", "NULL", "nil", "(null)", "(none)", "[null]", "N/A", "[object Object]"]
         {
-            assert!(not_a_value(text).is_some_and(|problem| problem.contains("empty variable")), "{text}");
+            assert!(not_a_value(text).is_some_and(|problem| problem.contains("unset variable")), "{text}");
         }
         for text in ["nullable", "none-1", "undefined1", "Nile"] {
             assert_eq!(not_a_value(text), None, "{text}");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_stands_for_a_value_is_none() {
+    fn a_placeholder_is_not_a_value() {
         for text in [
             "\"pa55\"", "'pa55'", "$(PA55)", "${PA55}", "${{ secrets.PA55 }}", "{{ pa55 }}", "%PA55%", "#{PA55}#",
             "<pa55>", "__PA55__", "$PASS", "$env:PA55", "***", "$KEY1", "$mendix_api_key", "!PA55!", "((pa55))",

@@ -53,8 +53,9 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 //    (tests/it/main.rs), and the emulator serves it: a variant of `Call` or `About` in `emulator/route`, which says what is a
 //    POST, and an answer in `emulator/api` or, about environments, `emulator/operations`.
 //
-// One more fault of the emulator is a variant of `Fault` and a row of the table in `emulator`. In `emulator/api`, `fail` refuses
-// a call that is not carried out, and the end of `answer` replaces a response; `emulator/runtime` delays what comes after.
+// One more fault of the emulator is a variant of `Fault` and a row of the table in `emulator`. In `emulator/api`, `fail`
+// refuses a call that is not carried out, and the end of `answer` replaces a response; `emulator/runtime` delays what comes
+// after.
 //
 // The command is a crate of its own, `src/main.rs` and `src/cli`, over the public API. One more subcommand is its arguments in
 // `cli/args`, a function in `cli`, and in `cli/failure` what to run after its errors. One more row of the guide's tables of
@@ -66,14 +67,14 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 // says what happened, to the package, to the app, and what to do (`Advice`), which `error/message` puts together: at most 300
 // characters of our own, with functions and settings in brackets at the end. A line of a log is the `Display` of an `event`.
 //
-// The way of an upload: `upload/opened` opens and checks the file (`upload/package_file`). With `skip_existing`,
-// `upload/existing` looks it up in the list of packages. `upload/post` wraps it in a form (`upload/multipart`), and `retry`
-// makes the attempts, each of which is one `http::send`. `http` picks a proxy (`http/proxy`) and hands the request to ureq, on a
-// connection that notices a response while the body is still being sent (`http/early_answer`). The result is a `Reply`, whose
-// JSON is read by `json` and cleaned of `secrets`, or a `Failure` (`http/failure`). `upload/outcome` decides whether that means
-// a package, no package, or perhaps one, and `answer` puts into words what the server said. Then `upload/ready` waits for the
-// job, or, if the outcome is unknown, for what `find_upload` finds. `deploy` takes it from there. Events go to the observer all
-// along (`Client::notify`).
+// The path of an upload: `upload/opened` opens and checks the file (`upload/package_file`). With `skip_existing`,
+// `upload/existing` searches the list of packages. `upload/post` wraps it in a form (`upload/multipart`), and `retry` makes
+// the attempts, each of which is one `http::send`. `http` picks a proxy (`http/proxy`) and hands the request to ureq, on a
+// connection that notices a response while the body is still being sent (`http/early_answer`). The result is a `Reply`,
+// whose JSON is read by `json` and cleaned of `secrets`, or a `Failure` (`http/failure`). `upload/outcome` decides whether
+// that means a package, no package, or perhaps one, and `answer` puts into words what the server said. Then `upload/ready`
+// waits for the job, or, if the outcome is unknown, for what `find_upload` finds. `deploy` takes it from there. Events go to
+// the observer all along (`Client::notify`).
 
 // The house, from the top. A module imports only from its own floor and from those below; a test reads this.
 

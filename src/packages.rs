@@ -14,15 +14,14 @@ use crate::event::Subject;
 use crate::http::Reply;
 use crate::id::{AppId, PackageId};
 use crate::status::PackageStatus;
-use crate::wait::{Look, Wait};
+use crate::wait::{Polled, Wait};
 
 pub use package::Package;
 
 /// The maximum length of a list, in bytes: about 35,000 packages, and there are no pages.
 const LIST_MAX: usize = 12 * 1024 * 1024;
 
-/// Lists the packages of an app, newest first. Those whose age the API does not tell come last; an entry without an id is
-/// left out.
+/// Lists the packages of an app, newest first. Packages without a date come last; an entry without an id is left out.
 ///
 /// Makes one request and retries transient errors as configured by [`Retry`](crate::Retry). Each attempt blocks for at
 /// most twice the connect timeout plus the response timeout (60 s by default). A list of more than 12 MiB is an error.
@@ -44,11 +43,10 @@ pub fn list_packages(client: &Client, app: &AppId) -> Result<Vec<Package>> {
     list_call(client, app).with_retry(read_list)
 }
 
-/// Waits until a package is ready to be deployed, and returns it. `Ok` means that its status is `Succeeded`, and nothing
-/// else.
+/// Waits until a package is ready to be deployed, and returns it. `Ok` means that its status is `Succeeded`.
 ///
 /// Waits as [`wait_for_job`](crate::wait_for_job) does: temporary failures of the API do not end the wait, and in the
-/// first 30 s, a 404 is taken to mean that the package is not visible yet. Blocks for at most the timeout of
+/// first 30 s, a 404 means that the package is not visible yet. Blocks for at most the timeout of
 /// [`Poll`](crate::Poll) plus one request. The user needs API Rights for the app.
 ///
 /// # Errors
@@ -59,7 +57,7 @@ pub fn wait_for_package(client: &Client, app: &AppId, package: &PackageId) -> Re
     wait(client, app, package, |wait| wait.resumed_by("resume the wait", "wait_for_package"))
 }
 
-/// The same as a step of a larger call, which sets what is different.
+/// The same as a step of another call, which adapts it by `set`.
 pub(crate) fn wait<'a>(
     client: &'a Client,
     app: &'a AppId,
@@ -68,7 +66,7 @@ pub(crate) fn wait<'a>(
 ) -> Result<Package> {
     let (call, subject) = (one_call(client, app, package), Subject::Package(package.clone()));
     let wait = set(Wait::new(client, app, subject, format!("waiting for {}", name(app, package))).may_appear_late());
-    let look = |reply: &Reply| {
+    let read = |reply: &Reply| {
         let found = Package::asked_for(package, &reply.json())?;
         let status = Some(found.status.to_string()).filter(|status| !status.is_empty())?;
         let end = match found.status {
@@ -76,12 +74,12 @@ pub(crate) fn wait<'a>(
             PackageStatus::Failed => Some(Err(failed(app, package))),
             _ => None,
         };
-        Some(Look::at(status, reply.retry_after).with_end(end))
+        Some(Polled::at(status, reply.retry_after).with_end(end))
     };
-    wait.until_end(|| call.once(look)).map_err(|error| error.with_package(package))
+    wait.until_end(|| call.once(read)).map_err(|error| error.with_package(package))
 }
 
-/// One request for one package.
+/// Makes one request for one package.
 pub(crate) fn one(client: &Client, app: &AppId, id: &PackageId) -> Result<Package> {
     one_call(client, app, id).once(|reply| Package::asked_for(id, &reply.json()))
 }
@@ -116,10 +114,10 @@ pub(crate) fn read_list(reply: &Reply) -> Option<Vec<Package>> {
     Some(read_entries(reply)?.into_iter().map(|(package, _)| package).collect())
 }
 
-/// The same, each with its name as it came, trimmed: to be compared, never shown.
+/// The same, each with its name trimmed but not sanitized: for comparisons, never for display.
 pub(crate) fn read_entries(reply: &Reply) -> Option<Vec<(Package, String)>> {
     let mut entries = reply.list(|object| Some((Package::listed(object)?, object.raw("Name").unwrap_or_default())))?;
-    // Of two with one id, the one with a date comes first.
+    // Of two entries with the same id, the one with a date comes first.
     entries.sort_by_key(|(package, _)| Reverse(package.created));
     let mut ids = HashSet::new();
     entries.retain(|(package, _)| ids.insert(package.package_id.clone()));

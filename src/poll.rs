@@ -1,4 +1,4 @@
-//! When to poll a job or the like: the settings, and the schedule that they make.
+//! Polling: settings and schedule.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// A longer `Retry-After` is cut to this, because the job may end long before.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// How often to poll a job, a package or an environment, and how long a call waits in all.
+/// How often to poll a job, a package or an environment, and how long a call waits in total.
 ///
 /// The first poll is made at once. Each pause after it is a tenth of the time elapsed, at least the interval (default 1
 /// s) and at most the maximum interval (default 15 s): the end of a job is noticed within a tenth of its duration, and
-/// half an hour takes about 150 requests. The server's `Retry-After` extends a pause, up to 5 min. A pause is cut so that
-/// a log gets a line every minute, and the last one to the time left: one last poll is made when the timeout (default 30
-/// min) expires.
+/// half an hour takes about 150 requests. The server's `Retry-After` extends a pause, up to 5 min. A pause is shortened so
+/// that a log gets a line every minute, and the last pause to the time left: the last poll is made when the timeout (default
+/// 30 min) expires.
 ///
 /// ```
 /// use mendix_deploy::Poll;
@@ -50,14 +50,14 @@ impl Poll {
         self
     }
 
-    /// The longest pause between two polls. Default 15 s; below the interval, the interval wins.
+    /// The longest pause between two polls. Default 15 s; if it is below the interval, the interval counts.
     #[must_use]
     pub fn with_max_interval(mut self, interval: Duration) -> Self {
         self.max_interval = interval;
         self
     }
 
-    /// How long a call waits in all, whatever it waits for: an upload itself does not count, nor does a retry of it.
+    /// How long a call waits in total, over all its steps. Uploads and their retries do not count.
     /// Default 30 min. A wait blocks for at most this time plus one request; zero makes one poll.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -65,46 +65,45 @@ impl Poll {
         self
     }
 
-    /// Waits for as long as a job or a package takes. An outage still ends the wait. A search for an upload and the steps of a
-    /// deployment may never end by themselves: they keep 30 min.
+    /// Waits for a job or a package without a timeout; an outage still ends the wait. A search for an upload and the steps of
+    /// a deployment, which might never end, keep 30 min.
     #[must_use]
     pub fn without_timeout(mut self) -> Self {
         self.timeout = None;
         self
     }
 
-    /// How long the wait may go on without a status before it gives up. Default 5 min. A single failed poll never ends
-    /// a wait, however long ago the last status was.
+    /// How long a wait continues without a status before it gives up. Default 5 min. A single failed poll never ends a
+    /// wait, however long ago the last status was.
     #[must_use]
     pub fn with_max_outage(mut self, outage: Duration) -> Self {
         self.max_outage = outage;
         self
     }
 
-    /// The same with the default timeout if there is none.
+    /// With the default timeout if there is none.
     pub(crate) fn with_an_end(&self) -> Poll {
         Poll { timeout: self.timeout.or(Poll::default().timeout), ..self.clone() }
     }
 
-    /// How long a change that was made is allowed not to show: ten intervals.
+    /// How long a change may take to show: ten intervals.
     pub(crate) fn patience(&self) -> Duration {
         self.interval.max(MIN_INTERVAL).saturating_mul(10)
     }
 
-    /// Whether so long into a call, which ends in any case, less than a tenth of its time is left: too little to begin what
-    /// takes long.
+    /// Whether less than a tenth of the timeout is left: too little to begin what takes long.
     pub(crate) fn is_nearly_over(&self, elapsed: Duration) -> bool {
         let timeout = self.with_an_end().timeout.unwrap_or_default();
         timeout.saturating_sub(elapsed) <= timeout / 10
     }
 
-    /// The same with this much less time.
+    /// With this much less time.
     pub(crate) fn less(&self, elapsed: Duration) -> Poll {
         Poll { timeout: self.timeout.map(|timeout| timeout.saturating_sub(elapsed)), ..self.clone() }
     }
 
-    /// The pause after a poll that ended `elapsed` into the wait, or `None` if the timeout has expired. What is waited for has
-    /// gone on for `since`, and a log has been `quiet` since its last line.
+    /// The pause after a poll that ended `elapsed` into the wait; `None` if the timeout has expired. `since` is the age of the
+    /// current step, and `quiet` the time since the last line of a log.
     pub(crate) fn pause(
         &self,
         retry_after: Option<Duration>,

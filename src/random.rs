@@ -1,5 +1,5 @@
-//! Random numbers without a crate: the standard library seeds every `RandomState` from the operating system, which is
-//! random enough for a boundary and for jitter.
+//! Random numbers without a crate. The standard library seeds every `RandomState` from the operating system, which is
+//! good enough for a boundary and for jitter.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

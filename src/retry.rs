@@ -1,4 +1,4 @@
-//! When to retry a call: the settings, the pure decision, and the loop that follows it.
+//! Retries: settings, the pure decision, and the loop.
 
 use std::path::Path;
 use std::time::Duration;
@@ -64,8 +64,8 @@ impl Retry {
         self
     }
 
-    /// The wait after attempt `attempt` (from 1) failed with `error`; or if that was the last one, a note why, and the setting that
-    /// it is due to. `jitter` is between 0 and 1.
+    /// The wait after attempt `attempt` (from 1) failed with `error`. If that was the last one: a note that says why, and the
+    /// setting responsible. `jitter` is between 0 and 1.
     fn next_wait(&self, attempt: u32, error: &Error, jitter: f64) -> Result<Duration, (String, Option<&'static str>)> {
         // An upload that may have been accepted is never transient.
         if !error.is_transient() {
@@ -88,7 +88,7 @@ impl Retry {
     }
 }
 
-/// Calls `attempt` until it succeeds or `retry` gives up. It is about an app, and perhaps sends a file.
+/// Calls `attempt` until it succeeds or `retry` gives up. `app` and `file` are for events.
 pub(crate) fn repeat<T>(
     retry: &Retry,
     (app, file): (&AppId, Option<&Path>),
@@ -109,7 +109,7 @@ pub(crate) fn repeat<T>(
                 let earlier = match earlier.filter(|_| !error.is_transient()) {
                     None => String::new(),
                     Some(_) if error.kind() == ErrorKind::OutcomeUnknown => format!("; attempt {number} of {of}"),
-                    // A refusal such as 409 may be the result of what went before it.
+                    // A refusal such as 409 may be due to the attempt before.
                     Some(why) => format!("; this was attempt {number} of {of}, after one that failed ({why})"),
                 };
                 return Err(error.with_note(&note).with_note(&earlier).with_setting(setting));

@@ -1,4 +1,4 @@
-//! The secrets that no text may show, and what is done to foreign text that does.
+//! The secrets that no text may show, and how they are redacted from foreign text.
 
 mod unescaped;
 
@@ -10,18 +10,18 @@ use unescaped::{has_marks, unescaped};
 
 /// The maximum length of foreign text in a message, in bytes.
 const SANITIZED_MAX: usize = 2 * 1024;
-/// A shorter secret is not searched for, because matches would be everywhere.
+/// A shorter secret is not searched for, because it would match everywhere.
 const SHORTEST: usize = 4;
 /// A run this long of a longer secret counts as a leak. A secret that is shorter only counts where it stands alone.
 const PIECE: usize = 8;
-/// A run this long in an id is no coincidence. Eight characters can be: keys and ids look like UUIDs of version 4, of which two
-/// have the same form and some of the same characters.
+/// A run this long in an id is not a coincidence. Eight characters can be: keys and ids look like UUIDs of version 4, which
+/// have the same form and share some characters.
 const PIECE_OF_ID: usize = 12;
-/// How often a secret may be escaped and is still found: a gateway that repeats a header in a web page, in JSON.
+/// How many times a secret may be escaped and is still found: a gateway may repeat a header in a web page within JSON.
 const ESCAPED_MAX: usize = 2;
-/// In place of a text with a secret that is escaped.
+/// Replaces a text that contains an escaped secret.
 const WITHHELD: &str = "[withheld, because a secret is in it]";
-/// How much of a text is searched for secrets, in characters. No message shows as much.
+/// How much of a text is searched for secrets, in characters; more than any message shows.
 const SEARCHED: usize = 8 * 1024;
 /// The maximum length of an error code.
 const CODE_MAX: usize = 64;
@@ -33,7 +33,7 @@ pub(crate) struct Secrets {
     all: Vec<(String, Kind)>,
     /// All pieces of the longer ones.
     pieces: BTreeMap<String, Kind>,
-    /// The bytes that they have, in any case, and how many in a row are a secret or a piece of one.
+    /// Their bytes, in any case, and how many of them in a row may be a secret or a piece of one.
     bytes: Vec<u8>,
     in_a_row: usize,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Secrets {
 enum Kind {
     ApiKey,
     ProxyPassword,
-    /// May well be a word that names and ids have, too, so it only counts as a whole, where it stands alone.
+    /// Often a common word, so it only counts as a whole, where it stands alone.
     ProxyUser,
 }
 
@@ -84,7 +84,7 @@ impl Secrets {
         text
     }
 
-    /// An error code, which programs compare: as it came if it has the form of one and the key is not in it.
+    /// An error code, which programs compare: unchanged if it looks like a code and does not contain the key.
     pub(crate) fn sanitized_code(&self, text: &str) -> String {
         let code = text.trim();
         let is_of_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ');
@@ -93,7 +93,7 @@ impl Secrets {
         if has_form && !has_key() { code.to_owned() } else { self.sanitized(text) }
     }
 
-    /// Whether an id contains a secret or a large piece of one, or is nothing but a piece. A proxy's user does not count.
+    /// Whether an id contains a secret or a long piece of one, or is itself a piece. A proxy's user does not count.
     pub(crate) fn are_in(&self, id: &str) -> bool {
         let found = self.find(id, |kind| kind != Kind::ProxyUser);
         let has_whole = |found: &str| {
@@ -104,8 +104,8 @@ impl Secrets {
         found.into_iter().filter_map(|place| id.get(place)).any(counts)
     }
 
-    /// The beginning of `text` with all secrets replaced, and all pieces of them that are long enough to be of use, in any
-    /// case and with whitespace or invisible characters in between. A text that has them escaped is withheld.
+    /// The beginning of `text`, with all secrets and all long pieces of them replaced, in any case and with whitespace or
+    /// invisible characters in between. A text that contains them escaped is withheld.
     fn redact(&self, text: &str) -> String {
         let text = text::beginning(text, SEARCHED);
         let (mut clean, mut end) = (String::with_capacity(text.len()), 0);
@@ -172,7 +172,7 @@ impl Secrets {
 /// The visible characters of a text, in lower case.
 struct Visible {
     text: String,
-    /// Where each character is here, and where in the text.
+    /// For each character, its place here and its place in the text.
     places: Vec<(usize, Range<usize>)>,
 }
 
@@ -199,7 +199,7 @@ fn must_stand_alone(secret: &str, kind: Kind) -> bool {
     kind == Kind::ProxyUser || secret.chars().count() < PIECE
 }
 
-/// Whether what is there is not a part of a longer word, name, host or id.
+/// Whether this range is not part of a longer word, name, host or id.
 fn stands_alone(text: &str, range: &Range<usize>) -> bool {
     let is_of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let joins = |chars: &mut dyn Iterator<Item = char>| match chars.next() {
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_as_it_came_unless_the_key_is_in_it() {
+    fn a_code_is_unchanged_unless_it_contains_the_key() {
         let secrets = Secrets::of_request(KEY, Some("admin"), Some("CONSTANT"));
         for code in ["INSECURE_ADMIN_PASSWORD", "MISSING_CONSTANT", "ADMIN", "NOT ALLOWED", "400", &"X".repeat(64)] {
             assert_eq!(secrets.sanitized_code(&format!(" {code}\n")), code);

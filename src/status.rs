@@ -1,4 +1,4 @@
-//! The statuses of what the API makes: a job, a package.
+//! The statuses of jobs, packages and environments.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ macro_rules! status {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$of_variant])* $variant,)*
-            /// A status that the documentation does not name, sanitized and cut to 64 characters. It is waited on, never
-            /// taken for an end. A later version may give it a variant of its own.
+            /// An undocumented status, sanitized and cut to 64 characters. Counts as still in progress, never as final. A
+            /// later version of this crate may give it a variant of its own.
             Other(String),
         }
 

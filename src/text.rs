@@ -6,7 +6,7 @@ use std::path::Path;
 /// The maximum length of a path or a package's name in a message, in characters.
 const PATH_MAX: usize = 100;
 
-/// Foreign text without the URLs in it, because some are secrets: whoever has the URL of a package's download needs no key.
+/// Foreign text without its URLs, because some are secrets: the URL of a package's download works without a key.
 pub(crate) fn without_urls(text: &str) -> String {
     let ends_url = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>');
     let lower = text.to_ascii_lowercase();
@@ -64,7 +64,7 @@ pub(crate) fn name(name: &str) -> String {
 }
 
 /// Removes characters that hide or reorder text, replaces control characters by spaces, folds whitespace, and breaks up
-/// what CI agents would take for a command: `##vso[…]`, `##[…]` and `##teamcity[…]` anywhere, `::…` at the start.
+/// what CI agents would run as a command: `##vso[…]`, `##[…]` and `##teamcity[…]` anywhere, `::…` at the start.
 pub(crate) fn sanitize(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars().filter(|c| !is_invisible(*c)) {
@@ -83,7 +83,7 @@ pub(crate) fn sanitize(text: &str) -> String {
     clean
 }
 
-/// The same for text that a caller has given, and that is shown in quotes: only `##` is broken up.
+/// The same for a caller's text, which is shown in quotes: only `##` is broken up.
 fn without_commands(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     text.chars().for_each(|c| push(&mut clean, c));
@@ -98,12 +98,12 @@ fn push(clean: &mut String, c: char) {
     clean.push(c);
 }
 
-/// Whether a reader sees it.
+/// Whether a character is visible.
 pub(crate) fn is_visible(c: char) -> bool {
     !is_blank(c) && !is_invisible(c)
 }
 
-/// What a character is that is not visible ASCII, for messages.
+/// A name for a character that is not visible ASCII, for messages.
 pub(crate) fn kind_of(odd: char) -> &'static str {
     match odd {
         '\r' | '\n' => "a line break",
@@ -115,12 +115,12 @@ pub(crate) fn kind_of(odd: char) -> &'static str {
     }
 }
 
-/// What separates words, or begins an escape sequence of a terminal.
+/// Whether a character separates words, or begins an escape sequence of a terminal.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control() || c == '\u{2800}'
 }
 
-/// The format characters and the default ignorable ones of Unicode 16, but those that are visible.
+/// The format and default ignorable characters of Unicode 16, except visible ones.
 fn is_invisible(c: char) -> bool {
     !c.is_ascii()
         && matches!(c,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_gave_is_no_command_to_a_ci_agent_either() {
+    fn a_callers_text_in_a_message_cannot_be_a_command_to_a_ci_agent() {
         for command in ["##vso[task.complete]", "###[error]x", "a##teamcity[x]", "#\u{ad}#[x]"] {
             for shown in [quoted(command, 64), name(command), path(Path::new(command))] {
                 assert!(!shown.contains("##"), "{shown}");

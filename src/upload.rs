@@ -53,21 +53,21 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
     Opened::new(client, app, upload)?.upload()
 }
 
-/// Uploads a package and waits until it can be deployed. `Ok` means that it can, and nothing else.
+/// Uploads a package and waits until it is ready to be deployed. `Ok` means that it is.
 ///
 /// After the upload, as by [`upload_package`], this waits for the job, as [`wait_for_job`](crate::wait_for_job) does. If the
 /// upload got no usable response, it searches for the package, as [`find_upload`](crate::find_upload) does, and waits for that
-/// one; **it never uploads again** what may have been accepted. Give the package a name of its own
-/// ([`Upload::with_name`]), by which it can be found. With [`Upload::skip_existing`], a package that is there already is not
-/// uploaded, so that the same call can be made again.
+/// one: **an upload that may have been accepted is never repeated**. Give the package a unique name ([`Upload::with_name`]), so
+/// that it can be found. With [`Upload::skip_existing`], a package that already exists is not uploaded, so the same call can be
+/// made again.
 ///
 /// Blocks for as long as the upload, and then for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few
 /// requests.
 ///
 /// # Errors
-/// Those of [`upload_package`]. If the outcome of the upload is unknown, `OutcomeUnknown` means that the package was searched
-/// for in vain, or cannot be told from others; if the list of packages could not be had, why is its source. Once the package
-/// is known, every error has its id, and that of the job, and says which call resumes: `JobFailed` if the package cannot be
+/// Those of [`upload_package`]. `OutcomeUnknown` means that the package was not found either, or cannot be told from others; if
+/// the list of packages could not be read, the reason is its source. Once the package is known, every error has its id, and the
+/// id of the job, and says which call resumes: `JobFailed` if the package cannot be
 /// deployed; `StillRunning` on timeout; `Rejected`, `Connect` or `NoAnswer`, as in `wait_for_job`. With `skip_existing`,
 /// `Config` also means that the name belongs to another build, and `Connect`, `Rejected` and `NoAnswer` that the packages could
 /// not be listed, so that nothing was uploaded.
@@ -78,7 +78,7 @@ pub fn upload_package(client: &Client, app: &AppId, upload: &Upload) -> Result<U
 /// let client = Client::from_env()?;
 /// let upload = Upload::new("calc.mda").with_name("calc_1.0.0.45.mda");
 /// let package = upload_and_wait(&client, &"calc".parse()?, &upload)?;
-/// println!("{package} can be deployed");
+/// println!("package {package} is ready");
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
 pub fn upload_and_wait(client: &Client, app: &AppId, upload: &Upload) -> Result<PackageId> {

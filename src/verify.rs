@@ -1,7 +1,7 @@
-//! Checks what is taken for granted of the service: for the owner of an account.
+//! Checks the crate's assumptions about the service, for anyone who has an account.
 //!
-//! Nobody has run this crate against the real service yet. The tables of the [guide](crate::guide::assumptions) say what each call rests on, and
-//! [`verify`] says of each row what was seen. The command `mendix-deploy verify` prints it as a table to be sent to the authors.
+//! Nobody has run this crate against the real service yet. The [guide](crate::guide::assumptions) lists what the calls rely on,
+//! and [`verify`] returns what it saw for each row. The command `mendix-deploy verify` prints that as a table for an issue.
 
 mod deployed;
 mod environments;
@@ -30,7 +30,7 @@ pub use findings::{Finding, Row};
 /// A job that no app has.
 const UNKNOWN_JOB: &str = "00000000-0000-4000-8000-000000000000";
 
-/// What to verify. By default, everything that can be seen by reading.
+/// What to verify. By default, everything that can be seen without changing anything.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Verify {
     environment: Option<EnvironmentName>,
@@ -46,14 +46,14 @@ impl Verify {
         self
     }
 
-    /// Also uploads this package, under a name of its own, and watches what becomes of it. **It stays in the app.**
+    /// Also uploads this package under a new name, and watches it. **It stays in the app.**
     #[must_use]
     pub fn with_upload(mut self, file: impl Into<PathBuf>) -> Self {
         self.upload = Some(file.into());
         self
     }
 
-    /// Also deploys what was uploaded, to the environment. **The app is down meanwhile, and runs this package then.**
+    /// Also deploys the uploaded package to the environment. **The app is down meanwhile, and then runs this package.**
     #[must_use]
     pub fn with_deploy(mut self, deploy: Deploy) -> Self {
         self.deploy = Some(deploy);
@@ -73,14 +73,14 @@ pub struct Verified {
     pub error: Option<Error>,
 }
 
-/// Looks at the service, and says of each row of the guide's tables whether what was seen agrees.
+/// Checks the rows of the guide's tables of assumptions against the service.
 ///
 /// Blocks for as long as its requests take: a few for the app, and two for each environment; with an upload as long as
 /// [`upload_and_wait`](crate::upload_and_wait), and with a deployment as long as [`deploy_package`](crate::deploy_package) as well.
 ///
 /// # Errors
-/// If there is nothing to see: `Config` or `File` before anything is requested, `NotAllowed` for a production environment,
-/// `Rejected` for an unknown one, and whatever [`check`](crate::check()) fails with. What fails later is in [`Verified::error`].
+/// If nothing can be verified: `Config` or `File` before anything is requested, `NotAllowed` for a production environment,
+/// `Rejected` for an unknown one, and the errors of [`check`](crate::check()). A later error is in [`Verified::error`].
 pub fn verify(client: &Client, app: &AppId, verify: &Verify) -> Result<Verified> {
     let Verify { environment, upload: file, deploy } = verify;
     let name = format!("verify-{:016x}.mda", random::bits());
@@ -104,7 +104,7 @@ pub fn verify(client: &Client, app: &AppId, verify: &Verify) -> Result<Verified>
         Some(opened) => uploaded::watch(client, app, opened, &name, &mut findings).map(Some),
         None => Ok(None),
     };
-    // Now there is at least one in it.
+    // Read after the upload, so that it has at least one package.
     list::read(client, app, &mut findings);
     let (mut deployed, mut error) = (None, None);
     match (uploaded, target) {

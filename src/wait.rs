@@ -1,4 +1,4 @@
-//! The loop that waits: it looks, tells what it saw, and pauses as [`Poll`] has it. The twin of `retry`.
+//! The loop that waits: polls, reports, and pauses as [`Poll`] says. The counterpart of `retry`.
 
 mod log;
 
@@ -15,36 +15,36 @@ use crate::id::AppId;
 use crate::poll::Poll;
 use crate::units::Seconds;
 
-/// How long a 404 is taken to mean "not visible yet".
+/// How long a 404 means "not visible yet".
 const NOT_FOUND_GRACE: Duration = Duration::from_secs(30);
 
-/// What a poll says.
-pub(crate) struct Look<T> {
-    /// In a few words. If there are none, an event of its own or an error says more.
+/// The result of one poll.
+pub(crate) struct Polled<T> {
+    /// In a few words; empty if another event or an error says more.
     status: String,
-    /// How the wait has ended, if it has.
+    /// The end of the wait, if it has ended.
     end: Option<Result<T>>,
     retry_after: Option<Duration>,
-    /// Whether something was done, so that what is waited for has only begun.
+    /// Whether a new step has begun, so that pauses are short again.
     is_new: bool,
 }
 
-impl<T> Look<T> {
-    pub(crate) fn at(status: impl Display, retry_after: Option<Duration>) -> Look<T> {
-        Look { status: status.to_string(), end: None, retry_after, is_new: false }
+impl<T> Polled<T> {
+    pub(crate) fn at(status: impl Display, retry_after: Option<Duration>) -> Polled<T> {
+        Polled { status: status.to_string(), end: None, retry_after, is_new: false }
     }
 
-    /// An end that an event of its own or an error tells.
-    pub(crate) fn ended(end: Result<T>) -> Look<T> {
-        Look::at("", None).with_end(Some(end))
+    /// An end that another event or an error reports.
+    pub(crate) fn ended(end: Result<T>) -> Polled<T> {
+        Polled::at("", None).with_end(Some(end))
     }
 
-    pub(crate) fn with_end(self, end: Option<Result<T>>) -> Look<T> {
-        Look { end, ..self }
+    pub(crate) fn with_end(self, end: Option<Result<T>>) -> Polled<T> {
+        Polled { end, ..self }
     }
 
-    pub(crate) fn anew(self, is_new: bool) -> Look<T> {
-        Look { is_new, ..self }
+    pub(crate) fn with_new_step(self, is_new: bool) -> Polled<T> {
+        Polled { is_new, ..self }
     }
 }
 
@@ -65,21 +65,21 @@ impl Clock for Instant {
     }
 }
 
-/// What is waited for, and how it is told.
+/// What is waited for, and how it is reported.
 pub(crate) struct Wait<'a> {
     client: &'a Client,
     app: &'a AppId,
     subject: Subject,
     /// What is being done, in messages, such as "waiting for job 66046953 of app calc".
     doing: String,
-    /// How to resume a wait that ended early, and by which function, for messages; `None` if the caller says it.
+    /// How to resume a wait that ended early, and by which function, for messages; `None` if the caller adds that.
     resume: Option<(&'static str, &'static str)>,
-    /// Whether a 404 at first means "not visible yet".
+    /// Whether an early 404 means "not visible yet".
     may_appear_late: bool,
-    /// Whether the API has answered well, in this wait or in an earlier step of the same call.
+    /// Whether the API has responded with a success, in this wait or in an earlier step of the same call.
     is_amid: Cell<bool>,
     poll: Poll,
-    /// What of the call's time had passed when this wait began.
+    /// How much of the call's time had passed when this wait began.
     spent: Duration,
 }
 
@@ -99,12 +99,12 @@ impl<'a> Wait<'a> {
         Wait { poll: self.poll.less(spent), spent, ..self }
     }
 
-    /// The same for what may never end by itself: it has a timeout, whatever is set.
+    /// The same for a wait that might never end: it has a timeout even if none is set.
     pub(crate) fn limited_since(self, began: Instant) -> Self {
         Wait { poll: self.poll.with_an_end(), ..self }.since(began)
     }
 
-    /// For messages. Without it, the caller says how to resume.
+    /// Sets how to resume, for messages. Without it, the caller adds that.
     pub(crate) fn resumed_by(self, what: &'static str, function: &'static str) -> Self {
         Wait { resume: Some((what, function)), ..self }
     }
@@ -113,7 +113,7 @@ impl<'a> Wait<'a> {
         Wait { may_appear_late: true, ..self }
     }
 
-    /// Whether an earlier step of the same call was answered well.
+    /// Sets whether an earlier step of the same call was successful.
     pub(crate) fn amid(self, is_amid: bool) -> Self {
         Wait { is_amid: Cell::new(is_amid), ..self }
     }
@@ -123,33 +123,33 @@ impl<'a> Wait<'a> {
         self.poll.timeout
     }
 
-    /// A part of a poll was answered well.
+    /// Notes a successful response within a poll of several requests.
     pub(crate) fn note_answer(&self) {
         self.is_amid.set(true);
     }
 
-    /// Looks until there is an end.
-    pub(crate) fn until_end<T>(&self, look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
-        self.by(&mut Instant::now(), look)
+    /// Polls until the wait ends.
+    pub(crate) fn until_end<T>(&self, poll_once: impl FnMut() -> Result<Polled<T>>) -> Result<T> {
+        self.by(&mut Instant::now(), poll_once)
     }
 
-    fn by<T>(&self, clock: &mut dyn Clock, mut look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+    fn by<T>(&self, clock: &mut dyn Clock, mut poll_once: impl FnMut() -> Result<Polled<T>>) -> Result<T> {
         let mut last_status: Option<String> = None;
         // The time of the last status, and the number of failures in a row.
         let (mut last_seen, mut failures) = (Duration::ZERO, 0_u32);
         let (mut was_refused, mut begun) = (false, Duration::ZERO);
         let (poll, mut log) = (&self.poll, Log::default());
         loop {
-            let looked = look();
+            let polled = poll_once();
             let elapsed = clock.elapsed();
-            let (pause, failure) = match looked {
-                Ok(Look { status, end: Some(end), .. }) => {
+            let (pause, failure) = match polled {
+                Ok(Polled { status, end: Some(end), .. }) => {
                     if !status.is_empty() {
                         self.notify_polled(status, elapsed, None, false);
                     }
                     return end;
                 }
-                Ok(Look { status, retry_after, is_new, .. }) => {
+                Ok(Polled { status, retry_after, is_new, .. }) => {
                     begun = if is_new { elapsed } else { begun };
                     let routine = log.status(last_status.as_ref() != Some(&status), elapsed);
                     let pause = poll.pause(retry_after, elapsed, elapsed.saturating_sub(begun), log.quiet(elapsed));
@@ -191,8 +191,8 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// Whether the next poll may say otherwise. At first, a refusal is a verdict; later, it may be that of a gateway, or of a
-    /// node that is being replaced, and the API's own takes two.
+    /// Whether the next poll may succeed. At first, a refusal is final. Later, it may be that of a gateway or of a node that is
+    /// being replaced, and the API's own is final only if it is repeated.
     fn may_pass(&self, error: &Error, was_refused: bool) -> bool {
         let passes = match error.said_by() {
             SaidBy::Nobody | SaidBy::Others => matches!(error.kind(), ErrorKind::Connect | ErrorKind::Rejected),
@@ -207,10 +207,11 @@ impl<'a> Wait<'a> {
         self.client.notify(&Event::Polled { app, subject, status, elapsed, next_poll, routine });
     }
 
-    /// Has the kind of the last error, which is its source. Waiting again is harmless, whatever ended this wait.
+    /// The error of a wait without a status for too long. It has the kind of the last error, which is its source, and is
+    /// transient.
     fn gave_up(&self, outage: Duration, last: Error) -> Error {
         let (doing, outage, why) = (&self.doing, Seconds(outage), last.in_brief());
-        Error::new(last.kind(), format!("gave up {doing} after failing for {outage} ({why})"))
+        Error::new(last.kind(), format!("gave up {doing}: no status for {outage} ({why})"))
             .with_advice(self.how_to_resume())
             .with_setting(self.resume.map(|_| "Poll::with_max_outage"))
             .with_transient(true)
@@ -221,7 +222,7 @@ impl<'a> Wait<'a> {
     fn still_running(&self, elapsed: Duration, last_status: Option<&str>, failure: Option<Error>) -> Error {
         let (doing, elapsed) = (&self.doing, Seconds(self.spent.saturating_add(elapsed)));
         let last = match (&failure, last_status) {
-            (Some(failure), _) => format!(", and failed at last ({})", failure.in_brief()),
+            (Some(failure), _) => format!("; the last poll failed ({})", failure.in_brief()),
             (None, Some(status)) => format!(" (last status: {status})"),
             (None, None) => String::new(),
         };

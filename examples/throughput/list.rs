@@ -1,4 +1,4 @@
-//! Processor time for a long list of packages, and for a body that is made to be parsed anew for each of its pieces.
+//! Processor time for a long list of packages, and for a body that is made to be reparsed for each of its pieces.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;

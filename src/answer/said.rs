@@ -1,4 +1,4 @@
-//! What a server said in the body of a response: the API's own words, or what a gateway says in its place.
+//! Reads the body of an error response: in the API's format, or whatever a gateway sends in its place.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ const FOREIGN: &str = " (not in the API's format: a proxy or gateway?)";
 /// How much of the title of a web page is shown, in characters.
 const TITLE_MAX: usize = 200;
 
-/// The body of a response that is an error, or no usable success.
+/// The body of a response that is an error, or an unusable success.
 #[derive(Debug, PartialEq)]
 pub(super) struct Said {
     /// `errorCode`, or `error.code` in newer versions of the API.
@@ -60,7 +60,7 @@ impl Said {
     }
 }
 
-/// Whether an object in a body says that it is an error.
+/// Whether the object in a body is an error.
 pub(crate) fn has_error_code(reply: &Reply) -> bool {
     reply.json().any_text("errorCode").is_some()
 }
@@ -82,7 +82,7 @@ fn api_error(object: &Object) -> Option<(Option<String>, String)> {
     Some((code, format!(", {}", parts.join(", "))))
 }
 
-/// How a body is encoded that is not readable as it is.
+/// The encoding of a body that cannot be read as it is.
 fn encoding(reply: &Reply) -> Option<&'static str> {
     let (body, declared) = (reply.body.as_slice(), reply.encoding.as_deref().unwrap_or_default());
     if body.is_empty() || std::str::from_utf8(body).is_ok() {
@@ -96,7 +96,7 @@ fn encoding(reply: &Reply) -> Option<&'static str> {
         .find(|known| declared.to_ascii_lowercase().contains(known))
 }
 
-/// The title of a web page, or its first heading, or its text; `None` if it is none.
+/// The title of a web page, or its first heading, or its text. `None` if it is not a web page.
 fn title_of_web_page(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let is_page = ["<!doctype html", "<html", "<head>", "<title", "<body", "<h1"].iter().any(|tag| lower.contains(tag));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_panics_leaks_the_key_or_escapes_the_limits() {
+    fn no_response_panics_leaks_the_key_or_escapes_the_limits() {
         for _ in 0..3_000 {
             let body = noise();
             let case = String::from_utf8_lossy(&body);
@@ -266,8 +266,8 @@ mod tests {
             if is_whole(&body) {
                 // Broken text does not make it less whole: bytes that are no UTF-8, half a surrogate pair, control
                 // characters.
-                let mended = case.trim_start_matches('\u{feff}').replace("\\u", "u").replace(char::is_control, " ");
-                assert!(mended.parse::<Value>().is_ok_and(|value| value.is_object() || value.is_array()), "{case}");
+                let fixed = case.trim_start_matches('\u{feff}').replace("\\u", "u").replace(char::is_control, " ");
+                assert!(fixed.parse::<Value>().is_ok_and(|value| value.is_object() || value.is_array()), "{case}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the command is asked for.
+//! The command line arguments.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,8 +46,8 @@ pub(crate) enum Command {
     },
     /// Serve a Deploy API on this machine, for trying things and for tests
     ///
-    /// Prints the variables that the other commands need, and runs until it is stopped. Every app has the environments Test (empty),
-    /// Acceptance and Production. Nothing is kept.
+    /// Prints the variables that the other commands need, and runs until it is stopped. Every app has the environments Test
+    /// (empty), Acceptance and Production. Nothing is kept.
     Emulator {
         /// The port [default: a free one]
         #[arg(long, default_value_t = 0, hide_default_value = true)]
@@ -140,7 +140,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) production: bool,
 }
 
-/// What a package is called, and whether that tells builds apart.
+/// The name of a package, and whether to skip the upload if it exists.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Named {
     /// The package's name, unique to the build [default: that of the file]
@@ -164,7 +164,7 @@ impl Named {
 
 const TIMEOUT: &str = "How long to wait in all, the upload aside, such as 90s or 2h [default: 30m]";
 
-/// How long to wait in all.
+/// How long to wait in total.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Timeout(pub(crate) Duration);
 

@@ -1,4 +1,4 @@
-//! What an error means for somebody at a shell: its exit status, and the command to run next.
+//! What an error means at a shell: the exit status, and the command to run next.
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;
@@ -37,7 +37,7 @@ fn exit_status(error: &Error) -> u8 {
     }
 }
 
-/// The command that continues, or that shows what there is if somebody has to decide.
+/// The command that resumes, or `status` where a person has to decide.
 fn next(error: &Error, command: &Command) -> String {
     let other = match command {
         Command::Deploy(args) => after_deploy(error, args),
@@ -50,7 +50,7 @@ fn next(error: &Error, command: &Command) -> String {
     let same = || {
         let mut given = std::env::args_os().skip(1).map(|arg| arg.into_string().ok()).collect::<Option<Vec<_>>>()?;
         if asks_for_permission {
-            // Behind the subcommand, since `--` may follow.
+            // Right after the subcommand, because `--` may come later.
             given.insert(given.len().min(1), "--production".to_owned());
         }
         Some(given)

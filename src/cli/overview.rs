@@ -1,4 +1,4 @@
-//! What there is, as JSON. Fields are spelled as the API spells them.
+//! The environments and packages of an app as JSON. Fields are spelled as the API spells them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::words;
 
-/// The environments of an app, each with the package on it, and the packages; or why these cannot be had.
+/// The environments of an app, each with the package on it, and the packages; or why the packages could not be listed.
 pub(crate) fn of(client: &Client, app: &AppId) -> Result<(Value, Option<Error>)> {
     let environments: Vec<_> =
         list_environments(client, app)?.iter().map(|found| with_package(client, app, found)).collect();
@@ -22,7 +22,7 @@ pub(crate) fn of(client: &Client, app: &AppId) -> Result<(Value, Option<Error>)>
 
 fn with_package(client: &Client, app: &AppId, found: &Environment) -> Value {
     let mut fields = of_environment(found);
-    // Rights are given for each environment, so one that cannot be read is no reason to show none.
+    // Rights are per environment, so show the others even if one cannot be read.
     let (name, value) = match environment_package(client, app, &found.name) {
         Ok(package) => ("Package", json!(package.as_ref().map(of_package))),
         Err(error) => ("Error", json!(words::of_the_command(&error.to_string()))),

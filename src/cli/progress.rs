@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar on a terminal, whatever its width; elsewhere the lines that are worth keeping.
+//! Progress on stderr: a bar on a terminal, of any width; elsewhere the lines that are worth keeping.
 
 use std::io::{Write, stderr};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use mendix_deploy::{Client, DeployStep, Event};
 use super::words;
 
 const BAR: &str = "{wide_bar} {binary_bytes} of {binary_total_bytes}, {eta} left";
-/// For what takes as long as it takes. The message is cut to the width of the terminal.
+/// For waits of unknown length. The message is cut to the width of the terminal.
 const SPINNER: &str = "{spinner} {wide_msg}";
 
 /// Clones show the same bar.
@@ -21,7 +21,7 @@ impl Progress {
         Progress(ProgressBar::new(0))
     }
 
-    /// A client that shows what it does.
+    /// A client whose events are shown.
     pub(crate) fn watching(&self, client: Client) -> Client {
         let progress = self.clone();
         client.on_event(move |event| progress.show(event))
@@ -33,7 +33,7 @@ impl Progress {
             // Unless stderr is a terminal.
             _ if bar.is_hidden() => {
                 if !event.is_routine() {
-                    // One write, so that lines of several commands do not mix. That it fails decides nothing.
+                    // One write, so that lines of several commands do not mix. A failed write is ignored.
                     let _ = stderr().write_all(format!("{}\n", line(event)).as_bytes());
                 }
             }

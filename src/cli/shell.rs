@@ -1,6 +1,6 @@
 //! A command line that can be pasted into a shell.
 
-/// The command with these arguments. `None` if one of them cannot be printed as it is.
+/// The command with these arguments. `None` if one of them cannot be printed unchanged.
 pub(crate) fn line(arguments: &[String]) -> Option<String> {
     let quoted: Option<Vec<_>> = arguments.iter().map(|argument| quoted(argument)).collect();
     Some(format!("mendix-deploy {}", quoted?.join(" ")))
@@ -16,13 +16,13 @@ fn quoted(argument: &str) -> Option<String> {
         return Some(argument.to_owned());
     }
     if cfg!(windows) {
-        // A quotation mark can be in no file's name there.
+        // File names cannot contain a quotation mark there.
         return (!argument.contains('"')).then(|| format!("\"{argument}\""));
     }
     Some(format!("'{}'", argument.replace('\'', r"'\''")))
 }
 
-/// Or changes the direction of the text around it.
+/// Whether a character is invisible, or reverses the text around it.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')

@@ -1,4 +1,4 @@
-//! What the library says, in the words of the command: its messages name functions and settings in brackets.
+//! Rewrites messages of the library for the command: they name functions and settings in brackets.
 
 /// The flags of the settings that messages name.
 const FLAGS: [(&str, &str); 5] = [
@@ -8,9 +8,9 @@ const FLAGS: [(&str, &str); 5] = [
     ("Upload::skip_existing", "--skip-existing"),
     ("Poll::with_timeout", "--timeout"),
 ];
-/// Other settings have no flag.
+/// Settings of these types without a flag are dropped.
 const SETTINGS: [&str; 6] = ["Client::", "Deploy::", "Poll::", "Retry::", "Start::", "Upload::"];
-/// What these do, the command says otherwise: as the one to run next.
+/// Functions that are dropped, because the last line names the command to run instead.
 const FUNCTIONS: [&str; 10] = [
     "deploy_package", "find_upload", "job_status", "start_environment", "stop_environment", "transport_package",
     "upload_and_deploy", "upload_and_wait", "wait_for_job", "wait_for_package",
@@ -39,7 +39,7 @@ fn flags(inside: &str) -> Option<String> {
     Some(flags.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
-/// The flag of a setting, if it has one; `None` if it is no name at all.
+/// Outer `None`: not a name. Inner `None`: a name without a flag.
 #[allow(clippy::option_option)]
 fn flag(name: &str) -> Option<Option<&'static str>> {
     let flag = FLAGS.iter().find(|(setting, _)| *setting == name).map(|(_, flag)| *flag);

@@ -18,21 +18,21 @@ pub(super) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// It shares its timeout with whatever the call has done since `began`.
+    /// Shares its timeout with what the call has done since `began`.
     pub(super) fn new(at: At<'a>, package: &'a PackageId, deploy: &'a Deploy, began: Instant) -> Chain<'a> {
         let run = Run::new(at, Goal::Deployed { package, restart: deploy.restart }, &deploy.start, began);
         Chain { at, package, deploy, run }
     }
 
-    /// The status, before anything else.
+    /// Notes the status, for an error that comes before the first poll.
     pub(super) fn saw(&mut self, found: &Environment) {
         self.run.seen.status = Some(found.status.clone());
     }
 
-    /// For the log, it counts the time since the whole call began.
+    /// `call_began` is for the log, whose last line has the time of the whole call.
     pub(super) fn play(&mut self, url: Option<String>, call_began: Instant) -> Result<Deployed> {
         let (At { client, app, .. }, package, run) = (self.at, self.package, &mut self.run);
-        run.first_look()?;
+        run.first_read()?;
         let (previous, is_there) = (run.seen.on_it.clone(), run.course.is_there(&run.seen));
         if !is_there || run.seen.status != Some(EnvironmentStatus::Running) || self.deploy.restart {
             self.at.notify(DeployStep::Begun { package: package.clone(), previous }, run.elapsed());
@@ -68,6 +68,6 @@ pub(crate) fn check_allowed(at: At, found: &Environment, deploy: &Deploy) -> Res
         return Ok(());
     }
     let message =
-        format!("{} is for production, or does not say that it is not, and production was not allowed", at.name());
+        format!("{} is a production environment, or does not say otherwise, and production was not allowed", at.name());
     Err(Error::new(ErrorKind::NotAllowed, message).with_setting("Deploy::allow_production"))
 }

@@ -32,8 +32,8 @@ impl Deploy {
         self
     }
 
-    /// Whether the app is stopped and started even if it runs and the package is on the environment. Default false. Needed
-    /// after a package was transported while the app ran, or settings were changed.
+    /// Whether to stop and start the app even if it runs and the package is on the environment. Default false. Needed
+    /// after a package was transported while the app ran, or after settings were changed.
     #[must_use]
     pub fn with_restart(mut self, restart: bool) -> Self {
         self.restart = restart;
@@ -41,17 +41,17 @@ impl Deploy {
     }
 }
 
-/// What a deployment has done.
+/// The result of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployed {
     /// The package that runs.
     pub package: PackageId,
-    /// The package that was on the environment right before this one was transported, to go back to. `None` if there was none,
-    /// or if it was this one already, as after an interruption.
+    /// The package to go back to: the one that was on the environment right before the transport. `None` if there was none,
+    /// or if it was already this one, as after an interruption.
     pub previous: Option<PackageId>,
     /// Where the app can be reached.
     pub url: Option<String>,
-    /// False if the app ran with the package already, so that nothing was done.
+    /// False if the app already ran with the package, so that nothing was done.
     pub changed: bool,
 }

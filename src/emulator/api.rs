@@ -1,11 +1,11 @@
-//! Handles a request: the faults that were asked for, the credentials, and all calls but those about environments.
+//! Handles a request: configured faults, credentials, and all calls except those about environments.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::codes::{self, TOLD};
+use super::codes::{self, CONFIGURED};
 use super::fault::Fault;
 use super::form;
 use super::incoming::{Request, Stop, check_end, refused};
@@ -19,11 +19,11 @@ pub(super) const USERNAME: &str = "richard.ford51@example.com";
 pub(super) const API_KEY: &str = "26587896-1cef-4483-accf-ad304e2673d6";
 /// The maximum length of a body: 1 GiB for the file (documented as 1 GB), plus the multipart envelope.
 const MAX_BODY: u64 = (1 << 30) + (1 << 20);
-/// The documentation's example of one.
+/// The documentation's example of a project id.
 const PROJECT_ID: &str = "fae5de74-69c2-4488-a4de-abf89daac63e";
-/// The content of files of up to this many bytes is kept, unless it is set.
+/// Default of [`keep_up_to`](super::Emulator::keep_up_to).
 const KEPT: u64 = 1 << 20;
-/// The buffers of both systems hold no more than this.
+/// The socket buffers of both ends hold no more than this.
 const BUFFERED: u64 = 64 << 20;
 
 /// Returns the body of a success.
@@ -57,7 +57,7 @@ pub(super) fn answer(request: &mut Request<impl BufRead>, state: &Mutex<State>) 
     }
 }
 
-/// The faults because of which a call is not carried out.
+/// Faults that prevent a call from being carried out.
 fn fail(request: &mut Request<impl BufRead>, route: &Route, fault: Fault) -> Result<(), Stop> {
     match fault {
         Fault::StatusAtOnce(status) => Err(told_to_answer(status)),
@@ -66,7 +66,7 @@ fn fail(request: &mut Request<impl BufRead>, route: &Route, fault: Fault) -> Res
             request.skip_body()?;
             Err(told_to_answer(status))
         }
-        // The calls about environments look at the request first.
+        // Calls about environments validate the request first.
         Fault::Code(code) if !matches!(route.call, Call::Environment(..)) => {
             request.skip_body()?;
             Err(codes::documented(code).into())
@@ -126,7 +126,7 @@ fn carry_out(
 
 fn told_to_answer(status: u16) -> Stop {
     let status = if (200..=599).contains(&status) { status } else { 500 };
-    refused(status, TOLD)
+    refused(status, CONFIGURED)
 }
 
 fn hang_up() -> Stop {

@@ -3,8 +3,8 @@
 /// Code, status, message.
 pub(super) type Documented = (&'static str, u16, &'static str);
 
-/// The message of what is documented nowhere.
-pub(super) const TOLD: &str = "the emulator was told to answer so";
+/// The message of undocumented codes.
+pub(super) const CONFIGURED: &str = "the emulator was set to respond with this";
 
 pub(super) const ENVIRONMENT_NOT_FOUND: Documented = ("ENVIRONMENT_NOT_FOUND", 404, "Environment not found.");
 pub(super) const NO_PACKAGE_ON_IT: Documented = ("PACKAGE_NOT_FOUND", 404, "No package found for this environment");
@@ -28,7 +28,7 @@ const OTHERS: [Documented; 9] = [
     ("UNAUTHORIZED", 401, "UNAUTHORIZED:Please provide valid credentials or set up a Mendix user session"),
     ("INVALID_APPID", 400, "Invalid AppId"),
     ("APP_NOT_FOUND", 404, "App not found"),
-    ("STOP_FAILED", 500, "Cannot stop app: the emulator was told so"),
+    ("STOP_FAILED", 500, "Cannot stop app: the emulator was set to fail"),
     ("INVALID_RUNTIME_VERSION", 400, "This Runtime version is not supported on this environment."),
     ("NO_ACCESS", 403, "You do not have access"),
     ("TRANSPORT_NOT_ALLOWED", 403, "No access to transport to environment."),
@@ -41,7 +41,7 @@ const OTHERS: [Documented; 9] = [
     ),
 ];
 
-/// Those that the status of a start job has, where all are 500.
+/// The codes of a start job's status, which all come with a 500.
 const OF_A_START_JOB: [Documented; 8] = [
     ("NO_PACKAGE", 500, "Cannot start app. There should be a package configured for this environment."),
     ("ALREADY_LOCKED", 500, "Cannot start app. There is already a lock on this environment."),
@@ -59,7 +59,7 @@ const OF_A_START_JOB: [Documented; 8] = [
         "Cannot start app. There is a user with administrator role with password '1'. This is not allowed.",
     ),
     ("STARTUP_ACTION_FAILED", 500, "Cannot start app. Startup action failed."),
-    ("START_FAILED", 500, "Cannot start app: 1 (the emulator was told so)"),
+    ("START_FAILED", 500, "Cannot start app: 1 (the emulator was set to fail)"),
 ];
 
 /// Whether the status of a start job has this code.
@@ -67,9 +67,9 @@ pub(super) fn is_of_a_start_job(code: &str) -> bool {
     OF_A_START_JOB.iter().any(|(documented, ..)| *documented == code)
 }
 
-/// What is documented for a code; one that is not is a 500, but cannot be set.
+/// What is documented for a code. Anything else would be a 500, but cannot be configured.
 pub(super) fn documented(code: &'static str) -> Documented {
-    all().find(|(documented, ..)| *documented == code).unwrap_or((code, 500, TOLD))
+    all().find(|(documented, ..)| *documented == code).unwrap_or((code, 500, CONFIGURED))
 }
 
 pub(super) fn all() -> impl Iterator<Item = Documented> {

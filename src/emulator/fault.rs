@@ -1,4 +1,4 @@
-//! Faults that a test can ask for.
+//! Faults that a test can configure.
 
 use crate::id::PackageId;
 
@@ -17,26 +17,26 @@ pub enum Fault {
     StatusAtOnce(u16),
     /// Carries the call out, recording an upload and creating its job, but closes the connection without a response.
     NoAnswer,
-    /// The same, but an upload is carried out twice, as by a gateway that repeats what was not answered.
+    /// The same, but an upload is carried out twice, as by a gateway that repeats a request without a response.
     NoAnswerButTwice,
     /// Closes the connection without a response after this many bytes of the request's body. If the body is longer, the
     /// upload is interrupted; if not, its outcome is unknown. If less than 64 MiB would be left, the client gets no
     /// `100 Continue`, because the buffers of both systems could hold the rest.
     DisconnectAfter(u64),
-    /// Carries the call out, and responds with 200 and this body, such as an empty one or a web page.
+    /// Carries the call out, and responds with 200 and this body, such as an empty body or a web page.
     Body(&'static str),
     /// Refuses a call with this `errorCode`, once the whole request has been read, and with the status and message that are
     /// documented for the code: `"SERVICE UNAVAILABLE"` is a package that is still being processed. A code of a start job,
     /// such as `"INVALID_DB_STRUCTURE"`, is what a start ends with. Setting one that is not documented panics.
     Code(&'static str),
-    /// Carries a stop, transport or start out, but so many polls do not see it done. Has no effect on other calls.
+    /// Carries out a stop, transport or start, but this many polls do not show it yet. Has no effect on other calls.
     Slow(u32),
-    /// The same for ever.
+    /// The same, but no poll ever shows it.
     NeverEnds,
-    /// Carries a start out, but does not know its job any more.
+    /// Starts the app, then forgets the start job.
     Forgotten,
-    /// Carries a stop, transport or start out, but so many looks at the environment are shown the status that it had before it
-    /// last changed, as by a cache. Has no effect on other calls.
+    /// Carries out a stop, transport or start, but for this many polls the environment has the status from before its last
+    /// change, as from a cache. Has no effect on other calls.
     StaleStatus(u32),
     /// Reads no more than the head of the request, and never responds. The connection stays open.
     Hang,
@@ -48,13 +48,13 @@ pub enum Fault {
 pub enum Meanwhile {
     /// Stops the app.
     Stop,
-    /// Transports a package, also while the app runs.
+    /// Transports a package, even while the app runs.
     Transport(PackageId),
-    /// Starts the app, which so many polls do not see done.
+    /// Starts the app, which this many polls do not show yet.
     Start(u32),
 }
 
-/// The kinds of calls that faults are asked for.
+/// The kinds of calls that faults are configured for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Upload,
@@ -65,7 +65,7 @@ pub(super) enum Kind {
     Start,
 }
 
-/// The faults that were asked for, in order: of which calls, and how many of them are still to come.
+/// The configured faults, in order: for which calls, and how many remain.
 #[derive(Default)]
 pub(super) struct Faults(Vec<(Kind, u32, Fault)>);
 

@@ -20,7 +20,7 @@ pub(super) struct Request<'a, R> {
     client: &'a TcpStream,
 }
 
-/// Why a request is not handled.
+/// Why a request was not carried out.
 #[derive(Debug)]
 pub(super) enum Stop {
     Refused {
@@ -29,7 +29,7 @@ pub(super) enum Stop {
         code: Option<&'static str>,
         message: String,
     },
-    /// There is nobody to respond to.
+    /// The client has gone.
     Broken(io::Error),
     /// No response is sent, and the connection stays open.
     Hung,
@@ -41,7 +41,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// An id that could not be made.
+/// An id could not be made.
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         refused(500, error.to_string())
@@ -80,7 +80,7 @@ impl<'a, R: BufRead> Request<'a, R> {
         values.next().is_none().then_some(first)
     }
 
-    /// A number or absent, or the request is refused.
+    /// `Content-Length`, which `check_framing` has validated.
     pub(super) fn content_length(&self) -> Option<u64> {
         self.only("Content-Length")?.parse().ok()
     }

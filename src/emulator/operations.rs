@@ -1,4 +1,4 @@
-//! The calls about environments: what they demand of a request, and what they do.
+//! The calls about environments: validates a request and carries it out.
 
 use std::io::{BufRead, Read};
 use std::sync::Mutex;
@@ -37,7 +37,7 @@ pub(super) fn answer(
     if text.is_empty() == takes_json {
         return Err(codes::INVALID_PARAMETERS.into());
     }
-    // Validated since March 2021.
+    // The service validates the body since March 2021.
     let sent: Value =
         if takes_json { serde_json::from_slice(&text).map_err(|_| codes::INVALID_PARAMETERS)? } else { Value::Null };
     let mut state = lock(state);
@@ -56,7 +56,7 @@ pub(super) fn answer(
     let allows_running = state.transports_while_running;
     let found = state.environment(app, mode).ok_or(codes::ENVIRONMENT_NOT_FOUND)?;
     if let Some(Fault::Code(code)) = fault {
-        // Otherwise, it is how the start will end.
+        // Otherwise, the start will end with it.
         if !matches!(about, About::Start) || !codes::is_of_a_start_job(code) {
             return Err(codes::documented(code).into());
         }

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_ends_when_and_how_it_was_asked_for() {
+    fn a_job_ends_when_and_how_it_was_configured() {
         let by_polls = |n| polls(Pace::Polls(n), JobEnd::Completed, [0; 5]);
         assert_eq!((by_polls(0), by_polls(1)), (["Completed"; 5], ["Completed"; 5]));
         assert_eq!(by_polls(2), ["Queued", "Completed", "Completed", "Completed", "Completed"]);

@@ -68,7 +68,7 @@ impl Route {
         !matches!(self.call, Call::Upload | Call::Job(_))
     }
 
-    /// The query strings that it may have; an upload's is read.
+    /// The query strings that it may have; that of an upload is parsed.
     pub(super) fn queries(&self) -> Option<&'static [&'static str]> {
         match self.call {
             Call::Upload => None,
@@ -77,7 +77,7 @@ impl Route {
         }
     }
 
-    /// Whose faults it has.
+    /// The kind of its faults.
     pub(super) fn kind(&self) -> Kind {
         match self.call {
             Call::Upload => Kind::Upload,

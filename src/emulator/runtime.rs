@@ -1,4 +1,4 @@
-//! The environments of an app: what is on them and what runs, and what stops, transports and starts do to that.
+//! The environments of an app: the package on each, the package that runs, and how stops, transports and starts change them.
 
 use serde_json::{Value, json};
 
@@ -15,13 +15,13 @@ pub(super) struct Environment {
     pub(super) app: AppId,
     pub(super) mode: &'static str,
     on_it: Option<PackageId>,
-    /// What was on it when the start was requested that brought the app up.
+    /// The package that was on it when the last successful start was requested.
     runs: Option<PackageId>,
-    /// What is going on, and how many looks will not see it done.
+    /// Pending changes, and how many polls will not show each.
     changes: Vec<(u32, Change)>,
     /// The start job that ended last, and the code that it ended with, if it failed.
     ended: Option<(JobId, Option<Documented>)>,
-    /// So many looks are shown the status before the last one.
+    /// How many polls are shown the status before the last one.
     stale: u32,
     last_status: &'static str,
 }
@@ -37,12 +37,12 @@ enum Change {
 enum End {
     Running,
     Failed(Documented),
-    /// It runs, but the job is known no more.
+    /// The app runs, but the job is forgotten.
     Forgotten,
 }
 
 impl Environment {
-    /// Those that every app has to begin with.
+    /// The environments that every app has at first.
     pub(super) fn all_of(app: &AppId) -> [Environment; 3] {
         let package = || DEPLOYED_PACKAGE.parse().ok();
         [("Test", None), ("Acceptance", package()), ("Production", package())].map(|(mode, package)| {
@@ -64,7 +64,7 @@ impl Environment {
 
     /// As in Deploy API v1, "Retrieve Environment".
     pub(super) fn shown(&mut self) -> Value {
-        self.look();
+        self.poll();
         let suffix = match self.mode {
             "Acceptance" => "-accp",
             "Test" => "-test",
@@ -86,7 +86,7 @@ impl Environment {
 
     /// The package on it.
     pub(super) fn package(&mut self) -> Option<PackageId> {
-        self.look();
+        self.poll();
         self.on_it.clone()
     }
 
@@ -103,7 +103,7 @@ impl Environment {
         }
     }
 
-    /// Changes neither what runs nor a start in progress.
+    /// Changes neither the package that runs nor a start in progress.
     pub(super) fn transport(
         &mut self,
         package: PackageId,
@@ -119,7 +119,7 @@ impl Environment {
     }
 
     pub(super) fn start(&mut self, job: JobId, fault: Option<Fault>) -> Result<(), Documented> {
-        // Whatever is still being transported is there by now.
+        // A pending transport is done by now.
         for (left, change) in &mut self.changes {
             if matches!(change, Change::Transport(_)) {
                 *left = 0;
@@ -142,7 +142,7 @@ impl Environment {
         Ok(())
     }
 
-    /// Somebody else does this.
+    /// Carries out what somebody else does.
     pub(super) fn meanwhile(&mut self, job: JobId, deed: Meanwhile) -> String {
         let mode = self.mode;
         let (said, done) = match deed {
@@ -153,43 +153,43 @@ impl Environment {
             Meanwhile::Transport(package) => {
                 (format!("transport {package} to {mode}"), self.transport(package, false, None))
             }
-            Meanwhile::Start(looks) => (format!("start {mode}"), self.start(job, Some(Fault::Slow(looks)))),
+            Meanwhile::Start(polls) => (format!("start {mode}"), self.start(job, Some(Fault::Slow(polls)))),
         };
         done.map_or_else(|(code, ..)| format!("somebody else: {said}: {code}"), |()| format!("somebody else: {said}"))
     }
 
     /// As in Deploy API v1, "Get Start Environment Status".
     pub(super) fn start_status(&mut self, job: &JobId) -> Result<&'static str, Documented> {
-        self.look();
-        let goes_on =
+        self.poll();
+        let is_starting =
             |(_, change): &(u32, Change)| matches!(change, Change::Start { job: going_on, .. } if going_on == job);
         match &self.ended {
-            _ if self.changes.iter().any(goes_on) => Ok("Starting"),
+            _ if self.changes.iter().any(is_starting) => Ok("Starting"),
             Some((ended, None)) if ended == job => Ok("Started"),
             Some((ended, Some(failed))) if ended == job => Err(*failed),
             _ => Err(codes::NO_SUCH_JOB),
         }
     }
 
-    /// The same change is going on only once.
+    /// Adds a pending change, in place of one of the same kind.
     fn begin(&mut self, fault: Option<Fault>, change: Change) {
         let kind = std::mem::discriminant(&change);
         self.changes.retain(|(_, other)| std::mem::discriminant(other) != kind);
-        self.changes.push((looks(fault), change));
-        if let Some(Fault::StaleStatus(looks)) = fault {
-            self.stale = looks;
+        self.changes.push((polls(fault), change));
+        if let Some(Fault::StaleStatus(polls)) = fault {
+            self.stale = polls;
         }
     }
 
-    /// A look brings what goes on nearer to its end.
-    fn look(&mut self) {
+    /// Each poll counts the pending changes down.
+    fn poll(&mut self) {
         self.settle();
         for (left, _) in &mut self.changes {
             *left = if *left == u32::MAX { u32::MAX } else { left.saturating_sub(1) };
         }
     }
 
-    /// What has been going on for long enough is done.
+    /// Applies the changes that have counted down.
     fn settle(&mut self) {
         let before = self.status();
         let all = std::mem::take(&mut self.changes).into_iter();
@@ -217,10 +217,10 @@ impl Environment {
     }
 }
 
-/// How many looks will not see a change.
-fn looks(fault: Option<Fault>) -> u32 {
+/// How many polls will not show a change.
+fn polls(fault: Option<Fault>) -> u32 {
     match fault {
-        Some(Fault::Slow(looks)) => looks,
+        Some(Fault::Slow(polls)) => polls,
         Some(Fault::NeverEnds) => u32::MAX,
         _ => 0,
     }

@@ -12,11 +12,11 @@ use super::incoming::{Request, Stop};
 use super::outgoing;
 use super::state::{State, lock};
 
-/// A client that sends nothing for this long has gone.
+/// A client that sends nothing for this long counts as gone.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A response fits the socket's buffer, unless the client never reads.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a refused client may go on sending before it notices.
+/// How long a refused client may keep sending before it notices.
 const LINGER: Duration = Duration::from_secs(1);
 /// The pause after a failed accept, for example with too many open files, and between two checks whether the server is
 /// dropped.
@@ -103,7 +103,7 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
                 return connections.shut_down();
             }
             match stream {
-                // Without a thread nobody can respond, so the connection is closed.
+                // No thread, no response: the connection is closed.
                 Ok(stream) => {
                     drop(thread::Builder::new().spawn_scoped(scope, move || serve(&stream, connections, state)));
                 }
@@ -157,7 +157,7 @@ impl Read for Link<'_> {
         let most = usize::try_from(bandwidth / 10).unwrap_or(usize::MAX).max(1).min(buf.len());
         let n = self.stream.read(buf.get_mut(..most).unwrap_or_default())?;
         self.connections.pause(Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / bandwidth));
-        // What has arrived could be read for minutes.
+        // Reading what has arrived could take minutes.
         if self.connections.are_stopped() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(n) }
     }
 }

@@ -25,23 +25,23 @@ pub(super) struct State {
     pub(super) faults: Faults,
     /// Bytes per second; 0 is no limit.
     pub(super) bandwidth: u64,
-    /// The content of files of up to this many bytes is kept, if it was set.
+    /// See [`keep_up_to`](super::Emulator::keep_up_to).
     pub(super) keep: Option<u64>,
     pub(super) requests: usize,
-    /// Packages appear after so many polls of the list.
+    /// How many polls of the list do not show a package.
     pub(super) hidden_for: u32,
     /// How far the server's clock is behind.
     pub(super) clock_behind: Duration,
-    /// Fields that no package and no environment has.
+    /// Fields that are left out of packages and environments.
     pub(super) omitted: Vec<String>,
     pub(super) uploads: Vec<Upload>,
-    /// Of all apps that were asked about.
+    /// The environments of all apps that were requested.
     environments: Vec<Environment>,
-    /// What somebody else does, each before the request about environments after so many others.
+    /// What somebody else does, and after how many requests about environments.
     pub(super) meanwhile: Vec<(usize, Meanwhile)>,
     /// Whether a package can be transported while the app runs.
     pub(super) transports_while_running: bool,
-    /// What was done to them.
+    /// What was done to environments.
     pub(super) steps: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ impl State {
         (upload.received.app_id == *app).then(|| upload.job.poll(self.pace, self.end, Instant::now()))
     }
 
-    /// The packages of an app that are to be seen, or one of them. Seeing one polls its job.
+    /// The listed packages of an app, or one of them. Counts as a poll of their jobs.
     pub(super) fn packages(&mut self, app: &AppId, only: Option<&PackageId>) -> Vec<Value> {
         let mut found = Vec::new();
         for Upload { received, job, listing } in &mut self.uploads {
@@ -95,7 +95,7 @@ impl State {
         found
     }
 
-    /// One package. That which was on the environments before anything was uploaded is not in the list.
+    /// One package. The one that is on the environments at first is not in the list.
     pub(super) fn package(&mut self, app: &AppId, package: &PackageId) -> Option<Value> {
         let deployed = (package.as_str() == DEPLOYED_PACKAGE).then(|| store::deployed(&self.omitted));
         self.packages(app, Some(package)).pop().or(deployed)
@@ -123,7 +123,7 @@ impl State {
         self.environments.iter_mut().filter(move |environment| environment.app == *app)
     }
 
-    /// Names have a case.
+    /// Names are case-sensitive.
     pub(super) fn environment(&mut self, app: &AppId, mode: &str) -> Option<&mut Environment> {
         self.environments(app).find(|environment| environment.mode == mode)
     }

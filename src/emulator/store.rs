@@ -1,4 +1,4 @@
-//! What was uploaded, and the packages that this makes, as the list of v1 shows them.
+//! Uploads, and their packages as the list of v1 shows them.
 
 use std::time::{Duration, SystemTime};
 
@@ -46,7 +46,7 @@ pub(super) fn deployed(omitted: &[String]) -> Value {
     )
 }
 
-/// An object without these fields.
+/// The object without these fields.
 pub(super) fn without(omitted: &[String], mut object: Value) -> Value {
     if let Value::Object(fields) = &mut object {
         fields.retain(|name, _| !omitted.iter().any(|field| field == name));
@@ -54,10 +54,10 @@ pub(super) fn without(omitted: &[String], mut object: Value) -> Value {
     object
 }
 
-/// When a package was made, and whether it is to be seen.
+/// When a package was made, and whether it is listed yet.
 pub(super) struct Listing {
     pub(super) created: SystemTime,
-    /// So many polls.
+    /// How many polls.
     pub(super) hidden_for: u32,
 }
 

@@ -1,4 +1,4 @@
-//! An environment that calls are about, and the requests that only read.
+//! The environment that a call is about, and the requests that only read it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::packages::Package;
 use crate::status::EnvironmentStatus;
 use crate::text;
 
-/// A package that nobody knows, or none.
+/// The package is unknown, or there is none.
 pub(super) const PACKAGE_NOT_FOUND: &str = "PACKAGE_NOT_FOUND";
 
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ impl<'a> At<'a> {
         format!("environment {}", self.short_name())
     }
 
-    /// The same where a message is clear without the word.
+    /// Without the word "environment", where a message is clear without it.
     pub(super) fn short_name(self) -> String {
         format!("{} of app {}", self.environment, self.app)
     }
@@ -65,7 +65,7 @@ impl<'a> At<'a> {
         Environment::asked_for(self.environment, &reply.json())
     }
 
-    /// One look at its status.
+    /// Polls its status once.
     pub(super) fn status(self) -> Result<(EnvironmentStatus, Option<Duration>)> {
         self.environment_call().once(|reply| Some((self.read(reply)?.status, reply.retry_after)))
     }
@@ -74,7 +74,7 @@ impl<'a> At<'a> {
         self.get("/package", format!("the request for the package on {}", self.short_name()))
     }
 
-    /// `None` if it is no answer, `Some(None)` if the answer is that there is none.
+    /// Outer `None`: unusable response. Inner `None`: no package is deployed.
     #[allow(clippy::option_option)]
     pub(super) fn read_package(reply: &Reply) -> Option<Option<Package>> {
         if matches!(reply.body.trim_ascii(), b"null" | b"{}") {
@@ -83,19 +83,19 @@ impl<'a> At<'a> {
         Package::listed(&reply.json()).map(Some)
     }
 
-    /// One look at the package on it.
+    /// Polls the package on it once.
     pub(crate) fn package(self) -> Result<Option<Package>> {
         none_if_unknown(self.package_call().once(At::read_package))
     }
 
-    /// What accepts a stop, a transport or a start. A body that is neither empty nor JSON is a gateway's, and proves nothing.
+    /// Whether a 2xx accepts a stop, transport or start. A body that is neither empty nor JSON is a gateway's.
     pub(super) fn accepted(reply: &Reply) -> Option<()> {
         let body = reply.body.trim_ascii();
         (body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok()).then_some(())
     }
 }
 
-/// That there is no package is no error.
+/// Turns "there is no package" into a result.
 pub(super) fn none_if_unknown(result: Result<Option<Package>>) -> Result<Option<Package>> {
     match result {
         Err(error) if has_code(&error, &[PACKAGE_NOT_FOUND]) => Ok(None),

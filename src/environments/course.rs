@@ -1,7 +1,7 @@
-//! Decides what is done next to an environment, from what was seen of it and what this call has done, without any I/O.
+//! Decides the next request about an environment, from what was seen and what this call has done. Without any I/O.
 //!
-//! Only what was seen after its cause is believed. Once this call has stopped or transported anything, an app that runs may be
-//! somebody else's, so that only a start that was accepted can be a success.
+//! Only what was seen after its cause counts. Once this call has stopped the app or transported a package, a running app may
+//! be somebody else's doing, so only an accepted start can lead to success.
 
 mod answer;
 mod request;
@@ -28,7 +28,7 @@ pub(super) enum Next {
     Do(Step),
     Wait,
     Done,
-    /// This package, which is neither ours nor the one before, was transported by somebody else.
+    /// Somebody else transported this package, which is neither ours nor the previous one.
     GiveWayTo(PackageId),
 }
 
@@ -76,8 +76,8 @@ impl Course<'_> {
         }
     }
 
-    /// A third package after our transport is somebody else's at once. The one from before may be shown by what lags behind, and
-    /// without a transport of ours, that can be any. No package at all is nobody's: it is not there yet.
+    /// After our transport, a third package is somebody else's at once. The previous one may be a stale response, and before
+    /// our transport that can be any package. No package at all means that ours is not there yet.
     fn overtaken_by<'s>(&self, seen: &'s Seen, now: Duration) -> Option<&'s PackageId> {
         let has_transported = self.transport != Request::NotMade;
         let is_third = has_transported && seen.on_it != self.before;
@@ -86,10 +86,10 @@ impl Course<'_> {
         seen.on_it.as_ref().filter(|_| is_overtaken)
     }
 
-    /// Takes in what was seen, before `next` is asked.
+    /// Records what was seen. Call it before `next`.
     pub(super) fn saw(&mut self, seen: &Seen, now: Duration) {
         if self.transport == Request::NotMade && !self.start.is_made() {
-            // Another deployment has come in between: if the app was down, it was not seen.
+            // Another deployment came in between, so the app may have been down unseen.
             if self.stop.is_pending() && self.before != seen.on_it {
                 self.stop.request = Request::NotMade;
             }
@@ -109,21 +109,21 @@ impl Course<'_> {
         self.evidence.saw(seen.runs(), now);
     }
 
-    /// Our package was seen, then not, and then again: what was started in between may be another one.
+    /// Our package was seen, then not, and then again: what was started in between may be another package.
     fn doubt_the_start(&mut self, now: Duration) {
         (self.start, self.evidence) = (Start::Foreign(now + self.patience), Evidence::None);
         self.stop.force();
         self.has_changed = true;
     }
 
-    /// Returns whether there is a way on.
+    /// Records the response to a request. Returns whether the call can continue.
     pub(super) fn answered(&mut self, step: Step, answer: Answer, now: Duration) -> bool {
         let again = now + self.patience;
         if step == Step::Start {
             self.start_requested = Some(now);
         }
         match (step, answer) {
-            // The same request again, at the next poll.
+            // Repeated at the next poll.
             (_, Answer::Later) | (Step::Stop, Answer::Runs | Answer::ComesUp) | (Step::Transport, Answer::ComesUp) => {}
             (Step::Stop, answer) => {
                 if matches!(self.start, Start::Foreign(_)) {
@@ -151,7 +151,7 @@ impl Course<'_> {
             }
             (Step::Start, answer) if self.is_own() => {
                 self.start.repeat_from(again);
-                // If the app was shown as down, what was shown of the package may have been as old.
+                // If the app was shown as down, the package shown with it may be stale, too.
                 let is_same = matches!(self.start, Start::Accepted { .. }) || matches!(self.goal, Goal::Runs);
                 let is_proof = is_same && matches!(answer, Answer::Runs);
                 self.evidence = if is_proof { Evidence::Proven } else { Evidence::None };
@@ -174,7 +174,7 @@ impl Course<'_> {
         true
     }
 
-    /// Returns whether there is a way on.
+    /// Records the status of the start job. Returns whether the call can continue.
     pub(super) fn job_said(&mut self, said: Job, now: Duration) -> bool {
         match said {
             Job::Started => {

@@ -10,7 +10,7 @@ use crate::status::EnvironmentStatus;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Environment {
-    /// What it is asked for by (`Mode`).
+    /// Its name, by which other calls find it (`Mode`).
     pub name: EnvironmentName,
     /// Whether the app runs. `Other("")` if the API does not say.
     pub status: EnvironmentStatus,
@@ -20,7 +20,7 @@ pub struct Environment {
     pub model_version: Option<String>,
     /// The version of Mendix that it was made with.
     pub mendix_version: Option<String>,
-    /// Whether it is a production environment. One that does not say so counts as one.
+    /// Whether it is a production environment. True unless the API says otherwise.
     pub production: bool,
 }
 
@@ -30,7 +30,7 @@ impl Environment {
         Some(Environment::read(object, object.id("Mode")?))
     }
 
-    /// The answer to a question about one. `None` if it is about another, or about none.
+    /// The response to a request for this environment. `None` if it describes another one, or none.
     pub(super) fn asked_for(name: &EnvironmentName, object: &Object) -> Option<Environment> {
         let said: Option<EnvironmentName> = object.id("Mode");
         let is_that_one = said.as_ref().is_none_or(|said| said.is_same_as(name));

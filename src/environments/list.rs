@@ -1,4 +1,4 @@
-//! The environments of an app, and what an error says of a name that none of them has.
+//! The environments of an app, and the error for a name that none of them has.
 
 use super::at::{At, PACKAGE_NOT_FOUND};
 use super::environment::Environment;
@@ -11,9 +11,9 @@ use crate::id::AppId;
 use crate::packages;
 use crate::text;
 
-/// Codes of a 400 or 404 that have nothing to do with the name of the environment.
+/// Codes of a 400 or 404 that are not about the name of the environment.
 const NOT_ABOUT_THE_NAME: [&str; 2] = [PACKAGE_NOT_FOUND, "INVALID_RUNTIME_VERSION"];
-/// How much is shown of a list of names, in characters.
+/// How much of a list of names is shown, in characters.
 const NAMES_MAX: usize = 2000;
 
 pub(crate) fn call<'a>(client: &'a Client, app: &'a AppId) -> Call<'a> {
@@ -26,21 +26,21 @@ pub(super) fn read(reply: &Reply) -> Option<Vec<Environment>> {
     reply.list(Environment::listed)
 }
 
-/// An error that may be due to the name of the environment says which names there are.
+/// If the name of the environment may be wrong, the error lists the names that exist.
 pub(super) fn with_names(at: At, error: Error) -> Error {
     let At { client, app, environment } = at;
     if !matches!(error.status(), Some(400 | 404)) || has_code(&error, &NOT_ABOUT_THE_NAME) {
         return error;
     }
     let Ok(list) = call(client, app).once(read) else {
-        // A 404 has a hint already, and a 400 is the API's own.
+        // A 404 already has a hint, and a 400 is the API's own.
         let hint = format!("; or {}", packages::not_found(app));
         return if error.status() == Some(404) { error.with_note(&hint) } else { error };
     };
     if list.iter().any(|listed| listed.name == *environment) {
         return error;
     }
-    // Names have a case.
+    // Names are case-sensitive.
     if let Some(similar) = list.iter().find(|listed| listed.name.is_same_as(environment)) {
         return error.with_note(&format!("; is it {}?", similar.name));
     }

@@ -1,4 +1,4 @@
-//! What an error says of the environment: where it stood when it was last polled, and which call resumes.
+//! Completes an error with the state of the environment when it was last polled, and with the call that resumes.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::error::{Advice, Again, Error, ErrorKind};
 use crate::id::PackageId;
 use crate::status::EnvironmentStatus;
 
-/// What an error says if the call has changed nothing.
+/// In errors of a call that has changed nothing.
 pub(crate) const UNTOUCHED: &str = "the app was not touched";
 
 impl Run<'_> {
-    /// Adds all that to the error that ends the call.
+    /// Completes the error that ends the call.
     pub(crate) fn report(&self, error: Error) -> Error {
         let (kind, now) = (error.kind(), self.elapsed());
         let may_be_down = kind == ErrorKind::StartFailed || self.course.may_be_down(&self.seen, now);
@@ -23,7 +23,7 @@ impl Run<'_> {
         let start_job = self.start_job().filter(|_| is_about_the_start);
         let error = start_job.into_iter().fold(error.with_app_may_be_down(may_be_down), Error::with_start_job);
         let again = self.again(&error, now);
-        // The same call could take another package for ours.
+        // Without a restart, the same call could mistake another package for ours.
         let asks_for_it = matches!(self.course.goal, Goal::Deployed { restart: true, .. });
         let transient = error.is_transient() && (asks_for_it || again != Again::WithRestart);
         let error = error.with_transient(transient).with_again(again);
@@ -37,7 +37,7 @@ impl Run<'_> {
         .with_advice(advice)
     }
 
-    /// What somebody who wants the app to run must read first.
+    /// The beginning of a message that says that the app is down, or may be.
     fn warning(&self, kind: ErrorKind, may_be_down: bool) -> Option<&'static str> {
         let wants_it_down = matches!(self.course.goal, Goal::Stopped | Goal::On(_));
         match kind {
@@ -54,21 +54,21 @@ impl Run<'_> {
 
     fn stands(&self, error: &Error, now: Duration) -> String {
         let status = self.seen.status.as_ref();
-        // It was found down, and that is what matters.
+        // After a failed start, it matters more that the app is down.
         if !self.course.has_acted() && error.kind() != ErrorKind::StartFailed {
             let last = status.map_or_else(String::new, |status| format!(", last seen {status}"));
             return format!("{UNTOUCHED}{last}");
         }
         let on_it = self.has_read_package.then(|| self.name_of(error, self.seen.on_it.as_ref()));
         let last = match (status, on_it) {
-            // Its message names the package on it.
+            // The message already names the package on it.
             (Some(status), _) if error.kind() == ErrorKind::Overtaken => format!("last seen {status}"),
             (Some(status), Some(on_it)) => format!("last seen {status} with {on_it}"),
             (Some(status), None) => format!("last seen {status}"),
             (None, Some(on_it)) => format!("last seen with {on_it} on it"),
             (None, None) => return String::new(),
         };
-        // The package of another deployment is what matters, and its message names it.
+        // The message names the package of the other deployment.
         let is_ours = error.kind() != ErrorKind::Overtaken;
         let before = self.course.before.as_ref().filter(|before| is_ours && self.seen.on_it.as_ref() != Some(before));
         let before = before.map_or_else(String::new, |before| format!(" (before: {before})"));
@@ -91,7 +91,7 @@ impl Run<'_> {
         }
     }
 
-    /// A package, by its id unless the message has that already.
+    /// A package, by its id unless the message already has it.
     fn name_of(&self, error: &Error, package: Option<&PackageId>) -> String {
         match package {
             None => "no package".to_owned(),
@@ -110,7 +110,7 @@ impl Run<'_> {
         }
     }
 
-    /// The package that was to be deployed. If the message does not name it, its id stands behind that in brackets.
+    /// The package to deploy. If the message does not name it, its id follows in brackets.
     fn ours(&self, error: &Error) -> &'static str {
         let is_named = self.course.goal.package().is_some_and(|package| error.mentions(package));
         if is_named { "it" } else { "this package" }
@@ -135,7 +135,7 @@ impl Run<'_> {
             ErrorKind::Overtaken => ("once it has ended, ", what),
             _ => ("", what),
         };
-        // If a stop may still take effect, the package before seems to run, and nothing would be done.
+        // If a stop may still take effect, the previous package seems to run, and deploying it would do nothing.
         let can_go_back = match error.kind() {
             ErrorKind::StartFailed => true,
             ErrorKind::Rejected => self.was_down() && self.course.has_acted(),

@@ -1,4 +1,4 @@
-//! Does to an environment what its course says is next, and polls in between.
+//! Carries out what `course` decides for an environment, and polls in between.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use crate::event::{DeployStep, Subject};
 use crate::id::{JobId, PackageId, Short};
 use crate::packages::Package;
 use crate::units::Seconds;
-use crate::wait::{Look, Wait};
+use crate::wait::{Polled, Wait};
 
-/// Every so many polls of a start job, the environment is polled as well: the service is known to have left jobs in
+/// The environment is polled as well at every fourth poll of a start job: the service has been known to leave jobs in
 /// "starting" (release notes of October 2025).
 const JOB_POLLS: u32 = 4;
 
@@ -24,42 +24,42 @@ pub(crate) struct Run<'a> {
     pub(crate) course: Course<'a>,
     /// What was seen last.
     pub(crate) seen: Seen,
-    /// Whether the package on it was read at all.
+    /// Whether the package on it was ever read.
     pub(super) has_read_package: bool,
     /// When the call began to wait.
     pub(crate) began: Instant,
     step_begun: Instant,
     job: StartJob,
-    /// Whether the last request that may have been carried out was not answered.
+    /// Whether the last request that may have been carried out got no response.
     pub(super) is_lost: bool,
 }
 
-/// What is known of the start job.
+/// What is known about the start job.
 #[derive(Default)]
 struct StartJob {
-    /// Of the last start that was accepted.
+    /// The job of the last accepted start.
     id: Option<JobId>,
     polls: u32,
     status: String,
-    /// Why it could not be polled, if the environment was polled in its place.
+    /// Why it could not be polled, if the environment was polled instead.
     failure: Option<Error>,
 }
 
 impl<'a> Run<'a> {
-    /// The call has waited since `began`.
+    /// `began` is when the call began to wait.
     pub(crate) fn new(at: At<'a>, goal: Goal<'a>, start: &'a Start, began: Instant) -> Run<'a> {
         let course = Course::new(goal, at.client.poll.patience());
         let (seen, job) = (Seen::default(), StartJob::default());
         Run { at, start, course, seen, has_read_package: false, began, step_begun: Instant::now(), job, is_lost: false }
     }
 
-    /// Since the call has waited.
+    /// How long the call has waited.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Reads the package on it, and the status unless that was read.
-    pub(crate) fn first_look(&mut self) -> Result<()> {
+    /// Reads the package on it, and the status unless that was already read.
+    pub(crate) fn first_read(&mut self) -> Result<()> {
         let At { client, app, environment } = self.at;
         let (name, subject) =
             (format!("waiting for the package on {}", self.at.name()), Subject::Environment(environment.clone()));
@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         let (on_it, status) = wait.until_end(|| {
             let on_it = self.at.package()?;
             let status = self.seen.status.clone().map_or_else(|| Ok(self.at.status()?.0), Ok)?;
-            Ok(Look::ended(Ok((on_it, status))))
+            Ok(Polled::ended(Ok((on_it, status))))
         })?;
         self.saw_package(on_it);
         self.seen.status = Some(status);
@@ -80,60 +80,60 @@ impl<'a> Run<'a> {
         let At { client, app, environment } = self.at;
         let (name, subject) = (format!("{what} {}", self.at.short_name()), Subject::Environment(environment.clone()));
         let wait = Wait::new(client, app, subject, name).limited_since(self.began).amid(self.seen.status.is_some());
-        let done = wait.until_end(|| self.look(&wait));
+        let done = wait.until_end(|| self.poll(&wait));
         if matches!(&done, Err(error) if error.kind() == ErrorKind::StartFailed) {
-            // So that what is reported is newer than the failure, if it can be had.
+            // So that the report is newer than the failure, if possible.
             let _ = self.see();
         }
         done
     }
 
-    /// Polls once, and makes the requests that follow from it, up to the next pause.
-    fn look(&mut self, wait: &Wait) -> Result<Look<()>> {
-        let mut goes_on = false;
+    /// Polls once, and makes the requests that follow from it.
+    fn poll(&mut self, wait: &Wait) -> Result<Polled<()>> {
+        let mut has_requested = false;
         loop {
-            if let Some(look) = self.look_at_job()? {
-                return Ok(look.anew(goes_on));
+            if let Some(polled) = self.poll_job()? {
+                return Ok(polled.with_new_step(has_requested));
             }
             let retry_after = self.see()?;
             wait.note_answer();
             let now = self.elapsed();
             let step = match self.course.next(&self.seen, now) {
                 Next::Do(Step::Stop) if self.is_too_late_to_begin(now) => {
-                    return Ok(Look::ended(Err(self.too_late())));
+                    return Ok(Polled::ended(Err(self.too_late())));
                 }
                 Next::Do(step) => step,
-                Next::Done if !self.course.may_be_stale(now) => return Ok(Look::ended(Ok(()))),
-                // Or it has to be seen again.
+                Next::Done if !self.course.may_be_stale(now) => return Ok(Polled::ended(Ok(()))),
+                // `Done` that may be stale has to be seen again.
                 Next::Done | Next::Wait => {
-                    let look = Look::at(self.waits_for(), retry_after).anew(goes_on);
-                    return self.job.failure.take().map_or(Ok(look), Err);
+                    let polled = Polled::at(self.waits_for(), retry_after).with_new_step(has_requested);
+                    return self.job.failure.take().map_or(Ok(polled), Err);
                 }
-                Next::GiveWayTo(other) => return Ok(Look::ended(Err(self.overtaken(&other)))),
+                Next::GiveWayTo(other) => return Ok(Polled::ended(Err(self.overtaken(&other)))),
             };
             let result = self.request(step);
             let now = self.elapsed();
             match result {
                 Ok(job) => {
-                    goes_on = true;
+                    has_requested = true;
                     self.course.answered(step, Answer::Accepted(job), now);
                 }
                 Err(error) => {
                     let Some(answer) = Answer::of(&error) else { return Err(error) };
                     // It may have been carried out.
-                    goes_on |= matches!(answer, Answer::Lost(_));
-                    // While an answer is missing, polls may tell.
+                    has_requested |= matches!(answer, Answer::Lost(_));
+                    // After a lost response, polls may show the effect sooner.
                     let retry_after = error.retry_after().filter(|_| !matches!(answer, Answer::Lost(_)));
-                    let has_a_way_on = self.course.answered(step, answer, now);
-                    // The answer to a start confirms a status; of the package, it says nothing.
+                    let can_continue = self.course.answered(step, answer, now);
+                    // The response to a start confirms a status, but not the package.
                     let is_confirmed =
                         matches!(self.course.goal, Goal::Runs) && self.course.next(&self.seen, now) == Next::Done;
-                    return Ok(if !has_a_way_on {
-                        Look::ended(Err(error))
+                    return Ok(if !can_continue {
+                        Polled::ended(Err(error))
                     } else if is_confirmed {
-                        Look::ended(Ok(()))
+                        Polled::ended(Ok(()))
                     } else {
-                        Look::at(self.waits_because(step, &error), retry_after).anew(goes_on)
+                        Polled::at(self.waits_because(step, &error), retry_after).with_new_step(has_requested)
                     });
                 }
             }
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
     }
 
     /// Polls the start job, if there is one. `None` if the environment has to be polled as well.
-    fn look_at_job(&mut self) -> Result<Option<Look<()>>> {
+    fn poll_job(&mut self) -> Result<Option<Polled<()>>> {
         let Some(job) = self.course.job() else { return Ok(None) };
         self.job.polls += 1;
         self.job.failure = None;
@@ -150,22 +150,22 @@ impl<'a> Run<'a> {
             Ok(start::Status { is_started: true, .. }) => (Job::Started, None),
             Ok(start::Status { text, retry_after, .. }) => {
                 self.job.status = text;
-                return Ok((!is_time).then(|| Look::at(&self.job.status, retry_after)));
+                return Ok((!is_time).then(|| Polled::at(&self.job.status, retry_after)));
             }
             Err(error) if has_code(&error, &[NO_SUCH_JOB]) => (Job::Forgotten, None),
             Err(error) if has_code(&error, &[LOCKED]) => (Job::Locked, Some(error)),
             Err(error) if has_code(&error, &[ALREADY_STARTED]) => (Job::Runs, Some(error)),
-            // It is a hint, and the environment decides.
+            // The job is only a hint: the environment decides.
             Err(error) if is_time && error.said_by() != SaidBy::Verdict => {
                 self.job.failure = Some(error);
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
-        let has_a_way_on = self.course.job_said(said, self.elapsed());
+        let can_continue = self.course.job_said(said, self.elapsed());
         Ok(match error {
-            Some(error) if !has_a_way_on => Some(Look::ended(Err(error))),
-            Some(error) => Some(Look::at(error.code().unwrap_or_default(), error.retry_after())),
+            Some(error) if !can_continue => Some(Polled::ended(Err(error))),
+            Some(error) => Some(Polled::at(error.code().unwrap_or_default(), error.retry_after())),
             None => None,
         })
     }
@@ -235,7 +235,7 @@ impl<'a> Run<'a> {
     fn waits_for(&self) -> String {
         match (&self.seen.status, self.course.goal.package()) {
             (_, Some(package)) if self.course.waits_for_transport() => {
-                format!("package {} is not yet on it", Short(package.as_str()))
+                format!("package {} is not transported yet", Short(package.as_str()))
             }
             _ if self.course.job().is_some() => self.job.status.clone(),
             (Some(status), _) => status.to_string(),
@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
         Error::new(ErrorKind::Overtaken, message)
     }
 
-    /// The job of the last start that was accepted.
+    /// The job of the last accepted start, for messages.
     pub(super) fn start_job(&self) -> Option<&JobId> {
         self.job.id.as_ref()
     }

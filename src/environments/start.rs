@@ -32,7 +32,7 @@ const CODES: [(&str, &str); 11] = [
     ("START_FAILED", "see the log of the app"),
 ];
 
-/// Documented for the job of a start that failed; of the answer to the request, they mean the same.
+/// Documented for a failed start job; in the response to the request, they mean the same.
 const FAILED: [&str; 6] = [
     "DB_SYNC_FAILED", "INVALID_DB_STRUCTURE", "MISSING_CONSTANT", "INSECURE_ADMIN_PASSWORD", "STARTUP_ACTION_FAILED",
     "START_FAILED",
@@ -80,7 +80,7 @@ pub(crate) fn request(at: At, start: &Start) -> Result<Option<JobId>> {
     }
 }
 
-/// What the API says of a start job.
+/// The status of a start job.
 pub(super) struct Status {
     /// Sanitized.
     pub(super) text: String,
@@ -91,7 +91,7 @@ pub(super) struct Status {
 pub(super) fn job_status(at: At, job: &JobId) -> Result<Status> {
     let what = format!("the request for the status of start job {job} of {}", at.name());
     let call = at.get(&format!("/start/{job}"), what);
-    // A failed start is told as the error of a request for its status.
+    // The API reports a failed start as an HTTP error of the status request.
     let undone = format!("{} did not start", at.name());
     let verdicts = Some(Verdicts { kind: ErrorKind::StartFailed, undone, codes: &CODES, any_in_success: false });
     let asked = Asked { verdicts, ..call.asked };

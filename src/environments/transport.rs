@@ -9,7 +9,7 @@ use crate::id::PackageId;
 pub(super) const LATER: &str = "SERVICE UNAVAILABLE";
 pub(super) const APP_IS_RUNNING: &str = "APP_IS_RUNNING";
 
-/// Another package is needed.
+/// The package is unusable: only another one helps.
 pub(super) const UNUSABLE: [&str; 3] = ["NOT ALLOWED", "PACKAGE_NOT_FOUND", "PACKAGE_PARSE_FAILED"];
 
 const RIGHTS: &str = "the user needs Transport Rights (Permissions tab)";

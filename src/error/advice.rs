@@ -1,15 +1,15 @@
-//! What a reader of a log can do about an error.
+//! The end of a message: what the reader can do.
 
-/// The end of a message.
+/// What to do about an error.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Advice {
-    /// On which condition, such as "once that has ended, ".
+    /// The condition, such as "once that has ended, ".
     pub(crate) when: &'static str,
     /// What to do, such as "deploy this package again".
     pub(crate) what: String,
-    /// What else could be deployed to go back, such as "that package"; empty if there is nothing.
+    /// What could be deployed instead to go back, such as "that package"; may be empty.
     pub(crate) or: &'static str,
-    /// The functions and settings that it takes, which stand in brackets behind it.
+    /// The functions and settings to use, which follow in brackets.
     pub(crate) names: Vec<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! What kind of error it is.
+//! The kinds of errors.
 
 /// The kind of an [`Error`](crate::Error); the [guide](crate::guide::errors#kinds) says what each means for the package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -8,8 +8,8 @@ pub enum ErrorKind {
     Config,
     /// A production environment without [`Deploy::allow_production`](crate::Deploy::allow_production). Nothing was changed.
     NotAllowed,
-    /// The local file is missing, a directory, a FIFO, empty, too large or unreadable, no zip archive,
-    /// or changed while it was sent.
+    /// The local file is missing, unreadable, a directory, a FIFO, empty, too large, not a zip archive, or changed while it
+    /// was being sent.
     File,
     /// No byte of the request was sent: name lookup, refused connection, TLS, proxy, connect timeout.
     Connect,
@@ -19,17 +19,17 @@ pub enum ErrorKind {
     Rejected,
     /// The connection broke while the body was being sent, so the server cannot have the whole package.
     Interrupted,
-    /// The whole upload was sent but no usable response came, or an incomplete one was accepted: the package may exist.
-    /// Never retried. [`upload_and_wait`](crate::upload_and_wait) and [`upload_and_deploy`](crate::upload_and_deploy) have
-    /// searched for it in vain by then; [`find_upload`](crate::find_upload) searches again.
+    /// The whole upload was sent, but got no usable response: **the package may exist**. Never retried.
+    /// [`upload_and_wait`](crate::upload_and_wait) and [`upload_and_deploy`](crate::upload_and_deploy) have already searched for
+    /// the package, and did not find it; [`find_upload`](crate::find_upload) searches again.
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,
     /// The job, or the package, ended with status `Failed`: there is nothing to deploy, and the app was not touched.
     JobFailed,
-    /// **The app is down**: it was to be started, and did not start.
+    /// The app did not start: **it is down**.
     StartFailed,
-    /// Another deployment to the same environment is under way, and has put its package there. Both are named.
+    /// Another deployment put its package on the same environment. The message names both packages.
     Overtaken,
     /// The wait timed out. What it waited for may still come, and the wait can be resumed.
     StillRunning,

@@ -1,4 +1,4 @@
-//! The message of an error: what happened, to the package and to the app, and what to do.
+//! The parts of an error message: what happened, to the package, to the app, and what to do.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use super::advice::Advice;
 
 #[derive(Default)]
 pub(super) struct Message {
-    /// The request that failed, if it was one: "the request for the status of job 66046953 of app calc".
+    /// The request that failed, if any: "the request for the status of job 66046953 of app calc".
     pub(super) what: String,
-    /// What became of it, with what the server said.
+    /// How it ended, with what the server said.
     pub(super) end: String,
     /// What happened to the package, and to the app; each may be empty.
     pub(super) of_package: String,
     pub(super) of_app: String,
     pub(super) advice: Advice,
-    /// The settings that played a part, which stand behind the names in the advice.
+    /// The settings that played a part, which follow those of the advice.
     pub(super) settings: Vec<&'static str>,
 }
 

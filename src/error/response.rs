@@ -1,8 +1,8 @@
-//! What the response to a failed request says of it, and whose word that is.
+//! The response to a failed request: its status and code, and who sent it.
 
 use std::time::Duration;
 
-/// What a program can decide by.
+/// What a program can base a decision on.
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -12,16 +12,16 @@ pub(crate) struct Response {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Whose word a response is.
+/// Who a response is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SaidBy {
-    /// There was none, or it was empty.
+    /// There was no response, or an empty one.
     Nobody,
-    /// A gateway's or the like: it is not in the API's format.
+    /// A gateway: it is not in the API's format.
     Others,
-    /// The API's, by its format.
+    /// The API, by its format.
     Api,
-    /// The API's, with a code that is documented for the call and settles the matter.
+    /// The API, with a code that is documented for the call and settles it.
     Verdict,
 }
 
@@ -33,7 +33,7 @@ impl SaidBy {
 
 #[cfg(test)]
 impl Response {
-    /// Nothing but a status.
+    /// Only a status.
     pub(crate) fn bare(status: u16) -> Response {
         Response { status, code: None, said_by: SaidBy::Nobody, retry_after: None }
     }

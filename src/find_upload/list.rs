@@ -1,4 +1,4 @@
-//! What the package list says of an upload.
+//! Searches the package list for an upload.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,45 +13,45 @@ const ROUNDING: Duration = Duration::from_secs(2);
 /// How many packages are named in an error.
 const NAMED_MAX: usize = 5;
 
-/// What the list was when it was read.
+/// The list at one poll.
 pub(super) struct List {
-    /// Each with its name as it came.
+    /// Each with its name unsanitized.
     pub(super) entries: Vec<(Package, String)>,
     /// By the server's clock.
     pub(super) date: Option<SystemTime>,
-    /// Since the upload began, by ours: when it was asked for, and when it had come. The server's date is from in between.
+    /// Time from the start of the upload to the request, and to the response. The server's date is from in between.
     pub(super) asked: Duration,
     pub(super) elapsed: Duration,
 }
 
-/// What a list says of an upload.
+/// The result of a search.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     Found(Package),
-    /// None has the name that is young enough.
+    /// No package that has the name is young enough.
     NotListed {
-        /// Of the same size, and young enough.
+        /// Packages of the same size that are young enough.
         similar: Vec<Package>,
-        /// The youngest of those that have the name: its date may be in other units.
+        /// The youngest package of that name: its date may be in other units.
         older: Option<Package>,
     },
-    /// Still being made, or of unknown age, so that the next list may say more.
+    /// Still being made, or of unknown age: the next list may say more.
     NotYet(Vec<Package>),
     /// These cannot be told apart.
     Unclear(Vec<Package>),
 }
 
 impl List {
-    /// How long before the list was made a package was. A date of 0, or in the future, tells nothing.
+    /// The age of a package when the list was made. `None` if its date is missing, 0 or in the future.
     fn age(&self, package: &Package) -> Option<Duration> {
         let (date, created) = (self.date?, package.created.filter(|created| *created > SystemTime::UNIX_EPOCH)?);
         (date + ROUNDING).duration_since(created).ok().map(|age| age.saturating_sub(ROUNDING))
     }
 
-    pub(super) fn look_for(&self, name: &str, size: u64) -> Verdict {
+    pub(super) fn search(&self, name: &str, size: u64) -> Verdict {
         let is_older_than = |package: &Package, time| self.age(package).is_some_and(|age| age > time + ROUNDING);
         let is_old = |package: &Package| is_older_than(package, self.elapsed);
-        // A list that took its time may be from before or after.
+        // The list may be from any moment between request and response.
         let has_age = |package: &Package| self.age(package).is_some() && !is_older_than(package, self.asked);
         let has_name = |listed: &String| listed == name.trim();
         let young = || self.entries.iter().filter(|(package, _)| !is_old(package));
@@ -67,7 +67,7 @@ impl List {
             }
             [package] => {
                 let is_made = is_made(package);
-                // It may not have one.
+                // The API may give no size.
                 let of_unknown_size = package.known_size().is_none();
                 match (has_age(package), package.size == Some(size)) {
                     (true, true) => Verdict::Found(package.clone()),

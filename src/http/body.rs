@@ -57,7 +57,7 @@ struct Brackets {
 }
 
 impl Brackets {
-    /// Whether the last bracket that is open closes in what follows, for the first time.
+    /// Whether these bytes close the last open bracket, for the first time.
     fn close_in(&mut self, bytes: &[u8]) -> bool {
         let had_closed = self.have_closed;
         for byte in bytes {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_whole_already_is_not_waited_for() {
+    fn a_complete_response_is_not_waited_for() {
         let mut read = b"{}".to_vec();
         read_body(&mut Steps { left: b"more", step: 1 }, usize::MAX, &mut read).unwrap();
         assert_eq!(read, b"{}");

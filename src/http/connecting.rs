@@ -1,4 +1,4 @@
-//! Looks up a name and connects to one of its addresses, as RFC 8305 has it: a dead address costs a quarter of a second.
+//! Resolves a name and connects to one of its addresses (RFC 8305): a dead address costs a quarter of a second.
 
 use std::fmt;
 use std::io;
@@ -12,15 +12,15 @@ use ureq::{Error as UreqError, Timeout};
 /// How long an address is tried before the next one is tried as well (RFC 8305 §5).
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
-/// Looks up `host:port`. Without a thread to be had, the limit is that of the system's resolver.
-pub(super) fn look_up(host_and_port: &str, limit: Duration) -> Result<Vec<SocketAddr>, UreqError> {
+/// Resolves `host:port`. If no thread can be started, the limit is that of the system's resolver.
+pub(super) fn resolve(host_and_port: &str, limit: Duration) -> Result<Vec<SocketAddr>, UreqError> {
     if let Ok(address) = host_and_port.parse() {
         return Ok(vec![address]);
     }
     let (sender, answer) = mpsc::channel();
     let name = host_and_port.to_owned();
-    let look_up = move || sender.send(name.to_socket_addrs().map(Vec::from_iter));
-    let found = match thread::Builder::new().spawn(look_up) {
+    let resolve = move || sender.send(name.to_socket_addrs().map(Vec::from_iter));
+    let found = match thread::Builder::new().spawn(resolve) {
         Ok(_) => match answer.recv_timeout(limit) {
             Ok(found) => found.map_err(Unresolved::mark)?,
             Err(RecvTimeoutError::Timeout) => return Err(UreqError::Timeout(Timeout::Resolve)),
@@ -64,7 +64,7 @@ fn families_in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// The addresses that are this machine; an error if there are none.
+/// The loopback addresses; an error if there are none.
 pub(super) fn loopback_only(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, UreqError> {
     let loopback: Vec<_> = addresses.into_iter().filter(|address| address.ip().is_loopback()).collect();
     if loopback.is_empty() {
@@ -86,8 +86,7 @@ impl fmt::Display for NotLoopback {
 impl std::error::Error for NotLoopback {}
 
 /// Connects to the first address that answers. The next one is tried as soon as one has failed, and after
-/// [`NEXT_AFTER`] as well as those before it. Without threads to be had, one after the other, with an equal share of the
-/// time each.
+/// [`NEXT_AFTER`] in parallel. If no thread can be started, one after the other, with an equal share of the time each.
 pub(super) fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, UreqError> {
     let (sender, outcomes) = mpsc::channel();
     let mut failure = UreqError::ConnectionFailed;
@@ -119,10 +118,10 @@ pub(super) fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<Tcp
     }
 }
 
-/// Sends the outcome when it is known: from a thread, or if there is none to be had, before this returns.
+/// Sends the outcome when it is known: from a thread, or if none can be started, before this returns.
 fn try_address(address: SocketAddr, limit: Duration, share: Duration, outcomes: &Sender<io::Result<TcpStream>>) {
     let sender = outcomes.clone();
-    // If nobody receives it, another address was faster.
+    // Sending fails if another address was faster.
     let attempt = move || drop(sender.send(TcpStream::connect_timeout(&address, limit)));
     if thread::Builder::new().spawn(attempt).is_err() {
         drop(outcomes.send(TcpStream::connect_timeout(&address, share)));
@@ -162,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn an_address_literal_needs_no_look_up_and_an_unknown_name_is_an_error() {
+    fn an_address_literal_needs_no_lookup_and_an_unknown_name_is_an_error() {
         for literal in ["127.0.0.1:80", "[::1]:443"] {
-            assert_eq!(look_up(literal, Duration::ZERO).unwrap(), [literal.parse().unwrap()]);
+            assert_eq!(resolve(literal, Duration::ZERO).unwrap(), [literal.parse().unwrap()]);
         }
         let long = format!("{}.invalid:1", "x".repeat(64));
-        assert!(matches!(look_up(&long, Duration::from_secs(60)), Err(UreqError::Io(_))));
+        assert!(matches!(resolve(&long, Duration::from_secs(60)), Err(UreqError::Io(_))));
     }
 
     /// A port whose queue of connections is full, so that Linux ignores further attempts.

@@ -10,7 +10,7 @@ use super::connecting::{NotLoopback, Unresolved};
 use super::proxy::Chosen;
 use crate::units::Seconds;
 
-/// What may help is [`ROOTS`].
+/// [`ROOTS`] may help.
 pub(super) const UNTRUSTED: &str =
     "; for a TLS-inspecting proxy or a private CA, pass its certificate, such as in the file SSL_CERT_FILE";
 pub(super) const ROOTS: &str = "Client::with_root_certificates";
@@ -47,7 +47,7 @@ pub(crate) enum Stage {
     Connecting {
         why: String,
         transient: bool,
-        /// That of the timeout that has expired, or the one that may help.
+        /// The setting of the expired timeout, or the one that may help.
         setting: Option<&'static str>,
     },
     /// The source of the request's body failed.
@@ -56,7 +56,7 @@ pub(crate) enum Stage {
     Exchanging { handed: Handed, timed_out: Option<&'static str> },
 }
 
-/// Marks an error of the body's source, to tell it from one of the connection.
+/// Marks an error of the body's source, as opposed to one of the connection.
 #[derive(Debug)]
 pub(super) struct BodyError(pub(super) io::Error);
 
@@ -76,13 +76,11 @@ pub(super) struct Timeouts {
 }
 
 impl Timeouts {
-    /// Says which of them has expired, and its setting, if that is the error.
+    /// If the error is a timeout: which one expired, and its setting.
     pub(super) fn expired(&self, error: &UreqError) -> Option<(String, &'static str)> {
         let UreqError::Timeout(timeout) = error else { return None };
         let (what, limit, setting) = match timeout {
-            Timeout::Resolve => {
-                ("its name could not be looked up within", self.connect, "Client::with_connect_timeout")
-            }
+            Timeout::Resolve => ("its name could not be resolved within", self.connect, "Client::with_connect_timeout"),
             Timeout::Connect => ("there was no connection within", self.connect, "Client::with_connect_timeout"),
             Timeout::PerWrite => ("no data could be sent for", self.stall, "Client::with_stall_timeout"),
             Timeout::RecvResponse | Timeout::RecvBody => {
@@ -109,7 +107,7 @@ const HANDSHAKE_ALERTS: [&str; 9] = [
     "certificateunknown", "unknownca", "accessdenied", "handshakefailure",
 ];
 
-/// Whether the server ended the TLS handshake, most likely for want of a client certificate.
+/// Whether the server ended the TLS handshake, most likely because it wants a client certificate.
 pub(super) fn is_handshake_alert(error: &UreqError) -> bool {
     // rustls writes "CertificateRequired", OpenSSL "certificate required".
     let text = error.to_string().to_ascii_lowercase().replace(' ', "");
@@ -136,7 +134,7 @@ impl Circumstances<'_> {
             .unwrap_or_else(|| self.classify_directly(error))
     }
 
-    /// What only a proxy can be the reason of.
+    /// The reasons that only a proxy can cause.
     fn classify_by_proxy(&self, proxy: &Proxy, error: &UreqError) -> Option<Why> {
         let text = error.to_string();
         let says = |words: &str| text.contains(words);

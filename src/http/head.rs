@@ -14,7 +14,7 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 /// What the input starts with.
 #[derive(Debug, PartialEq)]
 pub(super) enum Head {
-    /// Too little to tell, or an incomplete interim response.
+    /// Too little to decide, or an incomplete interim response.
     Incomplete,
     /// A complete interim response of `length` bytes, or stray line breaks with status 0 (RFC 9112 §2.2).
     Interim {
@@ -43,7 +43,7 @@ impl Head {
         match rest.get(3..) {
             None | Some([] | [b'\r']) => return Head::Incomplete,
             Some([b' ' | b'\t' | b'\n', ..] | [b'\r', b'\r' | b'\n', ..]) => {}
-            // A fourth digit, for example, which makes it no status (RFC 9112 §4).
+            // A fourth digit, for example: not a status (RFC 9112 §4).
             Some(_) => return Head::NotHttp,
         }
         let status = rest.iter().take(3).fold(0, |status, digit| status * 10 + u16::from(*digit - b'0'));
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_told_from_its_status_line() {
+    fn a_head_is_recognized_by_its_status_line() {
         let check = |inputs: &[&str], head: &Head| {
             for input in inputs {
                 assert_eq!(Head::of(input.as_bytes()), *head, "{input:?}");

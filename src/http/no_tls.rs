@@ -1,4 +1,4 @@
-//! In place of `tls` where no feature provides TLS, so that the message in `lib` is the only error of such a build.
+//! Replaces `tls` where no feature provides TLS, so that the message in `lib` is the only error of such a build.
 
 use ureq::Agent;
 use ureq::config::ConfigBuilder;

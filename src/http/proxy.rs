@@ -20,8 +20,7 @@ pub(super) struct Chosen {
     pub(super) variable: &'static str,
 }
 
-/// The proxy to use. If the variables name only unusable ones, that is a problem: to bypass them is not what whoever set
-/// them wants.
+/// The proxy to use. An error if the variables name only unusable ones: a user who sets them does not want them bypassed.
 pub(super) fn from_env(base_url: &BaseUrl) -> Result<Option<Chosen>, String> {
     // Plain http is for this machine, which no proxy can reach, and it would show the proxy the key.
     if base_url.is_plain() {
@@ -49,8 +48,7 @@ fn choose(host: &str, value: impl Fn(&str) -> Option<String>) -> Result<Option<C
     first_problem.map_or(Ok(None), Err)
 }
 
-/// Parses `[http[s]://][user[:password]@]host[:port][/]`. A problem is told without the value, which may contain a
-/// password.
+/// Parses `[http[s]://][user[:password]@]host[:port][/]`. An error does not contain the value, which may have a password.
 fn parse(url: &str) -> Result<Proxy, &'static str> {
     const MALFORMED: &str = "has a malformed host or port; expected http://[user:password@]host:port";
     if let Some(problem) = not_a_value(url) {
@@ -75,7 +73,7 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (credentials, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
-    // Else a part of the password would be taken for the host.
+    // Otherwise a part of the password would be taken for the host.
     if path.contains('@') {
         return Err("has a /, ? or # in its user name or password; percent-encode it (%2F, %3F, %23)");
     }
@@ -190,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_proxy_is_told_without_showing_it() {
+    fn an_unusable_proxy_is_described_without_showing_it() {
         for (url, problem) in [
             ("http://joe:se@cret9/x@proxy:3128", "%2F"),
             ("http://joe:p?cret9@proxy:3128", "%3F"),

@@ -23,7 +23,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// What no text may show.
+    /// The secrets to redact.
     pub(super) fn secrets(&self, proxy: Option<&Chosen>) -> Secrets {
         let proxy = proxy.map(|chosen| &chosen.proxy);
         let (user, password) = (proxy.and_then(Proxy::username), proxy.and_then(Proxy::password));
@@ -35,7 +35,7 @@ impl Endpoint {
 pub(crate) struct Request<'a> {
     /// Includes the query; appended to the base URL.
     pub(crate) path: &'a str,
-    /// Some calls of v1 want one although they have no body.
+    /// Some calls of v1 want one even without a body.
     pub(crate) content_type: Option<&'a str>,
     pub(crate) body: Option<Body<'a>>,
     /// The limit for the response once the request has been sent.

@@ -1,8 +1,8 @@
-//! Ids in a log, where each is needed in full only once.
+//! Shortened ids, for a log that has each in full once.
 
 use std::fmt;
 
-/// Enough of an id to tell one from another.
+/// Displays the beginning of an id, enough to recognize it.
 pub(crate) struct Short<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Short<'_> {

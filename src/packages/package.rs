@@ -8,12 +8,12 @@ use crate::id::PackageId;
 use crate::json::Object;
 use crate::status::PackageStatus;
 
-/// A package of an app (Build API, "Retrieve Packages"). Text is the server's, sanitized. The URL of its download is not
-/// read, because that is a secret.
+/// A package of an app (Build API, "Retrieve Packages"). Text is the server's, sanitized. The URL of its download is a
+/// secret, and never read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Package {
-    /// What it is transported and polled by.
+    /// Its id, by which it is polled and transported.
     pub package_id: PackageId,
     /// Its name: that of the upload, or of the build. Names need not be unique. Empty if the API gives none.
     pub name: String,
@@ -27,7 +27,7 @@ pub struct Package {
     pub version: Option<String>,
     /// The description given to a build.
     pub description: Option<String>,
-    /// The display name of who uploaded or built it.
+    /// The display name of the user who uploaded or built it.
     pub creator: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl Package {
         Some(Package::read(object, object.id("PackageId")?))
     }
 
-    /// The answer to a question about one package. `None` if it is about another, or about none.
+    /// The response to a request for this package. `None` if it describes another one, or none.
     pub(super) fn asked_for(id: &PackageId, object: &Object) -> Option<Package> {
         let is_that_one = match object.raw("PackageId") {
             Some(said) => id.is_same_as(&said),
@@ -46,7 +46,7 @@ impl Package {
         is_that_one.then(|| Package::read(object, id.clone()))
     }
 
-    /// Its size, unless the API gives none, or 0 as for one that is still being made.
+    /// Its size, unless it is missing, or 0 because the package is still being made.
     pub(crate) fn known_size(&self) -> Option<u64> {
         self.size.filter(|size| *size > 0)
     }
@@ -70,8 +70,8 @@ fn time(value: &Value) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(whole_number(value)?))
 }
 
-/// A number that may be written with a decimal point, or as a string. One with decimals counts no bytes: old versions of
-/// the API gave sizes in megabytes.
+/// A whole number, possibly written with a decimal point or as a string. One with decimals is not in bytes: old versions
+/// of the API gave sizes in megabytes.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked
 fn whole_number(value: &Value) -> Option<u64> {
     /// The largest float below which all whole numbers are floats.

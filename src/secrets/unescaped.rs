@@ -1,6 +1,6 @@
-//! Resolves the escapes of JSON, HTML and URLs, by which a secret can be hidden from a search.
+//! Resolves the escapes of JSON, HTML and URLs, which can hide a secret from a search.
 
-/// What escapes begin with.
+/// The first characters of escapes.
 const MARKS: [char; 3] = ['\\', '&', '%'];
 /// The longest escape, in characters after the first one.
 const LENGTH_MAX: usize = 10;
@@ -20,7 +20,7 @@ pub(super) fn has_marks(text: &str) -> bool {
     text.contains(MARKS)
 }
 
-/// The text with all escapes resolved, once. What only looks like one is kept.
+/// Resolves all escapes once. What only looks like an escape is kept.
 pub(super) fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars();

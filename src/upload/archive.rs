@@ -1,4 +1,4 @@
-//! Reads the little of a zip archive that tells whether it is whole and how large it is when unpacked (APPNOTE.TXT, 4.3).
+//! Reads a zip archive's end record and directory (APPNOTE.TXT, 4.3): is it complete, and how large when unpacked?
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Take};
 
@@ -10,9 +10,9 @@ const LOCATOR: u64 = 20;
 const END_RECORD_64: u64 = 56;
 /// The fixed part of an entry of the central directory (4.3.12).
 const ENTRY: usize = 46;
-/// An archive of more files is not taken for an artifact.
+/// An archive with more files does not count as an artifact.
 const ARTIFACT_FILES: u32 = 16;
-/// The value of a number that stands in a record of zip64 instead.
+/// The value of a field whose number is in a zip64 record instead.
 const ELSEWHERE: u64 = u32::MAX as u64;
 
 /// Where the central directory is, in bytes.
@@ -30,7 +30,7 @@ pub(super) struct Unpacked {
     pub(super) bytes: u64,
 }
 
-/// Finds the central directory of a file of `size` bytes by its end record; `None` if it is no whole archive.
+/// Finds the central directory of a file of `size` bytes by its end record; `None` if it is not a complete archive.
 pub(super) fn directory(file: &mut (impl Read + Seek), size: u64) -> io::Result<Option<Directory>> {
     let tail = size.min((END_RECORD + COMMENT_MAX) as u64);
     let end = read_at(file, size - tail, tail)?;
@@ -53,7 +53,7 @@ pub(super) fn directory(file: &mut (impl Read + Seek), size: u64) -> io::Result<
     Ok(None)
 }
 
-/// The same by the record of zip64, if there is one. `end` is where the end record begins.
+/// The same by the zip64 record, if there is one. `end` is where the end record begins.
 fn directory_64(file: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Directory>> {
     let Some(locator) = end.checked_sub(LOCATOR) else { return Ok(None) };
     let locator = read_at(file, locator, LOCATOR)?;
@@ -79,8 +79,8 @@ pub(super) fn unpacked(file: &mut (impl Read + Seek), directory: &Directory) -> 
     Ok(unpacked)
 }
 
-/// Whether a package is among a few files in an archive, as in an artifact of a CI system: a package has many, and none in it.
-/// What is damaged is not judged.
+/// Whether the archive is a CI artifact: a few files with a package among them. A package itself has many files, and none of
+/// them is a package. A damaged archive is not an artifact.
 pub(super) fn is_artifact(file: &mut (impl Read + Seek), directory: &Directory) -> io::Result<bool> {
     let (mut entries, mut has_package, mut files) = (Entries::of(file, directory)?, false, 0);
     loop {
@@ -163,7 +163,7 @@ fn size_64(mut fields: &[u8]) -> Option<u64> {
     }
 }
 
-/// Reads as much of it as there is.
+/// Reads up to `length` bytes at `offset`.
 fn read_at(file: &mut (impl Read + Seek), offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(offset))?;

@@ -1,18 +1,18 @@
-//! Tells a package from what is uploaded in its place by mistake. A package is a zip archive.
+//! Recognizes what is uploaded instead of a package by mistake. A package is a zip archive.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// How much of the beginning is looked at, in bytes.
+/// How much of the beginning is read, in bytes.
 const BEGINNING: u64 = 64;
 
 /// A zip archive with a package in it.
 pub(super) const ARTIFACT: &str =
     "it is a zip archive that holds a package, such as a downloaded CI artifact: unpack it, and upload the .mda in it";
 
-/// Anything else, which may be a package all the same.
+/// Anything else; it may be a package after all.
 pub(super) const NOT_A_ZIP_ARCHIVE: &str = "it is not a zip archive, which a package is";
 
-/// What `file` is in place of a zip archive, and what helps.
+/// What `file` seems to be if it is not a zip archive, and what helps.
 pub(super) fn describe(file: &mut (impl Read + Seek)) -> io::Result<&'static str> {
     let mut beginning = Vec::new();
     file.seek(SeekFrom::Start(0))?;
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_zip_archive_is_told_by_what_it_looks_like() {
+    fn a_file_that_is_not_a_zip_archive_is_described_by_what_it_seems_to_be() {
         for (content, says) in [
             (&b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"[..], "git lfs pull"),
             (b"/annex/objects/SHA256E-s31390--f50d7a.mda\n", "git annex get"),

@@ -10,7 +10,7 @@ use crate::text;
 use crate::units::Grouped;
 
 impl Opened<'_> {
-    /// The package to wait for in place of an upload, if that was asked for and there is one.
+    /// The package to wait for instead of uploading, if `skip_existing` is set and there is one.
     pub(super) fn existing(&self) -> Result<Option<Package>> {
         self.find_listed(|call| {
             call.with_retry(packages::read_entries).map_err(|error| {
@@ -68,13 +68,13 @@ impl Opened<'_> {
 #[derive(Debug, PartialEq)]
 enum Pick<'a> {
     Ours(&'a Package),
-    /// It has the name and another size.
+    /// It has the name, but another size.
     NotOurs(&'a Package),
     Nothing,
 }
 
-/// The newest package of this name and size that has not failed. What is still being made, or has no size, may turn out to have
-/// it. `list` is sorted, the newest first.
+/// Picks the newest package of this name and size that has not failed. A package that is still being made, or has no size, may
+/// turn out to have the size. `list` is sorted, newest first.
 fn pick<'a>(list: &'a [(Package, String)], name: &str, size: u64) -> Pick<'a> {
     let has_not_failed = |package: &&Package| package.status != PackageStatus::Failed;
     let namesakes = || {

@@ -1,4 +1,4 @@
-//! An upload whose file was opened and checked, before any socket is.
+//! An upload whose file was opened and checked, before any socket is opened.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::id::AppId;
 use crate::text;
 
-/// Percent-encoded, such a name still fits the URLs that common servers accept.
+/// Percent-encoded, a name of this length still fits the URLs that common servers accept.
 const NAME_MAX: usize = 2048;
 
 /// An upload whose file was opened and checked.
@@ -31,13 +31,14 @@ impl<'a> Opened<'a> {
             Name::Given(name) if name.trim().is_empty() || name.len() > NAME_MAX => {
                 let problem = match name.trim() {
                     "" if name.is_empty() => "the package's name is empty".to_owned(),
-                    "" => "the package's name is nothing but blanks".to_owned(),
-                    _ => format!("the package's name has {} bytes, and may have {NAME_MAX}", name.len()),
+                    "" => "the package's name is blank".to_owned(),
+                    _ => format!("the package's name has {} bytes; the maximum is {NAME_MAX}", name.len()),
                 };
                 return Err(refuse(ErrorKind::Config, &problem));
             }
             Name::OfTheFile | Name::ByTheServer if upload.skips_existing => {
-                let problem = "what exists can only be found by a name that was given, and that no other build has";
+                let problem =
+                    "an existing package can only be found by a name that was set, and that no other build has";
                 return Err(refuse(ErrorKind::Config, problem)
                     .with_setting("Upload::skip_existing")
                     .with_setting("Upload::with_name"));
@@ -49,7 +50,7 @@ impl<'a> Opened<'a> {
         Ok(Opened { client, app, upload, package })
     }
 
-    /// An error before the upload.
+    /// The error for a problem found before the upload.
     pub(super) fn refuse(&self, kind: ErrorKind, problem: &str) -> Error {
         refusal(self.app, self.upload, kind, problem)
     }
@@ -72,7 +73,7 @@ impl<'a> Opened<'a> {
         })
     }
 
-    /// `None` if the server is to choose it.
+    /// `None` if the server chooses it.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.upload.name {
             Name::OfTheFile => Some(self.package.file_name()),
@@ -81,17 +82,17 @@ impl<'a> Opened<'a> {
         }
     }
 
-    /// Uploads it, and nothing else.
+    /// The single step: uploads the file, without waiting.
     pub(crate) fn upload(&mut self) -> Result<UploadedPackage> {
         if self.upload.skips_existing {
-            let problem = "only a call that waits can wait for what exists";
+            let problem = "this call does not wait, so it cannot wait for an existing package";
             let names = ["Upload::skip_existing", "upload_and_wait"];
             return Err(names.into_iter().fold(self.refuse(ErrorKind::Config, problem), Error::with_setting));
         }
         self.send()
     }
 
-    /// Uploads it, whatever is there.
+    /// Uploads the file, whether or not the package exists.
     pub(super) fn send(&mut self) -> Result<UploadedPackage> {
         let (client, app, file) = (self.client, self.app, &self.upload.file);
         let name = self.name().map(str::to_owned);

@@ -11,10 +11,10 @@ use crate::id::{JobId, PackageId};
 use crate::text;
 use crate::units::Bytes;
 
-/// What every error says after which uploading again is safe.
+/// In every error after which uploading again is safe.
 pub(super) const NO_PACKAGE: &str = " (no package was made)";
 
-/// An upload, as its errors describe it.
+/// What error messages say about an upload.
 pub(super) struct Attempt<'a> {
     pub(super) path: &'a Path,
     pub(super) upload: UnknownUpload,
@@ -44,7 +44,7 @@ impl Attempt<'_> {
                 Err(Error::of_request(ErrorKind::File, self.asked.what.as_str(), message).with_source(cause))
             }
             end if handed.is_some_and(Handed::is_whole) => Err(self.remembered(self.asked.error(end, true, |said| {
-                let how = format!("all of it was sent, but {}", said.unwrap_or("no usable answer came"));
+                let how = format!("all of it was sent, but {}", said.unwrap_or("no usable response came"));
                 self.unknown(&how, None, None)
             }))),
             end => Err(self.asked.error(end, false, |said| {
@@ -62,7 +62,7 @@ impl Attempt<'_> {
         Bytes(handed.bytes.saturating_sub(form))
     }
 
-    /// The ids that came are kept even if it is no success.
+    /// Reads the ids of a 2xx. Even a single id is kept.
     fn accepted(&self, reply: Reply) -> Result<UploadedPackage> {
         let is_whole = reply.handed.is_whole();
         let (package, job) = match uploaded::ids(&reply.json()) {
@@ -75,7 +75,7 @@ impl Attempt<'_> {
         })))
     }
 
-    /// The error of an upload of unknown outcome has what is needed to find the package.
+    /// Adds to an error of unknown outcome what `find_upload` needs.
     fn remembered(&self, error: Error) -> Error {
         match error.kind() {
             ErrorKind::OutcomeUnknown => {
@@ -86,7 +86,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The ids are those that came.
+    /// The error of unknown outcome. The ids are those in the response.
     fn unknown(&self, how: &str, package: Option<&PackageId>, job: Option<&JobId>) -> Error {
         let (file, upload, app) = (text::path(self.path), &self.upload, &self.upload.app);
         let what = format!("cannot tell whether {file} was uploaded to app {app}: {how}");

@@ -103,7 +103,7 @@ impl PackageFile {
 struct Exactly<R, F> {
     source: R,
     left: u64,
-    /// At the end.
+    /// Called at the end.
     check: F,
 }
 
@@ -112,12 +112,12 @@ impl<R: Read, F: Fn() -> io::Result<()>> Read for Exactly<R, F> {
         if buf.is_empty() {
             return Ok(0);
         }
-        // At the end it tries one byte more: over a network, for example, the size may be known late.
+        // At the end, tries to read one more byte: on a network drive, for example, the size may be stale.
         let mut beyond = [0];
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
         let into = if wanted == 0 { &mut beyond[..] } else { buf.get_mut(..wanted).unwrap_or_default() };
         let n = loop {
-            // A signal must not end an upload; ureq would let it.
+            // A signal must not end an upload, which ureq would allow.
             match self.source.read(into) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?,
@@ -135,7 +135,7 @@ impl<R: Read, F: Fn() -> io::Result<()>> Read for Exactly<R, F> {
     }
 }
 
-/// What tells one state of a file from another without reading it again.
+/// The metadata that shows whether a file has changed, without reading it again.
 #[derive(Debug)]
 struct Stamp {
     size: u64,
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(read(b"", 0), (Vec::new(), None));
     }
 
-    /// Fails in these ways, the last one first, and then brings a byte.
+    /// Fails in these ways, the last one first, and then yields a byte.
     struct Failing(Vec<io::ErrorKind>);
 
     impl Read for Failing {

@@ -34,7 +34,7 @@ impl Post<'_> {
     fn attempt(&mut self) -> Result<UploadedPackage> {
         let mut end = self.send_once();
         if self.expect_continue && matches!(&end, Ok(reply) if reply.status == 417 && reply.handed.bytes == 0) {
-            // Nothing was accepted, and the same server takes the body without the header (RFC 9110 §10.1.1).
+            // Nothing was accepted, and the same server accepts the body without the header (RFC 9110 §10.1.1).
             self.expect_continue = false;
             end = self.send_once();
         }

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::event::{Event, QUIET};
 use crate::id::AppId;
 
-/// How often progress is reported, so that a bar moves smoothly and the upload does not suffer.
+/// How often progress is reported: a bar moves smoothly, and the upload is not slowed.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Notifies the client's observer how much of a file the kernel has accepted.
@@ -51,7 +51,7 @@ impl Progress {
             response_timeout: self.response_timeout,
             routine,
         });
-        // Only now: a slow observer is not called again at once, and takes little of the upload's time.
+        // Measured after the call, so that a slow observer takes little of the upload's time.
         self.notified = Some((clock(), news));
     }
 }
@@ -62,11 +62,11 @@ mod tests {
 
     use super::*;
 
-    /// The numbers of bytes that are told, and whether they are routine, when `body_bytes(n)` have been sent after `n`
+    /// The numbers of bytes that are reported, and whether they are routine, when `body_bytes(n)` have been sent after `n`
     /// steps of `step` each.
-    fn told(total: u64, envelope: u64, step: Duration, body_bytes: &[u64]) -> Vec<(u64, bool)> {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let into = told.clone();
+    fn reported(total: u64, envelope: u64, step: Duration, body_bytes: &[u64]) -> Vec<(u64, bool)> {
+        let reported = Arc::new(Mutex::new(Vec::new()));
+        let into = reported.clone();
         let client = Client::new("me", "key").unwrap().on_event(move |event| match event {
             Event::Uploading { sent, routine, .. } => into.lock().unwrap().push((*sent, *routine)),
             other => panic!("{other}"),
@@ -76,7 +76,7 @@ mod tests {
         for (n, bytes) in body_bytes.iter().enumerate() {
             progress.report(*bytes, || start + step * u32::try_from(n).unwrap());
         }
-        told.lock().unwrap().clone()
+        reported.lock().unwrap().clone()
     }
 
     fn progress(total: u64, envelope: u64) -> Progress {
@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn progress_starts_at_zero_and_ends_with_the_body() {
         let step = Duration::from_millis(1);
-        assert_eq!(told(100, 10, step, &[0, 50, 100, 109, 110]), [(0, false), (100, false)]);
-        assert_eq!(told(100, 10, step, &[110]), [(0, false), (100, false)]);
+        assert_eq!(reported(100, 10, step, &[0, 50, 100, 109, 110]), [(0, false), (100, false)]);
+        assert_eq!(reported(100, 10, step, &[110]), [(0, false), (100, false)]);
     }
 
     #[test]
@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn a_bar_moves_five_times_a_second_and_a_log_once_a_minute() {
         let sent: Vec<u64> = (0..=13_000).map(|n| n * 10).collect();
-        let told = told(130_000, 0, Duration::from_millis(10), &sent);
-        assert_eq!(told.len(), 130 * 5 + 1);
-        let news: Vec<_> = told.iter().filter(|(_, routine)| !routine).map(|(sent, _)| *sent).collect();
+        let reported = reported(130_000, 0, Duration::from_millis(10), &sent);
+        assert_eq!(reported.len(), 130 * 5 + 1);
+        let news: Vec<_> = reported.iter().filter(|(_, routine)| !routine).map(|(sent, _)| *sent).collect();
         assert_eq!(news, [0, 60_000, 120_000, 130_000]);
     }
 }

@@ -18,15 +18,15 @@ const UPLOADS_AGAIN: &str = "the same call uploads it again unless it is listed 
 /// A package that can be deployed.
 pub(crate) struct Ready {
     pub(crate) package: PackageId,
-    /// Of the upload, if this call has uploaded it.
+    /// The job of the upload, if this call has uploaded it.
     pub(crate) job: Option<JobId>,
     /// When the waiting began: right after the upload.
     pub(crate) began: Instant,
 }
 
-/// What resumes a wait, for messages.
+/// How to resume a wait, for messages.
 pub(crate) struct Resume {
-    /// As a request, such as "resume the wait".
+    /// What to do, such as "resume the wait".
     what: &'static str,
     /// The function that does it for a job, and for a package.
     with_job: &'static str,
@@ -39,7 +39,7 @@ impl Resume {
     pub(crate) const DEPLOY: Resume =
         Resume { what: "deploy this package", with_job: "deploy_package", with_package: "deploy_package" };
 
-    /// A refusal says nothing of the wait that it ends.
+    /// A refusal that ends a wait does not say how to resume it, so this does.
     fn once_fixed(&self, error: Error, function: &'static str) -> Error {
         match error.kind() {
             ErrorKind::Rejected if error.advice().what.is_empty() => {
@@ -52,8 +52,8 @@ impl Resume {
 }
 
 impl<'a> Opened<'a> {
-    /// Uploads the package unless it is there already, and waits until it can be deployed. What may have been accepted is
-    /// searched for, and never uploaded again.
+    /// Uploads the package unless it already exists, and waits until it can be deployed. After an unknown outcome, searches for
+    /// the package, and never uploads it again.
     pub(crate) fn until_ready(&mut self, resume: &Resume) -> Result<Ready> {
         if let Some(package) = self.existing()? {
             let began = Instant::now();
@@ -108,8 +108,8 @@ impl<'a> Opened<'a> {
             .map_err(|error| resume.once_fixed(error, resume.with_package))
     }
 
-    /// Searches for the package of an upload of unknown outcome, and waits for it. If the API could not be asked, the error is
-    /// that of the upload.
+    /// Searches for the package of an upload of unknown outcome, and waits for it. If the list could not be read, returns the
+    /// error of the upload.
     fn wait_for_lost(&self, unknown: Error, began: Instant, resume: &Resume) -> Result<PackageId> {
         if !unknown.upload().is_some_and(|upload| find_upload::can_be_found(upload, unknown.package_id())) {
             return Err(unknown);
@@ -117,7 +117,7 @@ impl<'a> Opened<'a> {
         let id = match find_upload::find(self.client, self.app, &unknown, began) {
             Ok(package) => package.package_id,
             Err(error) => match error.kind() {
-                // Of several, the newest will do: they are all of this build.
+                // Of several, the newest will do: all are of this build.
                 ErrorKind::OutcomeUnknown => match self.existing_now() {
                     Ok(Some(package)) => package.package_id,
                     _ => return Err(self.maybe_accepted(error.with_response(unknown.response().cloned()))),
@@ -131,7 +131,7 @@ impl<'a> Opened<'a> {
         };
         let end = self.wait_for_package(&id, began, resume);
         let package = end.map_err(|error| self.accepted(error, &id, unknown.job_id()))?;
-        // An id is the server's answer. A name may be shared, and the size may have been unknown so far.
+        // An id is from the server. A name may be shared, and the size may have been unknown until now.
         if unknown.package_id() != Some(&id) {
             self.check_size(&package)
                 .map_err(|how| self.maybe_accepted(unknown.because_of(Error::new(ErrorKind::OutcomeUnknown, how))))?;
@@ -139,13 +139,13 @@ impl<'a> Opened<'a> {
         Ok(id)
     }
 
-    /// What an error says if the outcome is still unknown after the search.
+    /// Completes an error if the outcome is still unknown after the search.
     fn maybe_accepted(&self, error: Error) -> Error {
         let advice = Advice::new(UPLOADS_AGAIN, &[]);
         if self.upload.skips_existing { error.with_advice(advice) } else { error }
     }
 
-    /// What an error says once the server has accepted the package.
+    /// Completes an error that comes after the server has accepted the package.
     pub(crate) fn accepted(&self, error: Error, package: &PackageId, job: Option<&JobId>) -> Error {
         let is_usable = error.again() != Again::WithAnotherPackage;
         let is_found_again = is_usable && matches!(self.existing_now(), Ok(Some(_)));
@@ -153,7 +153,7 @@ impl<'a> Opened<'a> {
         let (again, advice) = (error.again(), error.advice().clone());
         let (file, is_of_a_deployment) = (text::name(self.file_name()), !error.app_note().is_empty());
         let note = if is_of_a_deployment {
-            // It says what happens to the package.
+            // The error of a deployment already says what happened to the package.
             String::new()
         } else if error.mentions(package) {
             format!("{file} is this package")

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 /// The documented limit is "1 GB". This is the larger of the two usual meanings, so that the server decides.
 const SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 
-/// An upload: a file, and how to send it. By default, the package is named after the file, and files over 1 GiB or that
-/// are no zip archives are refused.
+/// An upload: a file, and how to send it. By default, the package is named after the file, and files that are larger than
+/// 1 GiB or not zip archives are refused.
 ///
 /// ```
 /// use mendix_deploy::Upload;
@@ -37,35 +37,34 @@ impl Upload {
     }
 
     /// Sets the name of the package, 1 to 2048 bytes. Make it unique, for example with the number of the build: if the
-    /// outcome of an upload is unknown, [`find_upload`](crate::find_upload) looks for the name.
+    /// outcome of an upload is unknown, [`find_upload`](crate::find_upload) searches for the name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Name::Given(name.into());
         self
     }
 
-    /// Sends no name; the server then uses `default.mda`, by which no package can be told from another.
+    /// Sends no name; the server then uses `default.mda`, and packages cannot be told apart.
     #[must_use]
     pub fn without_name(mut self) -> Self {
         self.name = Name::ByTheServer;
         self
     }
 
-    /// Uploads nothing if the app has the package already, so that the same call can simply be made again, as a CI job is run
-    /// again after it has failed. For [`upload_and_wait`](crate::upload_and_wait) and
+    /// Uploads nothing if the app already has the package, so that the same call can be made again, as when a CI job is
+    /// retried. For [`upload_and_wait`](crate::upload_and_wait) and
     /// [`upload_and_deploy`](crate::upload_and_deploy).
     ///
-    /// They list the packages of the app first. If one of this name and size is there that has not failed, they wait for that
-    /// one, the newest if there are several, and send [`Event::Existing`](crate::Event::Existing). If the list cannot be had,
-    /// that is the error, and nothing is uploaded.
+    /// They list the packages of the app first. If one has this name and size and has not failed, they wait for it (the
+    /// newest if there are several) and send [`Event::Existing`](crate::Event::Existing). If the list cannot be read, that
+    /// is the error, and nothing is uploaded.
     ///
-    /// This takes a name that was given by [`with_name`](Self::with_name) and that no other build has, such as one with the
-    /// number of the build: it decides, with the size if the list has that. A package of that name with another size is refused
-    /// as another build's.
+    /// Requires a name set by [`with_name`](Self::with_name) that no other build has, such as one with the number of the build.
+    /// A package of that name with another size belongs to another build, which is an error.
     ///
-    /// What is promised is what the list shows. A package can be uploaded a second time if it is listed late; if the upload was
-    /// interrupted so shortly before that its last bytes were still on their way, from the operating system or a proxy; or if
-    /// the call is made twice at the same time, which CI systems can exclude. Both are the same build.
+    /// This is as good as the list. A package can be uploaded a second time if it is listed late; if the last bytes of a killed
+    /// upload were still on their way, from the operating system or a proxy; or if the call is made twice at the same time,
+    /// which CI systems can prevent. Both packages are then the same build.
     #[must_use]
     pub fn skip_existing(mut self) -> Self {
         self.skips_existing = true;
@@ -79,9 +78,8 @@ impl Upload {
         self
     }
 
-    /// Uploads any file. By default, one that is not a zip archive, which a package is, is refused: a Git LFS pointer,
-    /// a web page that was downloaded in its place, an archive that was cut off. Only its first and last bytes are read
-    /// for this.
+    /// Uploads any file. By default, a file that is not a zip archive is refused: a Git LFS pointer, for example, a web page
+    /// that was downloaded instead, or a truncated archive. This check reads only the first and last bytes.
     #[must_use]
     pub fn without_content_check(mut self) -> Self {
         self.checks_content = false;

@@ -1,4 +1,4 @@
-//! What a deployment shows: the statuses that a stop, a transport and a start go through.
+//! Verifies by a deployment: the statuses during stop, transport and start.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,7 +31,7 @@ impl Recorded {
     }
 }
 
-/// Deploys the package, and notes what that shows.
+/// Deploys the package and records the findings.
 pub(super) fn watch(at: At, package: &PackageId, deploy: &Deploy, findings: &mut Findings) -> Result<Deployed> {
     let At { client, app, environment } = at;
     let recorded = Recorded::default();
@@ -39,7 +39,7 @@ pub(super) fn watch(at: At, package: &PackageId, deploy: &Deploy, findings: &mut
     note(&recorded.events(), deployed.as_ref().err(), findings);
     // The same call would upload and deploy another one.
     let deployed = deployed.map_err(|error| error.with_transient(false))?;
-    // It has read the package on the environment last.
+    // Its last request read the package on the environment.
     findings.holds(Granted::TransportId, "accepted, and on the environment at the end");
     findings.holds(Granted::Ends, "the one that was uploaded was deployed");
     Ok(deployed)
@@ -106,7 +106,7 @@ fn note(events: &[Event], error: Option<&Error>, findings: &mut Findings) {
     }
 }
 
-/// Requests a start of the app that runs by now. Fails if it cannot be seen to run after that.
+/// Requests a start of the running app. Fails if the app is not seen running afterwards.
 pub(super) fn start_again(at: At, package: &PackageId, findings: &mut Findings) -> Result<()> {
     let At { client, app, environment } = at;
     match environments::request_start(at, &Start::default()) {
@@ -117,7 +117,7 @@ pub(super) fn start_again(at: At, package: &PackageId, findings: &mut Findings) 
         }
         Err(error) => findings.failed(Granted::StartRunning, "", &error),
     }
-    // Whatever that has done, it runs at the end.
+    // Whatever that did, the app must run at the end.
     let result = start_environment(client, app, environment, &Start::default());
     if at.package().is_ok_and(|on_it| on_it.is_none_or(|on_it| on_it.package_id != *package)) {
         findings.differs(Granted::OnIt, "another one at the end");

@@ -1,4 +1,4 @@
-//! What the environments of an app show.
+//! Verifies by reading the environments of an app.
 
 use serde_json::Value;
 
@@ -12,18 +12,18 @@ use crate::id::{AppId, EnvironmentName};
 use crate::json::Object;
 use crate::status::EnvironmentStatus;
 
-/// More are not read one by one.
+/// At most this many are read one by one.
 const MOST: usize = 20;
-/// Those that are documented to be no production environments.
+/// Names that are documented as not for production.
 const NOT_FOR_PRODUCTION: [&str; 2] = ["Test", "Acceptance"];
 
 struct Entry {
     /// `None` without a usable one.
     name: Option<EnvironmentName>,
-    /// As it came.
+    /// As the API sent it.
     mode: Option<String>,
     status: EnvironmentStatus,
-    /// The same as it came, sanitized.
+    /// As the API sent it, sanitized.
     said: String,
     production: Option<Value>,
 }
@@ -36,7 +36,7 @@ impl Entry {
         Entry { name, mode, status, said, production: object.field("Production") }
     }
 
-    /// `None` if it does not say.
+    /// `None` if the API does not say.
     fn is_for_production(&self) -> Option<bool> {
         match self.production.as_ref()? {
             Value::Bool(value) => Some(*value),
@@ -46,7 +46,7 @@ impl Entry {
     }
 }
 
-/// Reads them, or only the one that is wanted, and notes what they show. Fails if there is none of that name.
+/// Reads all environments, or only the wanted one, and records the findings. Fails if there is none of that name.
 pub(super) fn read(
     client: &Client,
     app: &AppId,
@@ -57,7 +57,7 @@ pub(super) fn read(
     let listed = match environments::list_call(client, app).with_retry(read) {
         Ok(listed) => listed,
         Err(error) if matches!(error.status(), Some(200..=299)) => {
-            findings.differs(Granted::Paths, format!("the list: {}, which is no array of objects", brief(&error)));
+            findings.differs(Granted::Paths, format!("the list: {}, which is not an array of objects", brief(&error)));
             return Ok(());
         }
         Err(error) => {
@@ -75,7 +75,7 @@ pub(super) fn read(
     let mut names: Vec<_> = listed.iter().filter_map(|entry| entry.name.as_ref()).collect();
     if let Some(wanted) = wanted {
         if !names.contains(&wanted) {
-            // Its error says which there are.
+            // Its error lists the names that exist.
             environments::environment(client, app, wanted)?;
         }
         names = vec![wanted];
@@ -125,7 +125,7 @@ fn read_one(at: At, findings: &mut Findings) {
     }
 }
 
-/// Its name, if every app may have one of that name.
+/// Its name, if that is one that any app may have.
 fn shown(name: &EnvironmentName) -> &str {
     let common = ["Test", "Acceptance", "Production", "Sandbox"];
     common.into_iter().find(|common| *common == name.as_str()).unwrap_or("one with another name")

@@ -1,9 +1,9 @@
-//! What was seen of each row.
+//! What was found for each row.
 
 use super::granted::Granted;
 use crate::error::{Error, SaidBy};
 
-/// A row of the guide's tables, and what was seen of it.
+/// A row of the guide's tables, and what was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Row {
@@ -43,7 +43,7 @@ impl Findings {
         self.note(granted, Finding::Differs, seen);
     }
 
-    /// It says nothing for or against it.
+    /// Records something that is neither for nor against it.
     pub(super) fn says_nothing(&mut self, granted: Granted, seen: impl Into<String>) {
         self.note(granted, Finding::NotSeen, seen);
     }
@@ -52,13 +52,13 @@ impl Findings {
         self.note(granted, if holds { Finding::Holds } else { Finding::Differs }, seen);
     }
 
-    /// What fails contradicts it, or says nothing.
+    /// Records a failed request, which contradicts it or says nothing.
     pub(super) fn failed(&mut self, granted: Granted, what: &str, error: &Error) {
         let finding = if contradicts(error) { Finding::Differs } else { Finding::NotSeen };
         self.note(granted, finding, format!("{what}{}", brief(error)));
     }
 
-    /// A difference outlasts all else.
+    /// Records a finding. `Differs` takes precedence.
     fn note(&mut self, granted: Granted, finding: Finding, seen: impl Into<String>) {
         let Some((_, found, texts)) = self.0.iter_mut().find(|(row, ..)| *row == granted) else { return };
         if finding == Finding::Differs && *found != Finding::Differs {
@@ -80,7 +80,7 @@ impl Findings {
     }
 }
 
-/// An error without anything that names an app or the like.
+/// An error without anything that could identify an app or a user.
 pub(super) fn brief(error: &Error) -> String {
     match error.code() {
         Some(code) => format!("{}, {}", error.in_brief(), word(code)),
@@ -88,7 +88,7 @@ pub(super) fn brief(error: &Error) -> String {
     }
 }
 
-/// Whether the API has answered otherwise than documented. A gateway's failure, missing rights and "later" say nothing.
+/// Whether the API's response contradicts the documentation. A gateway's failure, missing rights and "later" do not.
 pub(super) fn contradicts(error: &Error) -> bool {
     match error.status() {
         _ if error.said_by() == SaidBy::Others => false,
@@ -98,7 +98,7 @@ pub(super) fn contradicts(error: &Error) -> bool {
     }
 }
 
-/// A status, or a code in capitals, unless it could be anything else.
+/// A status, or a code in capitals; anything else could identify something, and is not shown.
 pub(super) fn word(said: &str) -> String {
     let is_status = said.chars().all(|c| c.is_ascii_alphabetic());
     let is_code = said.chars().all(|c| c.is_ascii_uppercase() || "_ ".contains(c));
@@ -109,7 +109,7 @@ pub(super) fn word(said: &str) -> String {
     }
 }
 
-/// The same for several, each once, in the order in which they came first.
+/// The same for several, each once, in order of first appearance.
 pub(super) fn words<'a>(said: impl IntoIterator<Item = &'a str>) -> String {
     let mut all: Vec<String> = Vec::new();
     for word in said.into_iter().map(word) {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_outlasts_all_else() {
+    fn a_difference_takes_precedence() {
         let mut findings = Findings::new();
         findings.holds(Granted::Size, "a");
         findings.says_nothing(Granted::Size, "b");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_name_something_is_not_shown() {
+    fn text_that_could_identify_something_is_not_shown() {
         assert_eq!(
             words(["Running", "calc_1.mda", "Running", "NOT ALLOWED", "Richard Ford", ""]),
             "`Running`, something else, `NOT ALLOWED`, nothing"

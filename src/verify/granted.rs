@@ -1,6 +1,6 @@
 //! The rows of the guide's tables of what is taken for granted, in its order.
 
-/// A row, and what shows it.
+/// Defines the rows, each with what can show it.
 macro_rules! granted {
     ($($row:ident, $shown_by:expr, $name:literal;)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +27,12 @@ const ENVIRONMENTS: &str = "the environments show it";
 const UPLOAD: &str = "--upload shows it";
 const DEPLOY: &str = "--deploy shows it";
 const REQUEST: &str = "the request for a job shows it";
-const NOTHING: &str = "nothing that can be requested shows it";
+const NOTHING: &str = "no request shows it";
 
 granted! {
-    // After an unknown outcome.
+    // The package list.
     ListPath, LIST, "paths without a trailing slash; both headers; no body, no `Content-Type`";
-    ApiRights, "which rights the user has is not known", "API Rights are enough";
+    ApiRights, "the user's rights are not known", "API Rights are enough";
     ListShape, LIST, "one array without pages, of `PackageId`, `Name`, `Status`, `CreationDate`, `Size`";
     OtherFields, LIST, "any other field may be missing or odd";
     CreationDate, LIST, "`CreationDate` is in milliseconds since 1970";
@@ -51,15 +51,15 @@ granted! {
     // `Upload::skip_existing`.
     UniqueName, LIST, "no other build has the name";
     Arrived, UPLOAD, "an uploaded package is listed by the time the CI job is run again";
-    CutShort, "no upload is cut short for this", "an upload that was cut short leaves no package in the list";
+    CutShort, "verify cuts no upload short", "an upload that was cut short leaves no package in the list";
     StillMade, UPLOAD, "a package that is still being made has no size, or none larger than the file";
-    // From a package to a running app.
+    // Deployments.
     Paths, ENVIRONMENTS, "paths without a trailing slash; bodies; both headers, and `Content-Type: application/json` even without a body";
     Mode, ENVIRONMENTS, "the name of an environment is its `Mode`, sent as it is given";
     Production, ENVIRONMENTS, "`Production` is a boolean, or a string as in older examples";
     Statuses, ENVIRONMENTS, "`Empty`, `Stopped` and `Running` are the only statuses";
     TransportId, DEPLOY, "a package is transported by the id that v2 gave it";
-    Repeated, "nothing is requested twice for this", "a stop or a transport can be repeated";
+    Repeated, "verify repeats no request", "a stop or a transport can be repeated";
     Accepted, DEPLOY, "a 2xx accepts a stop, transport or start, unless its body has an `errorCode` or is neither empty nor JSON";
     StopAnswers, DEPLOY, "a stop may answer before the app has stopped";
     OnIt, DEPLOY, "the package on an environment is the one that was transported last, not the one that runs";

@@ -1,4 +1,4 @@
-//! What the list of packages shows.
+//! Verifies by reading the package list.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -30,14 +30,14 @@ pub(super) struct List {
 pub(super) struct Entry {
     /// `None` without a usable id.
     pub(super) package: Option<Package>,
-    /// As it came: to be compared, never shown.
+    /// Unsanitized: for comparisons, never for display.
     pub(super) name: String,
-    /// As it came, sanitized.
+    /// As the API sent it, sanitized.
     status: String,
     size: Option<Value>,
-    /// The documented fields that are missing, or are no strings although they should be.
+    /// The documented fields that are missing, or not strings although they should be.
     lacks: Vec<&'static str>,
-    /// Fields that may be missing, and are.
+    /// Optional fields that are missing.
     without: Vec<&'static str>,
 }
 
@@ -62,7 +62,7 @@ impl Entry {
         }
     }
 
-    /// Unless its status is documented to say otherwise.
+    /// Whether its status allows for it to be ready.
     fn may_be_ready(&self) -> bool {
         use PackageStatus::{Building, Failed, Queued, Uploading};
         let is_not_ready = |package: &Package| matches!(package.status, Building | Failed | Queued | Uploading);
@@ -70,7 +70,7 @@ impl Entry {
     }
 }
 
-/// Reads the list, and notes what it shows.
+/// Reads the list and records the findings.
 pub(super) fn read(client: &Client, app: &AppId, findings: &mut Findings) {
     match packages::list_call(client, app).with_retry(List::of) {
         Ok(list) => {
@@ -85,7 +85,7 @@ fn failed(error: &Error, findings: &mut Findings) {
     match error.status() {
         Some(200..=299) => {
             findings.holds(Granted::ListPath, "answered");
-            findings.differs(Granted::ListShape, format!("{}, which is no array of objects", brief(error)));
+            findings.differs(Granted::ListShape, format!("{}, which is not an array of objects", brief(error)));
         }
         Some(403) => {
             findings.differs(Granted::ApiRights, format!("{}, unless this user has no API Rights", brief(error)));
@@ -96,7 +96,7 @@ fn failed(error: &Error, findings: &mut Findings) {
 
 fn note(List { entries, date }: &List, findings: &mut Findings) {
     let all = entries.len();
-    // What is still being made, or failed, may lack anything.
+    // A package that is still being made, or has failed, may lack anything.
     let made: Vec<&Entry> = entries.iter().filter(|entry| entry.may_be_ready()).collect();
     if all == 0 {
         findings.says_nothing(Granted::ListShape, "an empty array");
@@ -152,7 +152,7 @@ fn dates(packages: &[&Package], date: Option<SystemTime>, findings: &mut Finding
     let odd = all - plausible.len();
     let seen = match odd {
         0 => "each is a date between 2010 and now".to_owned(),
-        _ => format!("{odd} of {all} are no dates between 2010 and now"),
+        _ => format!("{odd} of {all} are not dates between 2010 and now"),
     };
     findings.is(Granted::CreationDate, odd == 0, seen);
     let early = plausible.iter().filter_map(|created| created.duration_since(date + ROUNDING).ok()).max();
@@ -178,11 +178,11 @@ fn sizes(made: &[&Entry], findings: &mut Findings) {
         _ if sized.is_empty() => {}
         0 if with_point => findings.says_nothing(Granted::Size, "whole numbers, with a decimal point"),
         0 => findings.says_nothing(Granted::Size, "whole numbers"),
-        odd => findings.differs(Granted::Size, format!("{odd} of {} are no whole numbers", sized.len())),
+        odd => findings.differs(Granted::Size, format!("{odd} of {} are not whole numbers", sized.len())),
     }
 }
 
-/// One look, for a wait.
+/// Makes one request, for a wait.
 pub(super) fn once(client: &Client, app: &AppId) -> Result<List> {
     packages::list_call(client, app).once(List::of)
 }

@@ -1,4 +1,4 @@
-//! What becomes of an upload: in its job, by the id of its package, and in the list.
+//! Verifies by an upload: its job, its package by id, and its entry in the list.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,21 +14,21 @@ use crate::packages;
 use crate::status::{JobStatus, PackageStatus};
 use crate::units::Seconds;
 use crate::upload::{Opened, UploadedPackage};
-use crate::wait::{Look, Wait};
+use crate::wait::{Polled, Wait};
 
-/// What was seen of it, at each poll.
+/// What was seen at each poll.
 #[derive(Default)]
 struct Seen {
-    /// The statuses of the job, and of the package by its id and in the list, as they came.
+    /// The statuses of the job, and of the package by its id and in the list.
     job: Vec<String>,
     package: Vec<String>,
     polls: u32,
     /// When it was first listed, and when its job had ended: at which poll, from 1, and how long after the response.
     listed: Option<(u32, Duration)>,
     ended: Option<(u32, Duration)>,
-    /// Why it could not be had by its id, the last time, and whether that is due to the id.
+    /// Why the package could not be read by its id, the last time, and whether the id is the reason.
     not_by_id: Option<(String, bool)>,
-    /// Of the list, the last time.
+    /// Why the list could not be read, the last time.
     not_listed: Option<String>,
     same_id: bool,
     same_name: bool,
@@ -38,11 +38,11 @@ struct Seen {
     made: Option<Made>,
 }
 
-/// What the list said of it once it was made.
+/// Its entry in the list once it was made.
 struct Made {
     size: Option<u64>,
     created: Option<SystemTime>,
-    /// Of the list, and how long ago the upload had begun by then.
+    /// The date of the list, and how long ago the upload had begun by then.
     date: Option<SystemTime>,
     age: Duration,
 }
@@ -55,7 +55,7 @@ struct Sent<'a> {
     ids: UploadedPackage,
 }
 
-/// Uploads the package, which has this name, watches it, and notes what that shows.
+/// Uploads the package under this name, watches it, and records the findings.
 pub(super) fn watch(
     client: &Client,
     app: &AppId,
@@ -75,14 +75,14 @@ pub(super) fn watch(
     let end = wait.until_end(|| poll(client, &sent, &mut seen, answered));
     note(&sent, &seen, findings);
     let has_failed = seen.job.last().is_some_and(|status| status == JobStatus::Failed.as_str());
-    // Its error says why.
+    // Its error has the reason.
     let end = if has_failed { job::wait_for_job(client, app, job) } else { end };
     // The same call would upload another one.
     end.map_err(|error| error.with_ids(Some(&sent.ids.package_id), Some(job)).with_transient(false))?;
     Ok(sent.ids.package_id)
 }
 
-fn poll(client: &Client, sent: &Sent, seen: &mut Seen, answered: Instant) -> Result<Look<()>> {
+fn poll(client: &Client, sent: &Sent, seen: &mut Seen, answered: Instant) -> Result<Polled<()>> {
     let (status, retry_after) = job::one(client, sent.app, &sent.ids.job_id)?;
     seen.polls += 1;
     seen.job.push(status.to_string());
@@ -106,7 +106,7 @@ fn poll(client: &Client, sent: &Sent, seen: &mut Seen, answered: Instant) -> Res
     };
     let is_late = seen.ended.is_some_and(|(_, ended)| answered.elapsed() > ended + client.poll.patience());
     let is_over = has_ended && (is_made || is_late || status == JobStatus::Failed);
-    Ok(Look::at(status, retry_after).with_end(is_over.then_some(Ok(()))))
+    Ok(Polled::at(status, retry_after).with_end(is_over.then_some(Ok(()))))
 }
 
 /// Returns whether the package is made, according to the list.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::QUIET;
 
-/// Tells what is new, and lets one poll a minute pass although nothing is.
+/// Decides which polls are worth a log line: every change, and one a minute.
 #[derive(Default)]
 pub(super) struct Log {
     /// The time of the last line, and of the last one about a failure.
@@ -26,7 +26,7 @@ impl Log {
         routine
     }
 
-    /// Whether a failure is routine. If they come and go, they are new once a minute.
+    /// Whether a failure is routine. Failures that come and go count as new once a minute.
     pub(super) fn failure(&mut self, now: Duration) -> bool {
         let routine = self.last_failure.is_some_and(|last| now.saturating_sub(last) < QUIET);
         if !routine {

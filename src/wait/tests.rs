@@ -10,16 +10,16 @@ use crate::random::duration;
 const S: Duration = Duration::from_secs(1);
 
 #[allow(clippy::unnecessary_wraps)] // scripts mix it with errors
-fn said(status: &str, retry_after: Option<Duration>) -> Result<Look<&'static str>> {
+fn said(status: &str, retry_after: Option<Duration>) -> Result<Polled<&'static str>> {
     let end = (status == "Completed").then_some(Ok("Completed"));
-    Ok(Look::at(status, retry_after).with_end(end))
+    Ok(Polled::at(status, retry_after).with_end(end))
 }
 
-fn running() -> Result<Look<&'static str>> {
+fn running() -> Result<Polled<&'static str>> {
     said("Running", None)
 }
 
-fn completed() -> Result<Look<&'static str>> {
+fn completed() -> Result<Polled<&'static str>> {
     said("Completed", None)
 }
 
@@ -42,22 +42,22 @@ impl Clock for TestClock {
 }
 
 #[derive(Debug)]
-struct Told {
+struct Logged {
     line: String,
     /// Since the wait began, or since there was a status.
     elapsed: Duration,
     routine: bool,
 }
 
-fn told(event: &Event) -> Told {
+fn logged(event: &Event) -> Logged {
     match event {
         Event::Polled { status, elapsed, next_poll, routine, .. } => {
             let line = format!("{status} after {elapsed:?}, next in {next_poll:?}");
-            Told { line, elapsed: *elapsed, routine: *routine }
+            Logged { line, elapsed: *elapsed, routine: *routine }
         }
         Event::PollFailed { outage, next_poll, reason, routine, .. } => {
             let line = format!("no status for {outage:?}, next in {next_poll:?}: {reason}");
-            Told { line, elapsed: *outage, routine: *routine }
+            Logged { line, elapsed: *outage, routine: *routine }
         }
         other => panic!("{other}"),
     }
@@ -67,9 +67,9 @@ struct Outcome {
     result: Result<&'static str>,
     clock: TestClock,
     polls: usize,
-    /// The lines of all that was told, and what is worth a line in a log.
+    /// The lines of all events, and what is worth a line in a log.
     events: Vec<String>,
-    log: Vec<Told>,
+    log: Vec<Logged>,
 }
 
 impl Outcome {
@@ -80,14 +80,14 @@ impl Outcome {
 }
 
 /// Waits on a script: the answer to poll `n` is `script(n)`, n from 0.
-fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) -> Outcome {
+fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Polled<&'static str>>) -> Outcome {
     let (mut clock, mut polls) = (TestClock::default(), 0);
     let log = Arc::new(Mutex::new(Vec::new()));
     let into = log.clone();
     let client = Client::new("me", "key")
         .unwrap()
         .with_poll(poll.clone())
-        .on_event(move |event| into.lock().unwrap().push(told(event)));
+        .on_event(move |event| into.lock().unwrap().push(logged(event)));
     let (app, subject) = ("calc".parse().unwrap(), Subject::Job("j-1".parse().unwrap()));
     let name = "waiting for thing 1".to_owned();
     let wait = Wait::new(&client, &app, subject, name).resumed_by("resume the wait", "wait_for_it").may_appear_late();
@@ -97,8 +97,8 @@ fn wait_on(poll: &Poll, script: impl Fn(usize) -> Result<Look<&'static str>>) ->
         script(polls - 1)
     });
     let mut log = std::mem::take(&mut *log.lock().unwrap());
-    let events = log.iter().map(|told| told.line.clone()).collect();
-    log.retain(|told| !told.routine);
+    let events = log.iter().map(|logged| logged.line.clone()).collect();
+    log.retain(|logged| !logged.routine);
     Outcome { result, clock, polls, events, log }
 }
 
@@ -134,14 +134,14 @@ fn polls_at_once_then_after_a_tenth_of_the_time_between_the_two_intervals() {
 }
 
 #[test]
-fn the_pauses_begin_anew_when_something_was_done() {
-    let outcome = wait_on(&Poll::default(), |n| Ok(running()?.anew(n == 100)));
+fn pauses_are_short_again_when_a_step_has_begun() {
+    let outcome = wait_on(&Poll::default(), |n| Ok(running()?.with_new_step(n == 100)));
     assert_eq!(outcome.clock.pauses[98..102], [15 * S, 15 * S, S, S]);
     assert_eq!(outcome.clock.now, 30 * 60 * S);
 }
 
-fn times(log: &[Told]) -> Vec<Duration> {
-    log.iter().map(|told| told.elapsed).collect()
+fn times(log: &[Logged]) -> Vec<Duration> {
+    log.iter().map(|logged| logged.elapsed).collect()
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_log_has_a_line_a_minute_however_long_the_pauses_may_be_but_the_shortest_pau
 #[test]
 fn a_log_shows_the_first_failure_and_then_one_a_minute() {
     let outage = wait_on(&Poll::default(), |n| if n == 0 { running() } else { Err(broken()) });
-    let lines: Vec<_> = outage.log.iter().map(|told| told.line.split(", next").next().unwrap()).collect();
+    let lines: Vec<_> = outage.log.iter().map(|logged| logged.line.split(", next").next().unwrap()).collect();
     assert_eq!(lines[..3], ["Running after 0ns", "no status for 1s", "no status for 61s"]);
     assert_eq!(lines.len(), 6, "five minutes: {lines:?}");
     let flapping = wait_on(&Poll::default(), |n| if n % 2 == 0 { running() } else { Err(broken()) });
@@ -178,7 +178,7 @@ fn a_log_shows_the_first_failure_and_then_one_a_minute() {
 }
 
 #[test]
-fn every_status_is_told_and_nothing_follows_the_last_one() {
+fn every_status_is_an_event_and_nothing_follows_the_last_one() {
     let outcome = wait_on(&Poll::default(), |n| if n < 2 { running() } else { completed() });
     assert_eq!(outcome.result.unwrap(), "Completed");
     assert_eq!(outcome.clock.pauses, [S; 2]);
@@ -229,7 +229,7 @@ fn failures_end_a_wait_after_five_minutes_without_a_status_and_not_after_a_count
         let (error, last) = (outcome.error(), cause());
         assert_eq!((error.kind(), error.status(), error.code()), (kind, last.status(), last.code()));
         assert!(error.is_transient() && (300 * S..315 * S).contains(&outcome.clock.now), "{:?}", outcome.clock.now);
-        assert!(error.to_string().contains("gave up waiting for thing 1 after failing for 5 min"), "{error}");
+        assert!(error.to_string().contains("gave up waiting for thing 1: no status for 5 min"), "{error}");
         assert_eq!(error.source().unwrap().to_string(), last.to_string());
         assert_eq!(outcome.events[1], format!("no status for 1s, next in 1s: {last}"));
     }
@@ -341,9 +341,9 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let outcome = wait_on(&poll, |n| if n == 0 { running() } else { Err(answered(500)) });
     let error = outcome.error();
     assert_eq!((error.kind(), outcome.polls), (ErrorKind::StillRunning, 4), "the last poll is made at the timeout");
-    assert!(error.to_string().contains(", and failed at last (HTTP 500)") && error.source().is_some(), "{error:?}");
+    assert!(error.to_string().contains("; the last poll failed (HTTP 500)") && error.source().is_some(), "{error:?}");
     let never = wait_on(&poll, |_| Err(broken()));
-    let says = "took over 3.0 s without any status, and failed at last (no answer)";
+    let says = "took over 3.0 s without any status; the last poll failed (no answer)";
     assert!(never.error().to_string().contains(says), "{}", never.error());
 }
 

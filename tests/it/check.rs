@@ -8,7 +8,7 @@ use crate::support::package::Package;
 use crate::support::server::{Server, answered};
 
 #[test]
-fn what_can_be_uploaded_passes_and_nothing_is_uploaded() {
+fn a_good_file_passes_and_nothing_is_uploaded() {
     let emulator = Emulator::start().unwrap();
     let caller = Caller::of_emulator(&emulator);
     caller.check(Package::small()).ok();
@@ -40,7 +40,7 @@ fn what_can_be_uploaded_passes_and_nothing_is_uploaded() {
 }
 
 #[test]
-fn the_call_reads_an_app_as_v1_wants_it() {
+fn the_call_is_retrieve_app_as_v1_documents_it() {
     let body = r#"{"Name":"Calculation App","Url":"https://calc.mendixcloud.com","ProjectId":"p","AppId":"calc"}"#;
     let server = Server::answering("200 OK", body);
     Caller::of(&server).check(Package::small()).ok();
@@ -52,7 +52,7 @@ fn the_call_reads_an_app_as_v1_wants_it() {
 }
 
 #[test]
-fn a_success_that_is_about_no_app_is_none() {
+fn a_success_that_describes_no_app_is_not_a_success() {
     for body in ["", "{}", "<html><title>Log in</title></html>", r#"{"errorCode":"X","AppId":"calc"}"#, "[]"] {
         let server = Server::start([answered("200 OK", body)]);
         Caller::of(&server).check(Package::small()).error(ErrorKind::NoAnswer);
@@ -60,7 +60,7 @@ fn a_success_that_is_about_no_app_is_none() {
 }
 
 #[test]
-fn what_cannot_be_uploaded_or_deployed_is_told_without_a_request() {
+fn a_file_that_cannot_be_uploaded_or_deployed_is_refused_without_a_request() {
     let (archive, entry) = (Emulator::SMALLEST_PACKAGE, |size: u32| {
         let size = size.to_le_bytes();
         [&b"PK\x01\x02"[..], &[0; 20], &size, &[1, 0], &[0; 16], b"a"].concat()

@@ -46,7 +46,7 @@ fn a_large_upload_is_streamed_and_only_measured() {
 }
 
 #[test]
-fn the_next_calls_fail_as_told_in_order_and_then_go_as_usual() {
+fn the_next_calls_fail_as_configured_in_order_and_then_succeed() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(0, Fault::NoAnswer);
     emulator.fail_uploads(1, Fault::StatusAtOnce(503));
@@ -110,7 +110,7 @@ fn bytes_that_are_not_http_get_400_and_are_counted() {
 }
 
 #[test]
-fn a_refused_client_that_goes_on_sending_still_gets_the_answer() {
+fn a_refused_client_that_keeps_sending_still_gets_the_response() {
     let emulator = Emulator::start().unwrap();
     emulator.fail_uploads(1, Fault::StatusAtOnce(403));
     let mut stream = connect(&emulator);

@@ -117,7 +117,7 @@ fn two_packages_are_an_error_that_names_both() {
 }
 
 #[test]
-fn an_older_package_of_the_same_name_is_never_ours_and_no_obstacle_and_named_when_the_time_is_over() {
+fn an_older_package_of_the_same_name_is_never_ours_no_obstacle_and_named_at_the_timeout() {
     let (emulator, caller) = start();
     for age in [50, 5] {
         caller.upload(Package::small()).ok();
@@ -149,7 +149,7 @@ fn an_older_package_of_the_same_name_is_never_ours_and_no_obstacle_and_named_whe
 }
 
 #[test]
-fn an_upload_that_was_given_no_name_is_not_looked_for() {
+fn an_upload_without_a_name_is_not_searched_for() {
     let (emulator, caller) = start();
     emulator.fail_uploads(1, Fault::NoAnswer);
     let outcome = caller.upload_as(Package::small(), Upload::without_name);
@@ -183,7 +183,7 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
 }
 
 #[test]
-fn a_list_that_takes_its_time_or_comes_from_a_cache_makes_no_older_package_young() {
+fn a_list_that_is_slow_or_from_a_cache_does_not_make_an_older_package_young() {
     // Its body takes so long, or its head, or it is from a cache.
     let body = listed("calc.mda", NOW - 3000, 22);
     let (head, rest) = (
@@ -227,7 +227,7 @@ fn one_of_two_that_is_still_being_made_may_turn_out_to_be_older() {
 }
 
 #[test]
-fn a_date_in_other_units_or_in_the_future_is_no_proof_and_the_package_is_named() {
+fn a_date_in_other_units_or_in_the_future_proves_nothing_and_the_package_is_named() {
     for (created, says) in [
         (NOW / 1000, "every package of that name is older, the youngest one is: package p-9"),
         (NOW + 60_000, "may be another one: package p-9 (Succeeded, 22 bytes, made at an unknown time)"),
@@ -242,7 +242,7 @@ fn a_date_in_other_units_or_in_the_future_is_no_proof_and_the_package_is_named()
 }
 
 #[test]
-fn what_is_still_being_made_is_looked_at_again_and_another_spelling_is_named() {
+fn a_package_still_being_made_is_polled_again_and_another_spelling_is_named() {
     let first = r#"[{"PackageId":"p-9","Name":"calc.mda","Status":"Uploading","CreationDate":0,"Size":7}]"#;
     let twice =
         listed("calc.mda", NOW, 22).replace("[{", r#"[{"PackageId":"p-9","Name":"calc.mda"},{"PackageId":"p-8"},{"#);
@@ -255,7 +255,7 @@ fn what_is_still_being_made_is_looked_at_again_and_another_spelling_is_named() {
     let caller = Caller::of(&server);
     let outcome = caller.upload(Package::small());
     let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
-    assert!(text.contains("none has that name, but this size and time: package p-9"), "{text}");
+    assert!(text.contains("none has that name, but these have its size and time: package p-9"), "{text}");
 }
 
 /// In milliseconds since 1970.
@@ -277,7 +277,7 @@ fn fields_that_are_missing_lead_to_no_wrong_package() {
         emulator.omit_fields(&[field]);
         assert_eq!(caller.find_upload(&error, &once()).result.is_ok(), is_found, "{field}");
         emulator.omit_fields(&["Name"]);
-        assert!(refusal(&caller, &error).contains("none has that name, but this size and time"), "{field}");
+        assert!(refusal(&caller, &error).contains("none has that name, but these have its size and time"), "{field}");
         emulator.omit_fields(&["CreationDate", field]);
         if is_found {
             assert!(refusal(&caller, &error).contains("made at an unknown time"), "{field}");
@@ -301,7 +301,7 @@ fn a_package_of_another_size_is_not_taken_for_the_upload() {
 }
 
 #[test]
-fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
+fn an_id_from_half_a_response_is_requested_and_then_the_list() {
     let upload = || answered("200 OK", r#"{"PackageId":"p-1"}"#);
     let not_found =
         || answered("404 No", r#"{"errorCode":"PACKAGE_NOT_FOUND","errorMessage":"Package or build job not found"}"#);
@@ -334,7 +334,7 @@ fn an_id_from_half_an_answer_is_asked_for_and_then_the_list() {
 }
 
 #[test]
-fn a_job_that_is_known_is_asked_for_and_kept_while_its_package_is_looked_for() {
+fn a_known_job_is_polled_and_kept_during_the_search_for_its_package() {
     let job = |status: &str| answered("200 OK", &format!(r#"{{"Status":"{status}","Message":"no room"}}"#));
     let (upload, not_found) = (answered("200 OK", r#"{"JobId":"j-1"}"#), answered("404 No", ""));
     let (empty, full) = (answered("200 OK", "[]"), list(&listed("calc.mda", NOW, 22)));
@@ -365,7 +365,7 @@ fn a_job_that_is_known_is_asked_for_and_kept_while_its_package_is_looked_for() {
 }
 
 #[test]
-fn what_ends_a_search_leaves_the_upload_as_it_was() {
+fn whatever_ends_a_search_the_error_can_be_searched_with_again() {
     let (emulator, caller) = start();
     let error = unknown(&emulator, &caller);
     let mut last = error;
@@ -412,7 +412,7 @@ fn only_the_error_of_an_upload_of_unknown_outcome_to_the_same_app_will_do() {
 }
 
 #[test]
-fn names_are_found_as_they_were_given() {
+fn package_names_are_found_exactly_as_uploaded() {
     side_by_side(["a\"b", "a;b\\c", "100%25", "a  b", " é漢🦀 ", "##vso[x]", &"n".repeat(2048)], |name| {
         let (emulator, caller) = start();
         emulator.fail_uploads(1, Fault::NoAnswer);

@@ -107,7 +107,7 @@ fn a_poll_fails_as_its_fault_says_and_a_wait_outlasts_it() {
 }
 
 #[test]
-fn a_job_ends_as_it_is_told_and_a_wait_for_one_that_does_not_is_resumed() {
+fn a_job_ends_as_configured_and_a_wait_for_one_that_does_not_is_resumed() {
     let emulator = Emulator::start().unwrap();
     let caller = Caller::of_emulator(&emulator);
     emulator.jobs_end(JobEnd::Never);

@@ -54,7 +54,7 @@ fn a_long_list_is_read_whole_and_one_that_is_cut_short_not_at_all() {
 }
 
 #[test]
-fn what_is_no_list_is_no_empty_list() {
+fn anything_but_a_list_is_an_error_and_not_an_empty_list() {
     let cut = &DOCUMENTED[..DOCUMENTED.len() - 30];
     side_by_side(
         ["", "null", "{}", "<html><title>Log in</title>", r#"{"errorCode":"X","errorMessage":"no"}"#, "[1]", cut],
@@ -111,7 +111,7 @@ fn a_wait_for_a_package_ends_in_an_error_that_names_it() {
 }
 
 #[test]
-fn a_list_that_is_too_long_is_told_so_and_asked_for_once() {
+fn a_list_that_is_too_long_is_an_error_and_requested_once() {
     let list = format!("[{}]", vec![r#"{"PackageId":"p-1"}"#; 700_000].join(","));
     let server = Server::answering("200 OK", &list);
     let outcome = Caller::of(&server).packages();

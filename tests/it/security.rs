@@ -139,7 +139,7 @@ fn escape_sequences_and_hidden_text_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn server_text_is_no_command_to_a_ci_agent() {
+fn server_text_cannot_be_a_command_to_a_ci_agent() {
     let commands = ["##vso[task.setvariable variable=x]y", "##[error]x", "##teamcity[x]", "::error::x", "#\u{ad}#[x]"];
     side_by_side(commands, |command| {
         let field = |name: &str| serde_json::json!({ name: command, "errorCode": command }).to_string();
@@ -159,7 +159,7 @@ fn server_text_is_no_command_to_a_ci_agent() {
 }
 
 #[test]
-fn what_a_caller_gave_is_no_command_to_a_ci_agent() {
+fn a_callers_text_cannot_be_a_command_to_a_ci_agent() {
     let command = "##vso[task.complete result=Succeeded]";
     let (app, environment) = (AppId::new(command).unwrap_err(), EnvironmentName::new(command).unwrap_err());
     let user = format!("{:?}", Client::new(&command.replace(' ', ""), "k").unwrap());

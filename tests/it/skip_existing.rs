@@ -20,7 +20,7 @@ fn run(caller: &Caller, poll: &Poll) -> Outcome<PackageId> {
 }
 
 #[test]
-fn a_package_that_is_there_is_waited_for_and_not_uploaded() {
+fn an_existing_package_is_waited_for_and_not_uploaded() {
     let (emulator, caller) = start();
     let package = run(&caller, &often()).ok();
     let outcome = run(&caller, &often());
@@ -113,17 +113,17 @@ fn without_a_list_nothing_is_uploaded() {
 }
 
 #[test]
-fn a_name_that_tells_no_builds_apart_is_refused_and_so_is_the_single_step() {
+fn a_name_shared_by_builds_is_refused_and_so_is_the_single_step() {
     let (emulator, caller) = start();
     let refused = |set: fn(Upload) -> Upload| {
         let outcome = caller.upload_and_wait_as(Package::small(), set, &often());
         outcome.error(ErrorKind::Config).to_string()
     };
     assert!(refused(Upload::skip_existing).contains("(Upload::skip_existing, Upload::with_name)"));
-    assert!(refused(|upload| upload.without_name().skip_existing()).contains("found by a name that was given"));
-    assert!(refused(|upload| upload.with_name(" ").skip_existing()).contains("nothing but blanks"));
+    assert!(refused(|upload| upload.without_name().skip_existing()).contains("found by a name that was set"));
+    assert!(refused(|upload| upload.with_name(" ").skip_existing()).contains("is blank"));
     let outcome = caller.upload_as(Package::small(), skipping);
-    assert!(outcome.error(ErrorKind::Config).to_string().contains("only a call that waits"));
+    assert!(outcome.error(ErrorKind::Config).to_string().contains("this call does not wait"));
     assert_eq!(emulator.requests(), 0);
 }
 
@@ -190,7 +190,7 @@ fn a_package_that_turns_out_to_have_another_size_is_not_taken_for_the_one_whose_
 }
 
 #[test]
-fn a_lost_response_is_cleared_up_and_of_two_the_newest_is_taken() {
+fn after_a_lost_response_the_package_is_found_and_of_two_the_newest_is_taken() {
     for fault in [Fault::NoAnswer, Fault::NoAnswerButTwice] {
         let (emulator, caller) = start();
         emulator.fail_uploads(1, fault);

@@ -57,7 +57,7 @@ fn a_certificate_for_another_name_is_refused_once() {
 }
 
 #[test]
-fn a_ca_certificate_that_is_the_servers_own_is_told_as_such() {
+fn a_ca_certificate_used_as_the_servers_own_is_named_as_the_reason() {
     let (certificate, key) = (include_bytes!("../certs/ca-as-leaf.pem"), include_bytes!("../certs/ca-as-leaf-key.pem"));
     let server = Server::tls_as(tls_config_of((certificate, key)), [accepted()]);
     let caller = Caller::at(&server.url()).with(|client| client.with_root_certificates(certificate).unwrap());
@@ -71,7 +71,7 @@ fn a_ca_certificate_that_is_the_servers_own_is_told_as_such() {
 }
 
 #[test]
-fn nobody_is_told_to_set_what_is_set() {
+fn no_error_suggests_a_setting_that_is_already_set() {
     if child::is_running() {
         let url = std::env::var("MENDIX_DEPLOY_URL").unwrap();
         let outcome = Caller::at(&url).upload(Package::small());
@@ -92,12 +92,12 @@ fn nobody_is_told_to_set_what_is_set() {
     let server = Server::tls([accepted()]);
     let url = server.url();
     let set = [&child::client_of(&url)[..], &[("SSL_CERT_FILE", CA_FILE)]].concat();
-    child::run(module_path!(), "nobody_is_told_to_set_what_is_set", &set);
+    child::run(module_path!(), "no_error_suggests_a_setting_that_is_already_set", &set);
     assert_eq!(server.stop().connections, 2);
 }
 
 #[test]
-fn a_demand_for_a_client_certificate_is_told_once_and_leaves_no_doubt_about_the_package() {
+fn a_demand_for_a_client_certificate_is_reported_once_and_no_package_was_made() {
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
         for package in [Package::small(), Package::sparse(3 * MIB)] {
             let start = || Server::tls_as(tls_config_for_known_clients(version), [accepted()]);

@@ -26,7 +26,7 @@ fn plain(upload: Upload) -> Upload {
 }
 
 #[test]
-fn a_file_is_brought_to_a_running_environment_and_the_second_time_nothing_is_done() {
+fn a_file_is_deployed_to_an_environment_and_the_second_time_nothing_is_done() {
     let (emulator, caller) = start();
     let outcome = run(&caller, Upload::skip_existing, &often());
     let is = |event: &Event| match event {
@@ -76,7 +76,7 @@ fn nothing_is_uploaded_for_a_bad_file_an_unknown_environment_or_production() {
 }
 
 #[test]
-fn a_lost_response_is_cleared_up_on_the_way() {
+fn a_lost_response_to_the_upload_does_not_end_the_whole_job() {
     let (emulator, caller) = start();
     emulator.fail_uploads(1, Fault::NoAnswer);
     emulator.complete_after_polls(3);

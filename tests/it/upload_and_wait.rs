@@ -149,7 +149,7 @@ fn a_refusal_says_what_its_status_usually_means() {
     }
     emulator.fail_uploads(1, Fault::Status(400));
     let error = caller.upload(Package::small()).result.unwrap_err();
-    assert!(error.to_string().ends_with("400, BAD REQUEST, the emulator was told to answer so"), "{error}");
+    assert!(error.to_string().ends_with("400, BAD REQUEST, the emulator was set to respond with this"), "{error}");
     assert!(emulator.uploads().is_empty());
     let error = caller.status().result.unwrap_err();
     assert_eq!((error.status(), error.job_id()), (Some(404), Some(&job())));
@@ -181,7 +181,7 @@ fn job_status_is_retried_when_the_server_is_busy() {
 }
 
 #[test]
-fn a_failed_poll_is_told_without_repeating_of_which_job() {
+fn a_failed_poll_is_reported_without_repeating_the_job() {
     let (emulator, caller) = start();
     let job = caller.upload(Package::small()).ok().job_id;
     emulator.fail_polls(1, Fault::Status(502));
@@ -204,7 +204,7 @@ fn repeating_what_is_transient_never_uploads_twice() {
 }
 
 #[test]
-fn a_server_error_brings_the_servers_code() {
+fn a_server_error_has_the_servers_code() {
     let (emulator, caller) = start();
     let caller = caller.with(|client| client.with_retry(Retry::never()));
     emulator.fail_uploads(1, Fault::Status(500));
@@ -217,7 +217,7 @@ fn a_server_error_brings_the_servers_code() {
 }
 
 #[test]
-fn a_wait_for_a_job_that_never_shows_does_not_say_that_it_goes_on() {
+fn a_wait_for_a_job_that_never_appears_does_not_say_that_it_is_running() {
     let (_emulator, caller) = start();
     let outcome = caller.wait(&quick().with_timeout(Duration::from_millis(150)));
     let text = outcome.error(ErrorKind::StillRunning).to_string();
@@ -246,7 +246,7 @@ fn an_upload_without_a_response_is_searched_for_and_waited_for_and_never_repeate
 }
 
 #[test]
-fn a_package_that_is_found_and_fails_or_takes_too_long_is_told_with_its_id() {
+fn a_package_that_is_found_and_fails_or_takes_too_long_is_an_error_with_its_id() {
     let (emulator, caller) = start();
     for (end, kind) in [(JobEnd::Failed, ErrorKind::JobFailed), (JobEnd::Never, ErrorKind::StillRunning)] {
         emulator.jobs_end(end);
@@ -270,7 +270,7 @@ fn an_upload_that_cannot_be_searched_for_is_the_error_with_the_reason_as_its_sou
     let outcome = caller.upload_and_wait(Package::small(), &quick());
     let error = outcome.error(ErrorKind::OutcomeUnknown);
     let text = error.to_string();
-    assert!(text.contains("no usable answer came: ") && text.contains("; a package may exist; "), "{text}");
+    assert!(text.contains("no usable response came: ") && text.contains("; a package may exist; "), "{text}");
     let source = std::error::Error::source(error).unwrap().to_string();
     assert!(source.contains("the request for the packages of app calc was refused: 404"), "{source}");
     // What has no name, and no id, is not searched for.

@@ -107,12 +107,12 @@ const START: &str = "POST /api/1/apps/calc/environments/Acceptance/start";
 type Change = (&'static str, &'static str, fn(&mut Value), &'static str);
 
 const CHANGES: [Change; 19] = [
-    ("one array", LIST, |list| *list = json!({ "Packages": list, "Next": "/2" }), "HTTP 200, which is no array"),
+    ("one array", LIST, |list| *list = json!({ "Packages": list, "Next": "/2" }), "HTTP 200, which is not an array"),
     ("one array", LIST, |list| set(list, "Status", |_| Value::Null), "1 of 1 lack `Status`"),
     ("one array", LIST, |list| set(list, "PackageId", |_| json!(7)), "1 of 1 lack `PackageId`"),
-    ("`CreationDate`", LIST, |list| set(list, "CreationDate", |_| json!(1_790_000_000)), "1 of 1 are no dates"),
-    ("`CreationDate`", LIST, |list| set(list, "CreationDate", |_| json!("2026-11-30")), "1 of 1 are no dates"),
-    ("`Size`", LIST, |list| set(list, "Size", |_| json!(3.057)), "1 of 1 are no whole numbers"),
+    ("`CreationDate`", LIST, |list| set(list, "CreationDate", |_| json!(1_790_000_000)), "1 of 1 are not dates"),
+    ("`CreationDate`", LIST, |list| set(list, "CreationDate", |_| json!("2026-11-30")), "1 of 1 are not dates"),
+    ("`Size`", LIST, |list| set(list, "Size", |_| json!(3.057)), "1 of 1 are not whole numbers"),
     ("`Size`", LIST, |list| set(list, "Size", |_| json!(3)), "of the upload: smaller than the file"),
     ("`Name`", LIST, |list| set(list, "Name", |_| json!("calc")), "another"),
     ("packages that v2 uploads", LIST, |list| *list = json!([]), "not listed; its job: `Completed`"),
@@ -149,7 +149,7 @@ const CHANGES: [Change; 19] = [
         "paths without a trailing slash; bodies",
         ENVIRONMENTS,
         |list| *list = json!({ "All": list }),
-        "the list: HTTP 200, which is no array",
+        "the list: HTTP 200, which is not an array",
     ),
 ];
 
@@ -193,7 +193,7 @@ fn assert_told(granted: &str, plan: impl Fn(&str) -> Then + Send + 'static, expe
 }
 
 #[test]
-fn a_server_that_deviates_in_one_thing_is_told_in_its_row() {
+fn a_server_that_deviates_in_one_thing_is_reported_in_its_row() {
     side_by_side(CHANGES, |(granted, request, change, expected)| {
         let plan = move |line: &str| if line == request { Then::Change(change) } else { Then::Pass };
         assert_told(granted, plan, expected);
@@ -291,7 +291,7 @@ const WHILE_IT_LASTS: [Case; 9] = [
 ];
 
 #[test]
-fn what_is_seen_only_while_a_package_is_made_or_deployed_is_told_too() {
+fn findings_from_the_making_and_deploying_of_a_package_are_reported() {
     side_by_side(WHILE_IT_LASTS, |(granted, prepare, plan, finding, expected)| {
         let emulator = Emulator::start().unwrap();
         prepare(&emulator);
@@ -305,7 +305,7 @@ fn what_is_seen_only_while_a_package_is_made_or_deployed_is_told_too() {
 }
 
 #[test]
-fn a_start_that_brings_the_app_down_is_an_error_and_what_was_deployed_is_told() {
+fn a_start_after_which_the_app_is_down_is_an_error_that_has_what_was_deployed() {
     let emulator = Emulator::start().unwrap();
     let started: fn(&mut Value) = |said| {
         if said.get("errorCode").is_some() {
@@ -324,7 +324,7 @@ fn a_start_that_brings_the_app_down_is_an_error_and_what_was_deployed_is_told() 
 }
 
 #[test]
-fn what_a_gateway_or_missing_rights_say_is_no_contradiction() {
+fn a_gateways_failure_or_missing_rights_contradict_nothing() {
     let emulator = Emulator::start().unwrap();
     let answers = [
         (LIST, "502 Bad Gateway", "<html><title>calc</title>"),

@@ -1,4 +1,4 @@
-//! What the answers to requests and of start jobs mean for the decision.
+//! Responses to requests, and statuses of start jobs, as far as they matter for the decision.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::error::{Error, ErrorKind, SaidBy};
 use crate::id::JobId;
 use crate::poll::MAX_RETRY_AFTER;
 
-/// How a stop, a transport or a start was answered, unless it was refused.
+/// The response to a stop, transport or start, unless it is a refusal.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// A start may have a job.
+    /// Accepted; a start may have a job.
     Accepted(Option<JobId>),
-    /// It may have been carried out. To be repeated, but not before so much time has passed.
+    /// No response: it may have been carried out. Repeat it only after this time.
     Lost(Duration),
     /// Not now.
     Later,
@@ -27,7 +27,7 @@ pub(crate) enum Answer {
 impl Answer {
     /// `None` if the error is a refusal.
     pub(crate) fn of(error: &Error) -> Option<Answer> {
-        // A documented code settles the matter, whatever the status.
+        // A documented code settles the request, whatever the status.
         let is_later = matches!(error.status(), Some(429 | 503)) && error.said_by() == SaidBy::Api;
         match error.kind() {
             _ if has_code(error, &[ALREADY_STARTED, APP_IS_RUNNING]) => Some(Answer::Runs),
@@ -39,13 +39,13 @@ impl Answer {
     }
 }
 
-/// What a start job says.
+/// The status of a start job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Job {
     Started,
-    /// The API does not know it any more.
+    /// The API no longer knows it.
     Forgotten,
-    /// Something else was being done to the environment.
+    /// Something else was in progress on the environment.
     Locked,
     /// The app ran already.
     Runs,

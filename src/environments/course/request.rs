@@ -9,7 +9,7 @@ use crate::id::JobId;
 pub(super) enum Request {
     #[default]
     NotMade,
-    /// Not answered: to be repeated from then on.
+    /// Not accepted yet: repeat it from then on.
     Open(Duration),
     Accepted,
 }
@@ -24,25 +24,25 @@ impl Request {
     }
 }
 
-/// What concerns the stop.
+/// The state of the stop.
 #[derive(Debug, Default)]
 pub(super) struct Stop {
     pub(super) request: Request,
-    /// Until then, the app may run on although it was asked to stop.
+    /// Until then, the app may still run after a stop was accepted.
     pub(super) settles: Duration,
-    /// The API said that the app runs, so it is stopped whatever its status says.
+    /// The API said that the app runs, so stop it whatever its status says.
     pub(super) is_forced: bool,
-    /// The app was seen down after it was asked to stop.
+    /// The app was seen down after the stop was requested.
     pub(super) is_done: bool,
 }
 
 impl Stop {
-    /// Whether it was asked for, and has not shown yet.
+    /// Whether it was requested, and has not taken effect yet.
     pub(super) fn is_pending(&self) -> bool {
         self.request != Request::NotMade && !self.is_done
     }
 
-    /// Begins anew.
+    /// Starts over.
     pub(super) fn force(&mut self) {
         *self = Stop { request: Request::NotMade, is_forced: true, is_done: false, ..*self };
     }
@@ -52,11 +52,11 @@ impl Stop {
 pub(super) enum Start {
     #[default]
     NotMade,
-    /// Not answered, or answered by what proves nothing: to be repeated from then on.
+    /// Without a usable response: repeat it from then on.
     Open(Duration),
-    /// An app that may be somebody else's comes up in its place. To be repeated from then on if it does not.
+    /// Somebody else's start is in progress. Repeat ours from then on if that one does not succeed.
     Foreign(Duration),
-    /// Accepted, with its job as long as that is polled. Without one, nothing would report a failure, so it is repeated.
+    /// Accepted, with its job while that is polled. Without a job, nothing would report a failure, so it is repeated.
     Accepted { job: Option<JobId>, again: Option<Duration> },
 }
 
@@ -73,7 +73,7 @@ impl Start {
         }
     }
 
-    /// It was made again, and nothing new is known of it.
+    /// It was repeated, with nothing new known about it.
     pub(super) fn repeat_from(&mut self, from: Duration) {
         match self {
             Start::NotMade => *self = Start::Open(from),
@@ -83,16 +83,16 @@ impl Start {
     }
 }
 
-/// What shows that the app runs, since it was last asked to stop or to start.
+/// The evidence that the app runs, since the last stop or start was requested.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) enum Evidence {
     #[default]
     None,
-    /// `Running` at every poll from then on, which may be a status from before.
+    /// `Running` at every poll since then, which may be a stale status.
     RunsSince(Duration),
-    /// Another status was seen, so that `Running` is a new one.
+    /// Another status was seen, so `Running` is newer than the request.
     WasDown,
-    /// The start job, or the answer to the request, says that it runs.
+    /// The start job, or the response to the request, says that it runs.
     Proven,
 }
 
@@ -109,7 +109,7 @@ impl Evidence {
         matches!(self, Evidence::Proven)
     }
 
-    /// Whether a status of `Running` is believed.
+    /// Whether a status of `Running` counts.
     pub(super) fn is_believed(self, now: Duration, patience: Duration) -> bool {
         match self {
             Evidence::None => false,

@@ -1,4 +1,4 @@
-//! What a call knows of an environment: what it wants, what it has asked for, and what follows from what was seen.
+//! What a call knows about an environment: its goal, its requests so far, and what was seen.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::request::{Evidence, Request, Start, Stop};
 use crate::id::{JobId, PackageId};
 use crate::status::EnvironmentStatus;
 
-/// The state that a call should bring the environment to.
+/// The state that a call wants the environment to reach.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal<'a> {
     Stopped,
     /// The package is on it.
     On(&'a PackageId),
-    /// The app runs, whatever it is.
+    /// The app runs, with any package.
     Runs,
     /// The app runs this package.
     Deployed {
@@ -30,7 +30,7 @@ impl<'a> Goal<'a> {
     }
 }
 
-/// What was seen last. What the goal does not need is not looked at.
+/// What was seen last. What the goal does not need is not polled.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) on_it: Option<PackageId>,
@@ -48,13 +48,13 @@ impl Seen {
     }
 }
 
-/// A request that was made, and has not shown any effect.
+/// A request that has not taken effect yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pending {
     Stop,
     Transport,
     Start,
-    /// The API has refused ours because of another one.
+    /// The API refused our start because of another one.
     ForeignStart,
 }
 
@@ -64,29 +64,29 @@ pub(super) enum Place {
     #[default]
     NotSeen,
     There,
-    /// Not any more, since then.
+    /// Not since then.
     GoneSince(Duration),
 }
 
 #[derive(Debug)]
 pub(crate) struct Course<'a> {
     pub(crate) goal: Goal<'a>,
-    /// How long a change may take to show, and how long a status may be from before.
+    /// How long a change may take to show, and how long a status may be stale.
     pub(super) patience: Duration,
     pub(super) stop: Stop,
     pub(super) transport: Request,
-    /// The package that was on it right before the transport, or before the start if there is none.
+    /// The package that was on it right before the transport, or before the start if nothing is transported.
     pub(crate) before: Option<PackageId>,
     pub(super) place: Place,
     pub(super) start: Start,
     pub(super) evidence: Evidence,
     /// When the start was requested last.
     pub(super) start_requested: Option<Duration>,
-    /// Another package was on it while the app ran, and the app was not seen down since: it may still run that one.
+    /// Another package was on it while the app ran, and the app was not seen down since: it may still run that package.
     pub(super) may_run_other: bool,
     /// This call has stopped the app or transported a package.
     pub(super) has_changed: bool,
-    /// An app that may have been somebody else's was stopped once more. There is no second time.
+    /// A running app that may have been somebody else's was stopped once more. This happens only once.
     pub(super) has_restarted: bool,
 }
 
@@ -116,12 +116,12 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether the app may run although its status says otherwise: it was asked to start, or the API said that it runs.
+    /// Whether the app may run although its status says otherwise: a start was requested, or the API said that it runs.
     pub(crate) fn may_run(&self) -> bool {
         self.start.is_made() || self.stop.is_forced
     }
 
-    /// Whether this call has made any request that was answered, or may have arrived.
+    /// Whether this call has made a request that took effect, or may have.
     pub(crate) fn has_acted(&self) -> bool {
         self.has_changed || self.start.is_made()
     }
@@ -142,8 +142,8 @@ impl<'a> Course<'a> {
         !self.was_there() && self.transport != Request::NotMade
     }
 
-    /// Whether this call has stopped the app, or found it stopped, and has not seen it run since. If it has not requested the
-    /// start yet, `Running` may well be a status from before.
+    /// Whether this call has stopped the app, or found it stopped, and has not seen it run since. Until it requests the start,
+    /// `Running` may be a stale status.
     pub(crate) fn may_be_down(&self, seen: &Seen, now: Duration) -> bool {
         let runs = self.is_shown(seen, now) || self.evidence.is_proof() || !self.has_acted();
         match &seen.status {
@@ -153,7 +153,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// The last request that has not shown any effect.
+    /// The last request that has not taken effect yet.
     pub(crate) fn pending(&self, seen: &Seen, now: Duration) -> Option<Pending> {
         match &self.start {
             Start::Foreign(_) => Some(Pending::ForeignStart),
@@ -163,8 +163,8 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether another call for the same goal must restart the app: it was to be restarted and was not stopped yet, or what
-    /// runs or comes up may be another package although ours is on the environment, or will be.
+    /// Whether the next call for the same goal must restart the app: a restart was asked for and the app was not stopped
+    /// yet, or another package may be running or starting although ours is on the environment, or will be.
     pub(crate) fn needs_restart(&self, seen: &Seen, now: Duration) -> bool {
         let Goal::Deployed { restart, .. } = self.goal else { return false };
         let is_due = restart && !self.stop.is_done;
@@ -181,18 +181,18 @@ impl<'a> Course<'a> {
         self.start.is_made() && seen.runs() && self.evidence.is_believed(now, self.patience)
     }
 
-    /// Whether `Running` may be a status from before, even if the app was seen down in between: of two that are asked in turn, one
-    /// may lag behind.
+    /// Whether `Running` may be stale even if the app was seen down in between: of two servers that take turns, one may lag
+    /// behind.
     pub(crate) fn may_be_stale(&self, now: Duration) -> bool {
         self.start_requested.is_some_and(|requested| now < requested + self.patience) && !self.evidence.is_proof()
     }
 
-    /// Whether what comes up can only be what this call has asked for, or nothing was changed that it could differ from.
+    /// Whether a starting app can only be the one that this call has started, or this call has changed nothing.
     pub(super) fn is_own(&self) -> bool {
         matches!(self.start, Start::Accepted { .. }) || !self.is_to_differ()
     }
 
-    /// Whether what is to run is not what ran before.
+    /// Whether the package that should run differs from the one that ran before.
     pub(super) fn is_to_differ(&self) -> bool {
         self.has_changed || matches!(self.goal, Goal::Deployed { restart: true, .. })
     }
@@ -206,7 +206,7 @@ impl<'a> Course<'a> {
         self.goal.package().is_some_and(|package| package.is_same_as(on_it.as_str()))
     }
 
-    /// The package to go back to: the one before, unless that is ours.
+    /// The package to go back to: the previous one, unless that is ours.
     pub(crate) fn previous(&self) -> Option<&PackageId> {
         self.before.as_ref().filter(|before| !self.is_ours(before))
     }

@@ -38,18 +38,18 @@ fn with_job() -> Then {
 /// Plays a course; each `See` says what must be next. The patience is 10 s.
 fn play(goal: Goal, script: Vec<Then>) {
     let (mut course, mut now, mut step) = (Course::new(goal, 10 * S), S, None);
-    let told = format!("{goal:?}: {script:?}");
+    let case = format!("{goal:?}: {script:?}");
     for (n, then) in script.into_iter().enumerate() {
         match then {
             See(status, on_it, expected) => {
                 let seen = Seen { status: status_of(status), on_it: id(on_it) };
                 course.saw(&seen, now);
                 let next = course.next(&seen, now);
-                assert_eq!(format!("{next:?}"), expected, "{n} of {told}");
+                assert_eq!(format!("{next:?}"), expected, "{n} of {case}");
                 step = if let Next::Do(step) = next { Some(step) } else { None };
             }
-            A(answer) => assert!(course.answered(step.unwrap(), answer, now), "{n} of {told}"),
-            J(said) => assert!(course.job_said(said, now), "{n} of {told}"),
+            A(answer) => assert!(course.answered(step.unwrap(), answer, now), "{n} of {case}"),
+            J(said) => assert!(course.job_said(said, now), "{n} of {case}"),
             Pass(seconds) => now += Duration::from_secs(seconds),
         }
     }
@@ -150,7 +150,7 @@ fn each_step_follows_from_what_was_seen_after_its_cause() {
 }
 
 #[test]
-fn somebody_else_is_given_way_to_and_what_runs_unseen_is_stopped() {
+fn another_deployment_takes_precedence_and_an_app_that_runs_unseen_is_stopped() {
     let package: PackageId = "new".parse().unwrap();
     let goal = |restart| Goal::Deployed { package: &package, restart };
     let (stop, transport, start) = ("Do(Stop)", "Do(Transport)", "Do(Start)");
@@ -211,7 +211,7 @@ fn a_stop_that_another_deployment_has_undone_is_requested_again() {
 }
 
 #[test]
-fn running_is_believed_for_app_may_be_down_only_if_it_is_newer_than_what_was_done() {
+fn app_may_be_down_ignores_running_that_is_older_than_the_last_request() {
     let package: PackageId = "new".parse().unwrap();
     let seen = |status: &str, on_it: &str| Seen { status: status_of(status), on_it: id(on_it) };
     let mut course = Course::new(Goal::Deployed { package: &package, restart: false }, 10 * S);
@@ -263,7 +263,7 @@ fn a_package_that_appears_under_a_running_app_is_restarted() {
         course.saw(&seen, S);
         course.next(&seen, S)
     };
-    // As the first look, before the package is ready.
+    // At the first read, before the package is ready.
     next("Running", "old");
     assert_eq!(next("Running", "new"), Next::Do(Step::Stop));
     // It was down in between, so what runs was started after that.
@@ -283,7 +283,7 @@ fn running_without_a_proof_may_be_stale_for_as_long_as_the_patience() {
 }
 
 #[test]
-fn a_package_that_was_seen_too_early_makes_no_start_a_success() {
+fn a_start_before_the_package_was_really_there_is_not_a_success() {
     let package: PackageId = "new".parse().unwrap();
     let goal = Goal::Deployed { package: &package, restart: false };
     // One that lags behind says that it is there, and what is started is still the old one.
@@ -330,7 +330,7 @@ fn a_package_that_was_seen_too_early_makes_no_start_a_success() {
 }
 
 #[test]
-fn an_environment_without_a_package_is_not_yet_where_it_is_to_be_and_nobodys() {
+fn an_environment_without_a_package_is_not_there_yet_and_nobody_elses() {
     let package: PackageId = "new".parse().unwrap();
     let script = vec![
         See("Stopped", "old", "Do(Transport)"),

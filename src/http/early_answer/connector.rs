@@ -18,7 +18,7 @@ use super::socket::Socket;
 use super::watch::Watch;
 use crate::http::connecting;
 
-/// An agent for exactly one exchange, with this machine only if so wanted.
+/// An agent for exactly one exchange, optionally limited to loopback addresses.
 pub(crate) fn agent(config: Config, exchange: &Exchange, stall_timeout: Duration, loopback_only: bool) -> Agent {
     let watched = WatchConnector { exchange: exchange.clone(), is_proxied: config.proxy().is_some() };
     let connector = ConnectProxyConnector::default()

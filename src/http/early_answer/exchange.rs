@@ -65,7 +65,7 @@ pub(crate) struct State {
     blocked_since: Option<Instant>,
     /// When every read ends, whatever its own timeout.
     pub(super) deadline: Option<Instant>,
-    /// Whether there was a last read at the deadline.
+    /// Whether the one read allowed at the deadline has been made.
     is_over: bool,
 }
 
@@ -86,7 +86,7 @@ impl fmt::Debug for Exchange {
 impl State {
     /// All handshakes must be over by the deadline.
     pub(super) fn connect(&mut self, stream: TcpStream, stall_timeout: Duration, deadline: Instant) -> io::Result<()> {
-        // Not worth an error: macOS refuses every option once the peer has closed, and there may be a response to read.
+        // Errors are ignored: macOS refuses every option once the peer has closed, and there may be a response to read.
         let _ = stream.set_nodelay(true);
         stream.set_nonblocking(true)?;
         (self.stream, self.stall_timeout) = (Some(stream), stall_timeout);
@@ -98,7 +98,7 @@ impl State {
         (self.deadline, self.is_over) = (deadline, false);
     }
 
-    /// The request has a body of so many bytes.
+    /// Announces the length of the body.
     pub(crate) fn expect_body(&mut self, length: u64, on_progress: OnProgress) {
         (self.handed.total, self.on_progress) = (length, Some(on_progress));
     }

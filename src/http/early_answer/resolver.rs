@@ -1,4 +1,4 @@
-//! The lookup of names, with a limit and without ureq's panic where no thread can be started.
+//! Name resolution with a timeout, and without ureq's panic where no thread can be started.
 
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -8,12 +8,12 @@ use ureq::{Error, config::Config};
 use super::exchange::LONGEST;
 use crate::http::connecting;
 
-/// There is room for so many in [`ResolvedSocketAddrs`].
+/// The capacity of [`ResolvedSocketAddrs`].
 const ADDRESSES_MAX: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Lookup {
-    /// Whether to connect to this machine only.
+    /// Whether to return loopback addresses only.
     pub(super) loopback_only: bool,
 }
 
@@ -21,7 +21,7 @@ impl Resolver for Lookup {
     fn resolve(&self, uri: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let host = uri.host().ok_or(Error::HostNotFound)?;
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
-        let mut found = connecting::look_up(&format!("{host}:{port}"), (*timeout.after).min(LONGEST))?;
+        let mut found = connecting::resolve(&format!("{host}:{port}"), (*timeout.after).min(LONGEST))?;
         if self.loopback_only {
             found = connecting::loopback_only(found)?;
         }

@@ -12,7 +12,7 @@ fn tls(text: &str) -> UreqError {
 }
 
 #[test]
-fn the_reason_of_a_failure_to_connect_is_told_in_a_few_words() {
+fn the_reason_of_a_failure_to_connect_is_a_few_words() {
     let circumstances = Circumstances { proxy: None, has_reached_proxy: false, has_own_roots: false };
     let other_host = "its certificate is for another host";
     let expired = "its certificate has expired or is not valid yet";
@@ -53,8 +53,8 @@ fn the_reason_of_a_failure_to_connect_is_told_in_a_few_words() {
         (tls("packet length too long"), no_tls, false),
         (tls("peer is incompatible: NoCipherSuitesInCommon"), "TLS failed", false),
     ] {
-        let (told, _, is_transient) = circumstances.classify(&error);
-        assert_eq!((told, is_transient), (reason, transient), "{error}");
+        let (found, _, is_transient) = circumstances.classify(&error);
+        assert_eq!((found, is_transient), (reason, transient), "{error}");
     }
 }
 
@@ -73,17 +73,17 @@ fn a_proxy_is_blamed_only_for_what_happened_before_it_was_reached() {
 }
 
 #[test]
-fn a_timeout_is_told_with_its_length_and_its_setting() {
+fn a_timeout_is_reported_with_its_length_and_its_setting() {
     let timeouts = Timeouts { connect: S, stall: 2 * S, response: 3 * S };
-    for (timeout, told) in [
-        (Timeout::Resolve, "its name could not be looked up within 1.0 s (Client::with_connect_timeout)"),
+    for (timeout, found) in [
+        (Timeout::Resolve, "its name could not be resolved within 1.0 s (Client::with_connect_timeout)"),
         (Timeout::Connect, "there was no connection within 1.0 s (Client::with_connect_timeout)"),
         (Timeout::PerWrite, "no data could be sent for 2.0 s (Client::with_stall_timeout)"),
         (Timeout::RecvResponse, "no complete response came within 3.0 s (Client::with_response_timeout)"),
         (Timeout::RecvBody, "no complete response came within 3.0 s (Client::with_response_timeout)"),
     ] {
         let cause = timeouts.plain_cause(UreqError::Timeout(timeout));
-        assert_eq!((cause.kind(), cause.to_string().as_str()), (io::ErrorKind::TimedOut, told));
+        assert_eq!((cause.kind(), cause.to_string().as_str()), (io::ErrorKind::TimedOut, found));
     }
     let cause = timeouts.plain_cause(os(io::ErrorKind::ConnectionReset));
     assert_eq!(cause.kind(), io::ErrorKind::ConnectionReset);

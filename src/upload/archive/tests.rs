@@ -99,7 +99,7 @@ fn an_archive_is_known_by_an_end_record_that_leads_to_a_directory() {
 }
 
 #[test]
-fn a_record_of_zip64_that_leads_out_of_the_file_is_no_end() {
+fn a_zip64_record_that_points_outside_the_file_is_not_an_end() {
     let whole = archive(&[7, 8], true);
     let record = whole.windows(4).position(|four| four == b"PK\x06\x06").unwrap();
     let locator = whole.windows(4).position(|four| four == b"PK\x06\x07").unwrap();
@@ -135,7 +135,7 @@ fn folders_are_not_counted() {
 }
 
 #[test]
-fn an_archive_of_a_few_files_with_a_package_among_them_is_told_from_a_package() {
+fn an_archive_of_a_few_files_with_a_package_among_them_is_not_a_package() {
     let holds = |names: &[&str]| {
         let content = named(names);
         let mut file = Cursor::new(&content);

@@ -7,7 +7,7 @@ use super::{deploy_45, run};
 use crate::support::package::Package;
 
 #[test]
-fn deploy_brings_a_file_to_a_running_environment_and_back() {
+fn deploy_deploys_a_file_and_goes_back() {
     let emulator = Emulator::start().unwrap();
     let file = Package::called("x.mda");
     let ran = run(&emulator, &deploy_45(&file));
@@ -110,7 +110,7 @@ fn status_shows_what_there_is_even_if_one_environment_cannot_be_read() {
 }
 
 #[test]
-fn an_unknown_outcome_is_cleared_up_by_the_list_of_packages() {
+fn an_unknown_outcome_is_resolved_by_the_package_list() {
     let emulator = Emulator::start().unwrap();
     let file = Package::called("x.mda");
     let upload = || run(&emulator, &["upload", "calc", file.as_ref().to_str().unwrap()]);

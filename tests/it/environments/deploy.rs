@@ -51,7 +51,7 @@ fn an_empty_environment_is_deployed_to_as_well() {
 }
 
 #[test]
-fn production_is_refused_unless_it_is_allowed_and_so_is_what_does_not_say_what_it_is() {
+fn production_and_an_environment_that_does_not_say_what_it_is_are_refused_unless_allowed() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     let asked = emulator.requests();
@@ -91,7 +91,7 @@ fn a_package_that_is_not_ready_yet_is_waited_for_before_the_stop() {
 }
 
 #[test]
-fn lost_answers_at_every_step_are_cleared_up() {
+fn lost_responses_at_every_step_are_resolved_by_polling() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     emulator.fail_stops(1, Fault::NoAnswer);
@@ -120,7 +120,7 @@ fn a_start_whose_answer_was_lost_may_be_somebody_elses_so_the_app_is_started_onc
 }
 
 #[test]
-fn after_each_failure_the_same_call_resumes_and_only_what_was_not_seen_is_repeated() {
+fn after_every_failure_the_same_call_resumes_and_repeats_only_what_was_not_seen() {
     type Fail = fn(&Emulator, u32, Fault);
     let cases: [(Fail, Fault, ErrorKind, &str); 6] = [
         (Emulator::fail_stops, Fault::Code("STOP_FAILED"), ErrorKind::Rejected, ""),
@@ -175,7 +175,7 @@ fn an_app_that_turns_out_to_run_is_stopped_once_more() {
 }
 
 #[test]
-fn a_status_from_before_is_not_believed() {
+fn a_stale_status_does_not_count() {
     type Fail = fn(&Emulator, u32, Fault);
     for fail in [Emulator::fail_stops as Fail, Emulator::fail_transports, Emulator::fail_starts] {
         for looks in [1, 2, 5] {
@@ -196,7 +196,7 @@ fn a_status_from_before_is_not_believed() {
 }
 
 #[test]
-fn what_is_claimed_of_the_package_is_looked_at_last() {
+fn the_package_is_read_last() {
     let other = |emulator: &Emulator| Meanwhile::Transport(emulator.uploads()[0].package_id.clone());
     // Somebody else transports after our transport, or while our app starts; or had a start under way.
     for requests in 0..16 {
@@ -225,7 +225,7 @@ fn what_is_claimed_of_the_package_is_looked_at_last() {
 }
 
 #[test]
-fn what_the_first_look_saw_of_the_status_is_read_again_after_the_package() {
+fn the_status_of_the_first_read_is_read_again_after_the_package() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     // Between the two requests of the first look.
@@ -237,7 +237,7 @@ fn what_the_first_look_saw_of_the_status_is_read_again_after_the_package() {
 }
 
 #[test]
-fn once_the_environment_was_seen_one_refusal_is_no_verdict_and_what_was_found_is_told() {
+fn once_the_environment_was_seen_one_refusal_is_not_final_and_the_error_has_what_was_seen() {
     // The first request is answered.
     for refusal in [Fault::StatusAtOnce(401), Fault::StatusAtOnce(403), Fault::Body("<html>Log in</html>")] {
         let (emulator, caller) = start();

@@ -66,7 +66,7 @@ fn an_app_that_was_started_while_the_package_was_made_is_stopped_first() {
 }
 
 #[test]
-fn a_third_package_after_the_transport_is_told_at_once_and_the_one_before_after_the_patience() {
+fn a_third_package_after_the_transport_ends_the_call_at_once_and_the_previous_one_after_the_patience() {
     for is_roll_back in [false, true] {
         let (emulator, caller) = start();
         let (theirs, package) = (uploaded(&caller), uploaded(&caller));
@@ -86,7 +86,7 @@ fn a_third_package_after_the_transport_is_told_at_once_and_the_one_before_after_
 }
 
 #[test]
-fn a_start_is_asked_for_again_while_something_else_has_locked_the_environment() {
+fn a_start_is_requested_again_while_something_else_has_locked_the_environment() {
     for times in [1, 4] {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
@@ -109,7 +109,7 @@ fn a_start_is_asked_for_again_while_something_else_has_locked_the_environment() 
 }
 
 #[test]
-fn a_start_that_was_lost_is_requested_again_and_told_with_the_reason_if_it_fails() {
+fn a_lost_start_is_requested_again_and_if_it_fails_the_error_has_the_reason() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     emulator.fail_starts(1, Fault::Status(502));
@@ -120,7 +120,7 @@ fn a_start_that_was_lost_is_requested_again_and_told_with_the_reason_if_it_fails
 }
 
 #[test]
-fn a_web_page_in_place_of_an_answer_to_the_start_is_no_acceptance() {
+fn a_web_page_in_response_to_the_start_does_not_accept_it() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     // Somebody's start, of the package before, is under way; the transport does not end it.
@@ -140,7 +140,7 @@ fn a_web_page_in_place_of_an_answer_to_the_start_is_no_acceptance() {
 }
 
 #[test]
-fn a_job_that_is_told_to_have_failed_while_the_app_runs_is_told_so() {
+fn a_start_job_reported_as_failed_while_the_app_runs_is_a_failed_start() {
     const FAILED: &str = r#"{"errorCode":"START_FAILED","errorMessage":"Cannot start app: 1"}"#;
     let (emulator, caller) = start();
     let package = uploaded(&caller);
@@ -181,7 +181,7 @@ fn a_start_job_that_hangs_or_cannot_be_polled_is_overruled_by_the_environment() 
 }
 
 #[test]
-fn a_start_job_that_is_forgotten_is_not_told_as_a_failed_start() {
+fn a_forgotten_start_job_is_not_reported_as_a_failed_start() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     let gone = r#"{"errorCode":"NO_SUCH_STARTJOB","errorMessage":"Job not found."}"#;
@@ -199,7 +199,7 @@ fn a_start_job_that_is_forgotten_is_not_told_as_a_failed_start() {
 }
 
 #[test]
-fn running_that_is_shown_only_once_after_the_start_is_no_success() {
+fn running_that_is_shown_only_once_after_the_start_is_not_a_success() {
     // The job hangs, and the environment is shown as running by a cache, while the app comes up.
     let (emulator, caller) = start();
     let package = uploaded(&caller);
@@ -220,7 +220,7 @@ fn running_that_is_shown_only_once_after_the_start_is_no_success() {
 }
 
 #[test]
-fn the_pauses_begin_anew_after_a_request() {
+fn pauses_are_short_again_after_a_request() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     emulator.fail_stops(1, Fault::Slow(40));

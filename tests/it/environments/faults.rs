@@ -17,7 +17,7 @@ fn stopped() -> (Emulator, Caller) {
 }
 
 #[test]
-fn whatever_the_body_of_a_success_it_is_one() {
+fn a_success_is_one_whatever_its_body() {
     side_by_side(["", "<html>OK</html>", "{}", "null", "[]", r#"{"errorCode":null}"#, r#"{"errorCode":""}"#], |body| {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
@@ -33,7 +33,7 @@ fn whatever_the_body_of_a_success_it_is_one() {
 }
 
 #[test]
-fn a_success_with_an_error_code_is_none() {
+fn a_2xx_with_an_error_code_is_not_a_success() {
     for (status, code) in [("200 OK", "STOP_FAILED"), ("200 OK", "X"), ("500 No", "STOP_FAILED")] {
         let refusal = format!(r#"{{"errorCode":"{code}","errorMessage":"Cannot stop app: reason"}}"#);
         let server = Server::start([environment("Running"), answered(status, &refusal)]);
@@ -71,7 +71,7 @@ fn a_step_that_takes_its_time_is_waited_for_and_not_repeated() {
 }
 
 #[test]
-fn an_answer_that_is_lost_is_cleared_up_by_looking() {
+fn a_lost_response_is_resolved_by_polling() {
     side_by_side([Fault::NoAnswer, Fault::Status(502), Fault::DisconnectAfter(0)], |fault| {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
@@ -175,7 +175,7 @@ fn each_refusal_of_a_transport_says_what_helps() {
 }
 
 #[test]
-fn each_way_in_which_a_start_fails_says_that_the_app_is_down_and_what_helps() {
+fn every_failed_start_says_that_the_app_is_down_and_what_helps() {
     for (code, says) in [
         ("NO_PACKAGE", "transport one first"),
         ("DB_SYNC_FAILED", "log of the app"),
@@ -218,7 +218,7 @@ fn a_start_that_is_refused_says_why() {
 }
 
 #[test]
-fn what_is_starting_or_has_started_already_is_watched() {
+fn an_app_that_is_starting_or_running_already_is_polled() {
     let (emulator, caller) = stopped();
     emulator.fail_starts(1, Fault::Slow(5));
     caller.start(&acceptance(), &Start::default(), &once()).error(ErrorKind::StillRunning);
@@ -246,7 +246,7 @@ fn what_is_starting_or_has_started_already_is_watched() {
 }
 
 #[test]
-fn a_start_job_that_is_forgotten_is_told_from_the_status() {
+fn a_forgotten_start_job_is_replaced_by_the_status() {
     let (emulator, caller) = stopped();
     emulator.fail_starts(1, Fault::Forgotten);
     caller.start(&acceptance(), &Start::default(), &often()).ok();
@@ -265,7 +265,7 @@ fn a_start_job_that_is_forgotten_is_told_from_the_status() {
 }
 
 #[test]
-fn an_outage_ends_no_wait_for_a_start() {
+fn an_outage_does_not_end_the_wait_for_a_start() {
     let server = Server::start([
         environment("Stopped"),
         answered("200 OK", r#"{"JobId":"j-1"}"#),
@@ -286,7 +286,7 @@ fn an_outage_ends_no_wait_for_a_start() {
     let poll = Poll::default().with_interval(Duration::ZERO).with_max_outage(Duration::from_millis(300));
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &poll);
     let error = outcome.error(ErrorKind::NoAnswer).to_string();
-    assert!(error.contains("gave up starting Acceptance of app calc after failing"), "{error}");
+    assert!(error.contains("gave up starting Acceptance of app calc: no status for "), "{error}");
     assert!(
         error.contains("the app may be down: ") && error.ends_with("; start it again (start_environment)"),
         "{error}"
@@ -294,7 +294,7 @@ fn an_outage_ends_no_wait_for_a_start() {
 }
 
 #[test]
-fn a_web_page_in_place_of_an_answer_to_a_stop_or_transport_proves_nothing() {
+fn a_web_page_in_response_to_a_stop_or_transport_proves_nothing() {
     let page = || answered("200 OK", "<html><title>Log in</title></html>");
     // Three times the patience, after which it is repeated.
     let poll = often().with_timeout(Duration::from_secs(3));

@@ -36,7 +36,7 @@ const UNKNOWN: &str = r#"{"errorCode":"ENVIRONMENT_NOT_FOUND","errorMessage":"En
 const NO_PACKAGE: &str = r#"{"errorCode":"PACKAGE_NOT_FOUND","errorMessage":"No package found for this environment"}"#;
 
 #[test]
-fn an_environment_is_asked_for_and_read_as_documented() {
+fn an_environment_is_requested_and_read_as_documented() {
     let server = Server::answering("200 OK", DOCUMENTED);
     let found = Caller::of(&server).environment(&name("Acceptance")).ok();
     assert_eq!(
@@ -85,7 +85,7 @@ fn a_list_is_kept_in_order_and_entries_without_a_usable_name_are_left_out() {
 }
 
 #[test]
-fn what_is_no_answer_is_an_error() {
+fn an_unusable_response_is_an_error() {
     let other = DOCUMENTED.replace("Acceptance", "Production");
     let bodies = ["", "{}", "null", "<html><title>Log in</title>", r#"{"errorCode":"X","Status":"Running"}"#, &other];
     side_by_side(bodies, |body| {
@@ -100,7 +100,7 @@ fn what_is_no_answer_is_an_error() {
 }
 
 #[test]
-fn an_unknown_name_is_told_with_those_that_there_are() {
+fn an_unknown_name_is_an_error_that_lists_the_names_that_exist() {
     let list = format!("[{DOCUMENTED},{}]", DOCUMENTED.replace("Acceptance", "Test"));
     let invalid = r#"{"errorCode":"INVALID_ENVIRONMENT","errorMessage":"Could not parse environment mode 'mode'."}"#;
     for (status, body) in [("404 No", UNKNOWN), ("400 No", invalid), ("404 No", "<html><title>Not Found</title>")] {

@@ -34,7 +34,7 @@ fn deployed_with(number: usize, then: Then) -> (Outcome<mendix_deploy::Deployed>
 }
 
 #[test]
-fn one_refusal_at_any_request_but_the_first_ends_no_deployment() {
+fn one_refusal_at_any_request_but_the_first_does_not_end_a_deployment() {
     let (outcome, requests) = deployed_with(usize::MAX, Then::Pass);
     outcome.ok();
     assert!(requests > 10, "{requests}");
@@ -83,7 +83,7 @@ fn what_is_documented_for_the_call_is_a_verdict_at_once_whatever_its_status() {
 }
 
 #[test]
-fn one_refusal_in_the_middle_ends_no_other_wait_either() {
+fn one_refusal_in_the_middle_does_not_end_any_other_wait() {
     fn at_the_second(then: &Then) -> impl Fn(usize, &str) -> Then + Send + use<> {
         let then = then.clone();
         move |number, _| if number == 1 { then.clone() } else { Then::Pass }

@@ -16,7 +16,7 @@ fn lines(seen: &Seen) -> Vec<String> {
 }
 
 #[test]
-fn each_step_brings_about_what_it_says_and_does_nothing_if_it_has_been_done() {
+fn each_step_has_its_effect_and_the_second_time_does_nothing() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     for _ in 0..2 {
@@ -75,7 +75,7 @@ fn the_requests_are_those_of_the_documentation() {
 }
 
 #[test]
-fn the_log_tells_each_step_and_what_is_waited_for() {
+fn the_log_has_each_step_and_what_is_waited_for() {
     let (emulator, caller) = start();
     emulator.fail_stops(1, Fault::Slow(2));
     emulator.fail_starts(1, Fault::Slow(1));
@@ -115,7 +115,7 @@ fn the_start_job_is_in_the_log_and_in_the_error() {
 }
 
 #[test]
-fn an_unknown_environment_and_missing_rights_are_told() {
+fn an_unknown_environment_and_missing_rights_are_named() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     let unknown = name("Accp");

@@ -71,7 +71,7 @@ const BEFORE_THE_STOP: &[Case] = &[
         |_| (),
         |_, _| Then::Close,
         NoAnswer,
-        "the request for environment Acceptance of app calc failed: no usable answer came (attempt 3 of 3); the app \
+        "the request for environment Acceptance of app calc failed: no usable response came (attempt 3 of 3); the app \
          was not touched; deploy this package again (deploy_package) [package NEW]",
     ),
     (
@@ -86,7 +86,7 @@ const BEFORE_THE_STOP: &[Case] = &[
         |_| (),
         |n, _| if n == 0 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "gave up waiting for the package on environment Acceptance of app calc after failing for T s (HTTP 502); \
+        "gave up waiting for the package on environment Acceptance of app calc: no status for T s (HTTP 502); \
          the app was not touched, last seen Running; deploy this package again (deploy_package) [package NEW]",
     ),
     (
@@ -109,8 +109,7 @@ const STOPS: &[Case] = &[
         |emulator| emulator.fail_stops(1, Fault::Code("STOP_FAILED")),
         PASS,
         Rejected,
-        "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was \
-         told so; is there maintenance, or a backup? See the Environments page of the app; the app was not touched, \
+        "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was set to fail; is there maintenance, or a backup? See the Environments page of the app; the app was not touched, \
          last seen Running; once fixed, deploy this package again (deploy_package) [package NEW]",
     ),
     (
@@ -124,7 +123,7 @@ const STOPS: &[Case] = &[
         |emulator| emulator.fail_stops(1, Fault::NeverEnds),
         |n, _| if n < 6 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
+        "the app may be down: gave up deploying package NEW to Acceptance of app calc: no status for T s (HTTP \
          502); last seen Running with OLD; the stop may still take effect; deploy it again (deploy_package)",
     ),
     (
@@ -213,7 +212,7 @@ const STARTS: &[Case] = &[
         |_| (),
         |_, line| if line.ends_with("/start") { FORBIDDEN } else { Then::Pass },
         Rejected,
-        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
+        "the app is down: gave up deploying package NEW to Acceptance of app calc: no status for T s (HTTP \
          403); last seen Stopped with it (before: OLD); once fixed, deploy it again, or the one before \
          (Deploy::with_restart)",
     ),
@@ -221,7 +220,7 @@ const STARTS: &[Case] = &[
         |_| (),
         |_, line| if line.ends_with("/transport") { MOVED } else { Then::Pass },
         Rejected,
-        "the app is down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
+        "the app is down: gave up deploying package NEW to Acceptance of app calc: no status for T s (HTTP \
          301); last seen Stopped with OLD; once fixed, deploy it again, or that package (deploy_package)",
     ),
     (
@@ -263,14 +262,14 @@ const OTHER_DEPLOYMENTS: &[Case] = &[
         |_| (),
         |n, _| if n < 14 { Then::Pass } else { BAD_GATEWAY },
         NoAnswer,
-        "the app may be down: gave up deploying package NEW to Acceptance of app calc after failing for T s (HTTP \
+        "the app may be down: gave up deploying package NEW to Acceptance of app calc: no status for T s (HTTP \
          502); last seen Stopped with it (before: OLD); the start may still take effect; deploy it again \
          (deploy_package)",
     ),
 ];
 
 #[test]
-fn each_way_to_fail_at_each_step_says_where_the_environment_stood_and_what_the_way_on_is() {
+fn every_failure_of_a_deployment_says_the_state_of_the_environment_and_how_to_resume() {
     let cases = [BEFORE_THE_STOP, STOPS, TRANSPORTS, STARTS, OTHER_DEPLOYMENTS].concat();
     side_by_side(cases, |(prepare, plan, kind, expected)| {
         let (emulator, caller) = start();

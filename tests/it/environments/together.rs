@@ -43,7 +43,7 @@ fn the_same_package_deployed_twice_at_once_runs_and_both_say_so() {
 }
 
 #[test]
-fn of_two_packages_deployed_at_once_the_one_that_runs_is_told_and_the_other_is_overtaken() {
+fn of_two_packages_deployed_at_once_one_runs_and_the_other_is_overtaken() {
     side_by_side(0..8, |n| {
         let (emulator, one, other) = emulator(n);
         let outcomes = deploy(&emulator, [&one, &other], Duration::from_millis(90) * n);

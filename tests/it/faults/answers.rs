@@ -114,7 +114,7 @@ fn a_registered_refusal_is_one_before_and_after_the_whole_body() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_servers_words_and_not_repeated() {
+fn a_refusal_is_reported_in_the_servers_words_and_not_retried() {
     for (status, code, hint) in [
         (400, "INVALID", ""),
         (401, "UNAUTHORIZED", "API key"),
@@ -166,7 +166,7 @@ fn after_later(status: &str, retry: Retry) -> (Outcome<mendix_deploy::UploadedPa
 }
 
 #[test]
-fn later_is_waited_for_as_long_as_the_server_asks() {
+fn retry_after_is_waited_for_as_long_as_the_server_asks() {
     for status in [408, 425, 429, 503] {
         let (outcome, connections) = after_later(&format!("{status} Later"), fast_retry());
         assert_eq!((outcome.retries(), connections), (1, 2));
@@ -223,7 +223,7 @@ fn a_retry_after_that_is_a_date_is_measured_by_the_servers_own_clock() {
 }
 
 #[test]
-fn a_2xx_with_both_ids_is_a_success_whatever_is_beside_them() {
+fn a_2xx_with_both_ids_is_a_success_whatever_else_it_contains() {
     for body in [
         IDS,
         r#"{"JobId":"j-1","PackageId":"p-1"}"#,
@@ -247,7 +247,7 @@ fn a_2xx_with_both_ids_is_a_success_whatever_is_beside_them() {
 }
 
 #[test]
-fn one_id_without_the_other_is_kept_and_the_message_says_how_to_use_it() {
+fn a_single_id_is_kept_and_the_message_says_how_to_use_it() {
     for none in ["", r#","PackageId":null"#, r#","PackageId":17"#, r#","PackageId":"""#, r#","PackageId":"\ud83d""#] {
         let server = Server::answering("200 OK", &format!(r#"{{"JobId":"j-1"{none}}}"#));
         let outcome = Caller::of(&server).upload(Package::small());

@@ -213,7 +213,7 @@ fn a_refusal_at_once_then_a_close() {
 
 #[cfg_attr(windows, ignore = "Winsock discards unread input when a reset arrives")]
 #[test]
-fn a_413_in_the_middle_of_the_body_is_no_connection_reset() {
+fn a_413_in_the_middle_of_the_body_is_reported_and_not_a_connection_reset() {
     let html = "<html><h1>413 Request Entity Too Large</h1></html>";
     let then = [Step::Body(10 * MIB), answer("413 Payload Too Large\nConnection: close", html)];
     for (start, expect) in PLAIN_AND_TLS.into_iter().flat_map(|start| EXPECTS.map(|expect| (start, expect))) {

@@ -23,7 +23,7 @@ fn errors(status: &str, body: &str) -> [Error; 2] {
 }
 
 #[test]
-fn a_web_page_is_told_by_its_title_and_has_none_of_the_apis_hints() {
+fn a_web_page_is_shown_by_its_title_and_has_none_of_the_apis_hints() {
     let style = format!("<style>{}</style>", "a { color: red } ".repeat(500));
     let long = "very ".repeat(100);
     for (page, title) in [
@@ -100,7 +100,7 @@ fn a_compressed_refusal_that_nobody_asked_for_is_named() {
 }
 
 #[test]
-fn a_failed_job_is_told_with_the_reason_that_the_api_gives() {
+fn a_failed_job_is_reported_with_the_reason_that_the_api_gives() {
     for (fields, says) in [
         (r#","Message":"the model is corrupt""#, "\"the model is corrupt\""),
         (r#","reason":"too\nlarge""#, "\"too large\""),

@@ -153,12 +153,12 @@ fn accepted_in_mid_body(end: &[Step]) {
 }
 
 #[test]
-fn an_acceptance_of_half_a_body_is_no_success() {
+fn an_acceptance_of_half_a_body_is_not_a_success() {
     accepted_in_mid_body(&[Step::Hold]);
 }
 
 #[cfg_attr(windows, ignore = "Winsock discards unread input when a reset arrives")]
 #[test]
-fn an_acceptance_of_half_a_body_before_a_reset_is_no_success() {
+fn an_acceptance_of_half_a_body_before_a_reset_is_not_a_success() {
     accepted_in_mid_body(&[]);
 }

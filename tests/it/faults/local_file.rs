@@ -47,7 +47,7 @@ fn an_implausible_package_is_refused_without_a_connection() {
 }
 
 #[test]
-fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
+fn a_file_that_is_not_a_zip_archive_is_refused_with_what_it_seems_to_be() {
     let whole = [&[b'x'; 5000][..], &Emulator::SMALLEST_PACKAGE].concat();
     let cut_off = [b"PK\x03\x04", &whole[..whole.len() - 1]].concat();
     for (content, says) in [
@@ -72,7 +72,7 @@ fn what_is_no_zip_archive_is_refused_and_told_what_it_looks_like() {
 }
 
 #[test]
-fn a_relative_path_that_leads_nowhere_is_shown_as_an_absolute_one() {
+fn a_relative_path_to_a_missing_file_is_shown_as_an_absolute_one() {
     let file = Path::new("no-such-dir").join("calc.mda");
     let server = Server::answering("200 OK", IDS);
     let text = Caller::of(&server).upload(&file).error(ErrorKind::File).to_string();
@@ -83,7 +83,7 @@ fn a_relative_path_that_leads_nowhere_is_shown_as_an_absolute_one() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_there_is_not_told_to_be_missing() {
+fn a_package_that_exists_is_not_reported_as_missing() {
     let package = Package::missing("calc.mda");
     std::os::unix::fs::symlink(package.as_ref(), package.as_ref()).unwrap();
     refused(package.as_ref(), "it cannot be accessed");
@@ -100,7 +100,7 @@ fn zip_of(name: &str) -> Vec<u8> {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_refused_without_being_opened() {
+fn anything_but_a_regular_file_is_refused_without_being_opened() {
     refused(Path::new("/dev/zero"), "regular");
     let socket = Package::missing("calc.mda");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();

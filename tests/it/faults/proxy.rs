@@ -127,7 +127,7 @@ fn a_proxy_that_demands_a_password_is_asked_once() {
 }
 
 #[test]
-fn a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one() {
+fn a_proxy_that_refuses_the_given_password_is_not_said_to_lack_one() {
     if child::is_running() {
         let text = refused_once().to_string();
         let is_given = std::env::var("https_proxy").unwrap().contains('@');
@@ -142,14 +142,14 @@ fn a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one() 
     for user in ["", "someone:pr0xy-pa55@", "someone@"] {
         let proxy = Server::start([vec![Step::Head, answer("407 Proxy Authentication Required", "who are you?")]]);
         let address = format!("http://{user}{}", proxy.address());
-        let test = "a_proxy_that_refuses_the_password_it_was_given_is_not_told_to_be_given_one";
+        let test = "a_proxy_that_refuses_the_given_password_is_not_said_to_lack_one";
         in_child(test, "https://localhost:9", &[("https_proxy", &address)]);
         assert_eq!(proxy.stop().connections, 1);
     }
 }
 
 #[test]
-fn a_proxy_with_the_wrong_scheme_is_told_the_right_one() {
+fn a_proxy_with_the_wrong_scheme_is_an_error_that_names_the_right_one() {
     if child::is_running() {
         let text = refused_once().to_string();
         let hint = if std::env::var("all_proxy").unwrap().starts_with("https") { "http:// in" } else { "https://" };
@@ -158,7 +158,7 @@ fn a_proxy_with_the_wrong_scheme_is_told_the_right_one() {
     }
     let plain = Server::start([vec![Step::Body(1), answer("400 Bad Request", "speak http"), Step::Hold]]);
     let tls = Server::tls([vec![Step::Head]]);
-    let test = "a_proxy_with_the_wrong_scheme_is_told_the_right_one";
+    let test = "a_proxy_with_the_wrong_scheme_is_an_error_that_names_the_right_one";
     for (proxy, scheme) in [(plain, "https"), (tls, "http")] {
         in_child(test, "https://localhost:9", &[("all_proxy", &format!("{scheme}://{}", proxy.address()))]);
         assert_eq!(proxy.stop().connections, 1);

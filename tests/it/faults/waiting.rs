@@ -129,7 +129,7 @@ fn an_outage_ends_the_wait_with_the_last_cause_but_not_at_its_first_failure() {
     assert_eq!((error.status(), seen.requests.len()), (Some(502), 3));
     let cause = error.source().unwrap().to_string();
     assert!(cause.contains("502") && cause.contains("down"), "{cause}");
-    assert!(error.to_string().contains("gave up waiting for job j-1 of app calc after failing for"), "{error}");
+    assert!(error.to_string().contains("gave up waiting for job j-1 of app calc: no status for"), "{error}");
     assert!(error.is_transient());
 
     let (outcome, _) = wait_on(vec![status("Running"), vec![Step::Reset]], &impatient);

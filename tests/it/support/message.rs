@@ -90,7 +90,7 @@ fn shortened(text: &str) -> String {
 }
 
 #[test]
-fn what_is_measured_and_where_names_stand_is_told_from_what_the_server_said() {
+fn the_servers_words_are_neither_measured_nor_searched_for_names() {
     for (text, expected) in [
         ("it was refused: 403, no (really); ask (find_upload)", "it was refused: ; ask (find_upload)"),
         ("the server answered 502, a web page (attempt 3 of 3)", "the server answered  (attempt 3 of 3)"),

@@ -135,7 +135,7 @@ fn input_that_ureq_cannot_parse_is_bounded() {
         assert!(matches!(failed, Error::Io(error) if error.kind() == ErrorKind::InvalidData));
         assert!(is_bounded(&watch));
     }
-    // Neither does a look while the body is sent read on and on.
+    // Nor does a probe while the body is being sent.
     let (mut watch, _, _peer) = watched(&[&["HTTP/1.1 103 Hints\r\nX: "][..], &[endless.as_str(); 9]].concat());
     watch.probe(false).unwrap();
     assert!(is_bounded(&watch));
@@ -170,7 +170,7 @@ fn trailers_that_ureq_consumes_are_bounded() {
 
 /// ureq asks again and again as long as there is input that it can use.
 #[test]
-fn input_of_which_ureq_consumes_nothing_is_of_no_use() {
+fn input_of_which_ureq_consumes_nothing_is_an_error() {
     let (mut watch, _, _peer) = watched(&["HTTP/1.1 200 OK\r\n\r\n"]);
     assert!(watch.await_input(timeout(Timeout::RecvResponse)).unwrap());
     for (consumed, is_of_use) in [(0, false), (1, true), (0, false)] {

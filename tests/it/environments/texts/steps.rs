@@ -19,13 +19,12 @@ const START: Call = |caller, _| {
 };
 
 #[test]
-fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_what_the_way_on_is() {
+fn every_failure_of_a_single_step_says_the_state_of_the_environment_and_how_to_resume() {
     let cases: [(Prepare, Call, &str); 9] = [
         (
             |emulator| emulator.fail_stops(1, Fault::Code("STOP_FAILED")),
             STOP,
-            "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was \
-             told so; is there maintenance, or a backup? See the Environments page of the app; the app was not \
+            "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was set to fail; is there maintenance, or a backup? See the Environments page of the app; the app was not \
              touched, last seen Running; once fixed, stop it again (stop_environment)",
         ),
         (
@@ -66,8 +65,7 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
         (
             |emulator| emulator.fail_starts(2, Fault::StatusAtOnce(403)),
             START,
-            "the request to start Acceptance of app calc was refused: 403, FORBIDDEN, the emulator was told to \
-             answer so; the user needs API and Transport Rights (Permissions tab); the \
+            "the request to start Acceptance of app calc was refused: 403, FORBIDDEN, the emulator was set to respond with this; the user needs API and Transport Rights (Permissions tab); the \
              app was not touched, last seen Stopped; once fixed, start it again (start_environment)",
         ),
         (
@@ -75,8 +73,7 @@ fn each_way_to_fail_of_the_single_steps_says_where_the_environment_stood_and_wha
             |caller, package| {
                 caller.deploy(&name("Production"), package, &Deploy::default(), &poll(StillRunning)).result.map(drop)
             },
-            "environment Production of app calc is for production, or does not say that it is not, and production \
-             was not allowed; the app was not touched, last seen Running (Deploy::allow_production) [package NEW]",
+            "environment Production of app calc is a production environment, or does not say otherwise, and production was not allowed; the app was not touched, last seen Running (Deploy::allow_production) [package NEW]",
         ),
         (
             |emulator| emulator.fail_stops(1, Fault::NeverEnds),
