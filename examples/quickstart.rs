@@ -1,4 +1,4 @@
-//! Shows it work without an account: an emulator of the Deploy API behind a slow link, a sample package, and the one call that
+//! The main job without an account: an emulator of the Deploy API behind a slow link, a sample package, and the one call that
 //! uploads and deploys it.
 //!
 //! ```sh
@@ -25,7 +25,7 @@ fn main() -> anyhow::Result<()> {
 
     // With an account, this is `Client::from_env()?.on_event(Event::log_to_stderr)`, which writes less.
     let client = emulator.client().on_event(|event| {
-        // `println!` would panic if nobody reads it any more.
+        // `println!` would panic if stdout is closed.
         let _ = writeln!(stdout(), "{event}");
     });
     let (upload, deploy) = (Upload::new(&file).with_name("calc_1.0.0.45.mda"), Deploy::default());
@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a file of 32 MiB in the temporary folder. Any zip archive will do, and one may begin with anything.
+/// Makes a file of 32 MiB in the temporary folder. Any zip archive will do, and it may begin with anything.
 fn sample_package() -> std::io::Result<PathBuf> {
     let path = std::env::temp_dir().join(format!("calc_{}.mda", std::process::id()));
     let end = Emulator::SMALLEST_PACKAGE;

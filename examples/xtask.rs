@@ -1,5 +1,5 @@
-//! A complete `cargo xtask deploy`: uploads a package and starts it on an environment. After a failure or an interruption, run the
-//! same again: what is there is not uploaded a second time. Its tests need no account.
+//! A complete `cargo xtask deploy`: uploads a package and starts the app with it. After a failure or an interruption, run it
+//! again: a package that already exists is not uploaded a second time. Its tests do without an account.
 //!
 //! In a project this is `xtask/src/main.rs`, with `mendix-deploy` and `anyhow` as its dependencies, and `mendix-deploy`
 //! with the feature `emulator` as a dev-dependency for the tests. The alias is in `.cargo/config.toml`:
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let client = || Ok(Client::from_env()?.on_event(Event::log_to_stderr));
     match deploy(&args, std::env::var("BUILD_NUMBER").ok(), client) {
         Ok(said) => {
-            // `println!` would panic if nobody reads it, and what was deployed is deployed.
+            // `println!` would panic if stdout is closed, although the deployment has succeeded.
             let _ = writeln!(stdout(), "{said}");
             ExitCode::SUCCESS
         }
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns what to print. The build's number is the same when its job is run again, and no other build has it.
+/// Returns what to print. `build` is the number of the build, which stays the same when the job is run again.
 fn deploy(
     args: &[&str],
     build: Option<String>,

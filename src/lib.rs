@@ -1,5 +1,5 @@
-// The README is read on pages that are not rustdoc's, too. Here its links lead to the same version, and rustdoc checks them:
-// of several definitions, the first counts.
+// Targets of the README's links within the documentation, which rustdoc checks. They come first, so they replace the
+// definitions at the end of the README, which are for pages outside rustdoc.
 //! [A `build.rs`]: crate::guide::recipes#a-buildrs
 //! [After an unknown outcome]: crate::guide::unknown_outcome
 //! [An xtask]: https://docs.rs/crate/mendix-deploy/latest/source/examples/xtask.rs
@@ -39,13 +39,13 @@
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the default) or `native-tls`");
 
-// One more call of v1 is a file beside `packages`; about one environment, it is a function in `environments` (it reads) or in
-// `environments/steps` (it changes something):
+// To add a call of v1, add a file beside `packages`; for a call about an environment, add a function to `environments` (it
+// reads) or to `environments/steps` (it changes something):
 // 1. `Call::v1(client, app, rest, what, not_found)` is a GET: `what` is its name in messages, `not_found` the hint for a 404. Set
 //    `content_type: JSON` if the documentation shows that header, and `response_max` for a list without pages. About one
 //    environment, `At::get` does the first three, and `list::with_names` completes its errors.
-// 2. `.with_retry(|reply| ...)` sends it. The closure reads `reply.json()` or `reply.list(...)`, whose texts come sanitized and
-//    whose ids come checked (a new kind is an `id!` in `id`), and returns `None` if what was asked for is missing.
+// 2. `.with_retry(|reply| ...)` sends it. The closure reads `reply.json()` or `reply.list(...)`, whose texts are sanitized and
+//    whose ids are validated (a new kind is an `id!` in `id`), and returns `None` if the result is missing.
 // 3. A call that waits passes one such request (`Call::once`) to `Wait::until_end`, as `packages::wait_for_package` does.
 // 4. A call that changes something is `At::post`, with its documented codes as `Verdicts`, as in `environments/stop`. It is
 //    never simply retried: after a lost response, poll before you repeat it, as `environments/course` decides.
@@ -53,19 +53,19 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 //    (tests/it/main.rs), and the emulator serves it: a variant of `Call` or `About` in `emulator/route`, which says what is a
 //    POST, and an answer in `emulator/api` or, about environments, `emulator/operations`.
 //
-// One more fault of the emulator is a variant of `Fault` and a row of the table in `emulator`. In `emulator/api`, `fail`
-// refuses a call that is not carried out, and the end of `answer` replaces a response; `emulator/runtime` delays what comes
-// after.
+// To add a fault to the emulator, add a variant of `Fault` and a row to the table in `emulator`. In `emulator/api`, `fail`
+// refuses a call that is not carried out, and the end of `answer` replaces a response; `emulator/runtime` delays effects.
 //
-// The command is a crate of its own, `src/main.rs` and `src/cli`, over the public API. One more subcommand is its arguments in
-// `cli/args`, a function in `cli`, and in `cli/failure` what to run after its errors. One more row of the guide's tables of
-// what is taken for granted is a row in `verify/granted`, and is noted in the file of `verify` that sees it.
+// The command is a separate crate, `src/main.rs` and `src/cli`, over the public API. To add a subcommand, add its arguments to
+// `cli/args`, a function to `cli`, and to `cli/failure` the command to run after its errors. To add a row to the guide's
+// tables of assumptions, add it to `verify/granted` as well, and record it in the file of `verify` that sees it.
 //
 // A message is made where its cause is known: a setting or an id where it is checked; the file in `upload/package_file`; no
-// connection in `http/failure`; a refusal in `answer`; a documented code in the table beside its call; an upload's end in
-// `upload/outcome`; a wait's in `wait`; where an environment stands, and which call resumes, in `environments/report`. It
-// says what happened, to the package, to the app, and what to do (`Advice`), which `error/message` puts together: at most 300
-// characters of our own, with functions and settings in brackets at the end. A line of a log is the `Display` of an `event`.
+// connection in `http/failure`; a refusal in `answer`; a documented code in the table beside its call; the end of an
+// upload in `upload/outcome`; the end of a wait in `wait`; the state of an environment, and the call that resumes, in
+// `environments/report`. `error/message` joins the parts: what happened, to the package, to the app, and what to do
+// (`Advice`), in at most 300 characters of our own, with functions and settings in brackets at the end. A line of a log is
+// the `Display` of an `event`.
 //
 // The path of an upload: `upload/opened` opens and checks the file (`upload/package_file`). With `skip_existing`,
 // `upload/existing` searches the list of packages. `upload/post` wraps it in a form (`upload/multipart`), and `retry` makes
@@ -76,9 +76,9 @@ compile_error!("mendix-deploy needs TLS: enable the feature `rustls` (the defaul
 // waits for the job, or, if the outcome is unknown, for what `find_upload` finds. `deploy` takes it from there. Events go to
 // the observer all along (`Client::notify`).
 
-// The house, from the top. A module imports only from its own floor and from those below; a test reads this.
+// The modules by layer, from the top. A module imports only from its own layer and from those below, which a test checks.
 
-// A server to test against, what is promised, and whether what is taken for granted holds.
+// A server for tests, the guide, and the check of its assumptions.
 #[cfg(feature = "emulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "emulator")))]
 pub mod emulator;
@@ -96,22 +96,22 @@ mod job;
 mod packages;
 mod upload;
 
-// What the calls share: one request, what its answer means, and the wait for an end.
+// Shared by the calls: one request, the meaning of its response, and waiting.
 mod answer;
 mod call;
 mod wait;
 
-// Where requests go, and how; all of ureq.
+// The connection: everything that uses ureq.
 mod client;
 mod http;
 
-// Settings, and input that is checked where it is made.
+// Settings and input, validated on construction.
 mod base_url;
 mod file;
 mod poll;
 mod retry;
 
-// The vocabulary, and what is read and shown of foreign text.
+// The vocabulary, and reading and showing foreign text.
 mod error;
 mod event;
 mod id;

@@ -1,7 +1,7 @@
 //! Uploads `app.mda` whenever it has changed.
 //!
-//! An xtask is the better place for this. Cargo reruns build scripts at will, including for `cargo check`, in editors,
-//! and for people who only want to compile; it shows no output while they run; and an upload cannot be undone. So this
+//! An xtask is the better place for this. Cargo reruns build scripts when it sees fit, including for `cargo check`, in
+//! editors, and for people who only want to compile; it shows no output while they run; and an upload cannot be undone. So this
 //! one does nothing unless `DEPLOY_APP` names an app. If the upload or the job fails, so does the build, and the next
 //! build uploads again: first check whether the error says that a package may exist.
 

@@ -1,4 +1,4 @@
-//! What a build pays: crates and size, beside a program that does the same with ureq alone.
+//! The cost for a build: crates and size, compared to a program that does the same with ureq alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,7 +95,7 @@ fn main() -> Result<(), mendix_deploy::Error> {
 }
 "#;
 
-/// The same call by hand: as little as does the job when nothing goes wrong.
+/// The same call by hand: the least that works while nothing goes wrong.
 const UREQ_PROGRAM: &str = r#"
 use std::io::Read;
 

@@ -32,7 +32,7 @@ fn package(number: usize) -> String {
     )
 }
 
-/// How many packages this crate finds in a body, and what that takes it.
+/// How many packages this crate finds in a body, and the processor time for it.
 fn list(body: &str) -> anyhow::Result<(Option<usize>, String)> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let client = client(&format!("http://{}", listener.local_addr()?))?;

@@ -1,4 +1,4 @@
-//! Measures what this crate costs, beside the least that is possible and beside curl.
+//! Measures what this crate costs, compared to ureq alone and to curl.
 //!
 //! ```sh
 //! cargo run --release --example throughput              # everything at run time
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Every sender is a process of its own, and so is the receiver. The rounds of the senders take turns, so that a slow
-//! moment of the machine hits them all; figures are medians, with the smallest and the largest behind them.
+//! moment of the machine hits them all; figures are medians, with the smallest and the largest in brackets.
 
 mod allocations;
 mod build;

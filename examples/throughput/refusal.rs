@@ -1,4 +1,4 @@
-//! A refused upload: how long until the answer is there, and how much was sent for nothing.
+//! A refused upload: the time until the response, and the bytes sent in vain.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;

@@ -37,7 +37,7 @@ impl Drop for Sparse {
     }
 }
 
-/// What the rounds of one sender came to.
+/// The figures of all rounds of one sender.
 struct Figures {
     wall: Spread,
     cpu: Option<Spread>,
@@ -49,7 +49,7 @@ fn compare(sink: &mut Sink, mib: u64, senders: &[&'static str]) -> anyhow::Resul
     let mut samples: Vec<Vec<_>> = senders.iter().map(|_| Vec::new()).collect();
     // The first round warms the page cache and is not counted.
     for round in 0..=ROUNDS {
-        // Each round begins with another sender, so that none always comes after the same one.
+        // Each round begins with another sender, so that none always runs after the same one.
         let turns = (0..senders.len()).map(|turn| (turn + round) % senders.len());
         for turn in turns {
             let (Some(sender), Some(samples)) = (senders.get(turn), samples.get_mut(turn)) else { continue };

@@ -9,7 +9,6 @@ use crate::id::{JobId, PackageId, Short};
 #[non_exhaustive]
 pub enum DeployStep {
     /// [`deploy_package`](crate::deploy_package) has begun, and changed nothing yet.
-    #[non_exhaustive]
     Begun {
         /// The package to deploy.
         package: PackageId,
@@ -17,7 +16,6 @@ pub enum DeployStep {
         previous: Option<PackageId>,
     },
     /// The app runs the package already, so nothing is done.
-    #[non_exhaustive]
     AlreadyRuns {
         /// The package.
         package: PackageId,
@@ -27,13 +25,11 @@ pub enum DeployStep {
     /// The app is stopped.
     Stopped,
     /// The package is on the environment.
-    #[non_exhaustive]
     Transported {
         /// The package.
         package: PackageId,
     },
     /// The API has accepted the request to start the app, or the app was being started already.
-    #[non_exhaustive]
     StartRequested {
         /// The job that starts it, if the API has named one.
         job: Option<JobId>,
@@ -41,7 +37,6 @@ pub enum DeployStep {
     /// The app runs.
     Started,
     /// A request got no response; polling shows whether it took effect.
-    #[non_exhaustive]
     Unanswered {
         /// What went wrong, in one line.
         reason: String,

@@ -1,4 +1,4 @@
-//! What events say.
+//! The lines of events.
 
 use super::*;
 

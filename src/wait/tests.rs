@@ -23,7 +23,7 @@ fn completed() -> Result<Polled<&'static str>> {
     said("Completed", None)
 }
 
-/// A clock that stands still but for the pauses.
+/// A clock that only advances by the pauses.
 #[derive(Default)]
 struct TestClock {
     now: Duration,
@@ -67,7 +67,7 @@ struct Outcome {
     result: Result<&'static str>,
     clock: TestClock,
     polls: usize,
-    /// The lines of all events, and what is worth a line in a log.
+    /// The lines of all events, and the events that are not routine.
     events: Vec<String>,
     log: Vec<Logged>,
 }
@@ -313,7 +313,7 @@ fn at_first_a_refusal_ends_a_wait_and_later_it_takes_two_of_the_api_or_five_minu
         assert!(time.contains(&for_good.clock.now), "{status}, {said_by:?}: {:?}", for_good.clock.now);
         assert_eq!((for_good.error().kind(), for_good.error().status()), (ErrorKind::Rejected, Some(status)));
     }
-    // An outage in between makes no difference; any other word of the API does not pass.
+    // An outage in between makes no difference; any other response of the API ends the wait.
     let between = wait_on(&Poll::default(), |n| match n {
         0 => running(),
         2 => Err(broken()),

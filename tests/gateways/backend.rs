@@ -27,7 +27,7 @@ impl Backend {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let count = count.clone();
-                // A gateway that disconnects is no failure.
+                // A gateway that disconnects is not a failure.
                 thread::spawn(move || stream.and_then(|stream| serve(&stream, &count)));
             }
         });

@@ -2,9 +2,8 @@
 //! how many whole requests the server behind them got. It fails if we lose a status that curl shows, or if the package
 //! arrives twice.
 //!
-//! `cargo test --test gateways [-- NAME…]`; it needs curl, and of the servers (all are Debian packages: nginx, apache2,
-//! haproxy, varnish, caddy, lighttpd with lighttpd-mod-openssl, squid-openssl, golang-go, nodejs) those that are to be
-//! tried.
+//! `cargo test --test gateways [-- NAME…]`; it needs curl, and any of the servers (all are Debian packages: nginx, apache2,
+//! haproxy, varnish, caddy, lighttpd with lighttpd-mod-openssl, squid-openssl, golang-go, nodejs).
 
 // A test, although clippy cannot know that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -109,7 +108,7 @@ impl Cell {
         }
     }
 
-    /// Which promise is broken.
+    /// The promise that is broken, if any.
     fn complaint(&self) -> Option<&'static str> {
         let is_lost = |error: &Error| self.curl_status >= 200 && error.status() != Some(self.curl_status);
         if self.whole_of_ours > 1 {

@@ -17,7 +17,7 @@ pub(crate) struct Server {
     pub(crate) name: &'static str,
     /// A file in `configurations/`.
     configuration: &'static str,
-    /// For a shell, which it replaces.
+    /// A shell command, which replaces the shell.
     command: &'static str,
     has_tls: bool,
 }

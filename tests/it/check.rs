@@ -1,4 +1,4 @@
-//! A dry run: everything about an upload that can be told without it.
+//! A dry run: everything about an upload that can be checked without it.
 
 use mendix_deploy::emulator::{Emulator, Fault};
 use mendix_deploy::{ErrorKind, Upload};

@@ -28,7 +28,7 @@ impl Ran {
         self.out.parse().unwrap()
     }
 
-    /// The arguments of the command that the last line on stderr says to run next.
+    /// The arguments of the command in the last line on stderr.
     #[track_caller]
     fn next(&self) -> Vec<&str> {
         let next = self.err.lines().last().and_then(|line| line.strip_prefix("next: mendix-deploy "));
@@ -45,7 +45,7 @@ fn run(emulator: &Emulator, args: &[&str]) -> Ran {
     Ran { status: output.status.code().unwrap(), out, err }
 }
 
-/// What deploys build 45 of this file to `Acceptance`.
+/// The arguments that deploy build 45 of this file to `Acceptance`.
 fn deploy_45(file: &Package) -> [&str; 7] {
     let file = file.as_ref().to_str().unwrap();
     ["deploy", "calc", "Acceptance", file, "--name", "calc_45.mda", "--skip-existing"]

@@ -26,7 +26,7 @@ pub(crate) fn acceptance() -> EnvironmentName {
     name("Acceptance")
 }
 
-/// What of the steps concerns a start, and so on.
+/// How many steps of this kind there were.
 pub(crate) fn count(emulator: &Emulator, step: &str) -> usize {
     emulator.steps().iter().filter(|said| said.starts_with(step)).count()
 }

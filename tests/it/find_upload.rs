@@ -1,4 +1,4 @@
-//! An upload of unknown outcome is looked for in the package list of v1, and never sent again.
+//! An upload of unknown outcome is searched for in the package list of v1, and never sent again.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::server::{Server, Step, answered, side_by_side, write};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The error of an upload that gets no answer, and was accepted.
+/// The error of an upload that was accepted, but got no response.
 fn unknown(emulator: &Emulator, caller: &Caller) -> Error {
     emulator.fail_uploads(1, Fault::NoAnswer);
     let outcome = caller.upload(Package::small());
@@ -84,7 +84,7 @@ fn a_package_that_is_never_listed_is_an_error_that_says_how_long_it_was_searched
         "{text}"
     );
     assert!(text.contains("; a package may exist: \"calc.mda\" was not listed within 1."), "{text}");
-    // It can be called again with that error, and finds nothing that was not made.
+    // It can be called again with that error, and still finds nothing.
     let again = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &once());
     assert!(again.error(ErrorKind::OutcomeUnknown).to_string().starts_with("cannot tell whether"), "{again:?}");
     emulator.fail_uploads(1, Fault::Status(500));
@@ -94,7 +94,7 @@ fn a_package_that_is_never_listed_is_an_error_that_says_how_long_it_was_searched
     assert_eq!(emulator.uploads().len(), 1);
 }
 
-/// The text of the refusal to say which package it is.
+/// The error that names the candidates.
 #[track_caller]
 fn refusal(caller: &Caller, error: &Error) -> String {
     let outcome = caller.find_upload(error, &often().with_timeout(Duration::from_millis(300)));
@@ -174,7 +174,7 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
             }
         }
     }
-    // Without a date of the server's, nobody knows.
+    // Without the server's date, the age is unknown.
     let server = Server::start([vec![Step::Request], answered("200 OK", &listed("calc.mda", NOW, 22))]);
     let caller = Caller::of(&server);
     let outcome = caller.upload(Package::small());
@@ -184,7 +184,7 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
 
 #[test]
 fn a_list_that_is_slow_or_from_a_cache_does_not_make_an_older_package_young() {
-    // Its body takes so long, or its head, or it is from a cache.
+    // Its body is slow, or its head, or it is from a cache.
     let body = listed("calc.mda", NOW - 3000, 22);
     let (head, rest) = (
         format!("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: {}\r\n\r\n", body.len()),
@@ -317,7 +317,7 @@ fn an_id_from_half_a_response_is_requested_and_then_the_list() {
             vec![paths[0], paths[1], paths[2], paths[1]],
         ),
         (vec![upload(), not_found(), in_list], "p-1", paths.to_vec()),
-        // The id may be unknown to v1.
+        // v1 may not know the id.
         (vec![upload(), not_found(), list(&listed("calc.mda", NOW, 22))], "p-9", paths.to_vec()),
     ] {
         let server = Server::start(scripts);

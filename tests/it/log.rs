@@ -1,4 +1,4 @@
-//! The log that `Event::log_to_stderr` writes, and that nothing can happen to it that an upload would notice.
+//! The log that `Event::log_to_stderr` writes. Whatever happens to it, uploads are not affected.
 
 use std::io::Read;
 use std::process::{Child, Stdio};

@@ -8,7 +8,7 @@ use mendix_deploy::{ErrorKind, PackageStatus};
 use crate::support::caller::{Caller, often, once, package};
 use crate::support::server::{Server, answered, side_by_side};
 
-/// The example of the Build API's page, and an entry as it may be while a package is uploaded.
+/// The example on the Build API's page, and an entry as it may be during an upload.
 const DOCUMENTED: &str = r#"[{
      "Name" :  "Main line-1.1.5.9.mda" ,
      "Status" :  "Succeeded" ,
@@ -163,7 +163,7 @@ fn text_of_packages_is_sanitized() {
     assert_eq!(texts.map(Option::unwrap), [const { "# #vso[x] [31m a bc" }; 5]);
 }
 
-/// Eight times the length, and not sixty-four times the work.
+/// Eight times the length must not be sixty-four times the work.
 #[test]
 fn the_work_for_a_body_grows_with_its_length_and_not_with_its_square() {
     let entry = r#"{"PackageId":"p-1","Name":"calc &amp; more.mda","Status":"Succeeded"},"#;

@@ -18,10 +18,10 @@ use crate::support::server::side_by_side;
 const FILE: &str = "MENDIX_DEPLOY_TEST_FILE";
 const NAME: &str = "calc_1.0.0.45.mda";
 
-/// Whatever happens in it is soon over, so that a test of it is.
+/// Short, so that the test is.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the job runs.
+/// The program of the job.
 #[test]
 fn the_job() {
     if child::is_running() {
@@ -63,7 +63,7 @@ fn emulator(random: &mut Random) -> Emulator {
     emulator
 }
 
-/// Runs the job until it succeeds, and returns what was wrong, if anything was.
+/// Runs the job until it succeeds, and returns what was wrong, if anything.
 fn play(seed: u64) -> Option<String> {
     let random = &mut Random(seed);
     // In every second run, the upload takes so long that it is killed in the middle.

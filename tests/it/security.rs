@@ -14,7 +14,7 @@ fn no_redirect_takes_the_key_or_the_package_to_another_host() {
         let server = Server::answering(&format!("{status} Moved\nLocation: {location}"), "");
         for (kind, package) in [("small", Package::small()), ("asking first", Package::sparse(2 * MIB))] {
             let outcome = Caller::of(&server).upload(package);
-            // All of it was sent, and a 303 is what answers a POST that was carried out.
+            // All of it was sent, and a 303 responds to a POST that was carried out.
             let expected = if status == 303 { ErrorKind::OutcomeUnknown } else { ErrorKind::Rejected };
             let error = outcome.error(expected);
             let text = error.to_string();
@@ -65,7 +65,7 @@ fn echoes(key: &str) -> Vec<String> {
         escaped(key, |byte| format!("&#x{byte:x};")),
         escaped(key, |byte| format!("%{byte:02X}")),
         escaped(key, |byte| format!("%25{byte:02x}")),
-        // Cut in two by what cannot be seen.
+        // Cut in two by invisible characters.
         key.replace('-', "-\r\n  "),
         key.replace('-', "-\u{ad}"),
         key.replace('8', "\u{200b}8\u{2060}\u{e0020}"),
@@ -177,7 +177,7 @@ fn a_callers_text_cannot_be_a_command_to_a_ci_agent() {
     }
 }
 
-/// Everything that can be printed of an outcome.
+/// Every text of an outcome.
 fn texts<T: std::fmt::Debug>(outcome: &crate::support::caller::Outcome<T>) -> Vec<String> {
     let error = outcome.result.as_ref().err();
     let mut texts: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();

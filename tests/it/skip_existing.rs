@@ -1,4 +1,4 @@
-//! `Upload::skip_existing`: the same call made again uploads nothing that is there.
+//! `Upload::skip_existing`: the same call made again uploads nothing that exists.
 
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ fn only_an_error_after_which_the_same_call_would_find_the_package_is_transient()
     let outcome = run(&caller, &once());
     let error = outcome.error(ErrorKind::StillRunning);
     assert!(!error.is_transient() && error.to_string().contains(says), "{error}");
-    // Or nobody knows, as during an outage.
+    // Or the list cannot be read, as during an outage.
     let (emulator, caller) = start();
     emulator.fail_polls(1, Fault::Slow(0));
     emulator.fail_polls(100, Fault::Status(502));

@@ -55,29 +55,29 @@ fn files_that_name(word: &str) -> Vec<String> {
     files
 }
 
-/// The floor of each module, as lib.rs has them: a comment begins one.
-fn floors() -> BTreeMap<String, usize> {
+/// The layer of each module, as in lib.rs, where a comment begins one.
+fn layers() -> BTreeMap<String, usize> {
     let lib = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let (mut floors, mut floor) = (BTreeMap::new(), 0);
+    let (mut layers, mut layer) = (BTreeMap::new(), 0);
     for line in lib.lines() {
         let module = line.trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
         match module {
-            Some(module) => drop(floors.insert(module.to_owned(), floor)),
-            None => floor += usize::from(line.starts_with("// ")),
+            Some(module) => drop(layers.insert(module.to_owned(), layer)),
+            None => layer += usize::from(line.starts_with("// ")),
         }
     }
-    floors
+    layers
 }
 
 #[test]
 fn imports_run_downwards() {
-    let (files, floors) = (imports::of_all_files(), floors());
-    let floor = |module: &str| floors[module.split("::").next().unwrap()];
+    let (files, layers) = (imports::of_all_files(), layers());
+    let layer = |module: &str| layers[module.split("::").next().unwrap()];
     for (module, imported) in &files {
         for other in imported {
             assert!(other != "crate", "{module} imports from lib.rs, which only shows things to users");
             assert!(!module.starts_with(&format!("{other}::")), "{module} imports from {other}, which it serves");
-            assert!(floor(other) >= floor(module), "{module} imports from {other}, which is above it");
+            assert!(layer(other) >= layer(module), "{module} imports from {other}, which is above it");
         }
     }
     // An error names the ids, and an id that cannot be parsed is an error.
@@ -105,7 +105,7 @@ fn nothing_in_the_library_prints_or_reads_the_environment_but_from_env() {
     assert_eq!(files_that_name("env::var"), ["client.rs", "proxy.rs"], "proxy.rs looks for a proxy");
 }
 
-/// A failed write is no panic, and it knows no more than any other program could.
+/// A failed write must not panic, and the command uses only the public API.
 #[test]
 fn the_command_prints_with_writes_that_may_fail_and_uses_only_the_library() {
     for (path, text) in sources("src").into_iter().filter(|(path, _)| is_of_the_command(path)) {
@@ -144,7 +144,7 @@ fn every_test_that_the_guide_names_is_there() {
     }
 }
 
-/// The README is read on pages that are not rustdoc's, too. Whether links to docs.rs have targets is checked by `.ci/run`.
+/// The README is read outside rustdoc, too. `.ci/run` checks the targets of its links to docs.rs.
 #[test]
 fn links_of_the_readme_have_a_target_there_and_in_the_documentation() {
     let (readme, lib) = (read("README.md"), read("src/lib.rs"));
@@ -162,7 +162,7 @@ fn links_of_the_readme_have_a_target_there_and_in_the_documentation() {
     }
 }
 
-/// Code that is pasted, from a page that shows all of it.
+/// Snippets are pasted, from pages that show hidden lines.
 #[test]
 fn snippets_have_no_hidden_lines_and_the_build_script_is_shown_as_it_is() {
     let pages = std::fs::read_dir(root().join("src/guide")).unwrap().map(|page| page.unwrap().path());

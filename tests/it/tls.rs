@@ -1,4 +1,4 @@
-//! TLS and the environment: who is trusted, what is said if nobody is, and what variables decide.
+//! TLS and the environment: trusted certificates, errors of untrusted ones, and environment variables.
 //!
 //! The certificates in `tests/certs` are valid from 2020 to 2120 and were made with `openssl req -newkey ec -pkeyopt
 //! ec_paramgen_curve:prime256v1 -nodes` and `openssl ca -startdate 20200101000000Z -enddate 21200101000000Z`, the leaf
@@ -75,7 +75,7 @@ fn no_error_suggests_a_setting_that_is_already_set() {
     if child::is_running() {
         let url = std::env::var("MENDIX_DEPLOY_URL").unwrap();
         let outcome = Caller::at(&url).upload(Package::small());
-        // With the system's certificates, the variable is read all the same, at least on Linux.
+        // With the system's certificates, the variable is read as well, at least on Linux.
         let reads_it = cfg!(any(feature = "native-tls", feature = "platform-verifier"));
         if !reads_it || outcome.result.is_err() {
             let text = outcome.error(ErrorKind::Connect).to_string();
@@ -113,7 +113,7 @@ fn a_demand_for_a_client_certificate_is_reported_once_and_no_package_was_made() 
     }
 }
 
-/// Passes on what the client sends only after so long, but for its first flight.
+/// Delays everything that the client sends after its first flight.
 fn delaying(server: &Server, delay: Duration) -> String {
     let (listener, target) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.address());
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());

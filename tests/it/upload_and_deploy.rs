@@ -85,7 +85,7 @@ fn a_lost_response_to_the_upload_does_not_end_the_whole_job() {
     assert_eq!(emulator.running(&app(), "Acceptance"), Some(deployed.package));
 }
 
-/// What fails, and what an error says of it with and without `skip_existing`: whether it is transient, and how it ends.
+/// A fault, and its error: kind, text, and whether it is transient without and with `skip_existing`.
 type Case = (fn(&Emulator), ErrorKind, &'static str, [bool; 2]);
 
 #[test]
@@ -160,7 +160,7 @@ fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient
                 if skips { "the same call finds it and resumes" } else { " without another upload (deploy_package" };
             assert_eq!(text.contains(says), is_resumable, "{text}");
             if error.is_transient() {
-                // Whatever it ends in, it uploads nothing again.
+                // However that ends, nothing is uploaded again.
                 run(&caller, set, &often().with_timeout(Duration::from_millis(300)));
                 assert_eq!(emulator.uploads().len(), 1, "{text}");
             }
@@ -201,7 +201,7 @@ fn every_refusal_of_every_step_is_a_message_that_can_be_read() {
 
 #[test]
 fn one_refusal_after_the_upload_ends_nothing_and_all_that_waits_shares_one_timeout() {
-    // The environment, the upload, the job, and then the first look.
+    // The environment, the upload, the job, and then the first read.
     let page = Then::Answer("403 No", "<html>Log in</html>");
     side_by_side(2..6, |number| {
         let (emulator, _) = start();
@@ -222,7 +222,7 @@ fn one_refusal_after_the_upload_ends_nothing_and_all_that_waits_shares_one_timeo
 #[test]
 fn a_restart_that_is_needed_is_not_left_to_the_same_call() {
     let (emulator, caller) = start();
-    // Something else starts the app with the package before.
+    // Something else starts the app with the previous package.
     emulator.fail_starts(100, Fault::Code("ALREADY_STARTED"));
     let outcome = run(&caller, Upload::skip_existing, &often().with_timeout(Duration::from_secs(20)));
     let error = outcome.error(ErrorKind::Rejected);
@@ -250,7 +250,7 @@ fn the_app_is_not_stopped_if_too_little_time_is_left_to_start_it_again() {
     assert!(text.contains(says) && !error.app_may_be_down(), "{text}");
     assert!(text.contains("the app was not touched, last seen Running"), "{text}");
     assert_eq!(emulator.steps(), [""; 0]);
-    // What is down already is only to be started.
+    // An app that is already down only has to be started.
     caller.stop(&acceptance(), &often()).ok();
     caller.upload_and_wait(Package::small(), &often()).ok();
     let package = emulator.uploads().pop().unwrap().package_id;

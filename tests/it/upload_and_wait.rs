@@ -273,7 +273,7 @@ fn an_upload_that_cannot_be_searched_for_is_the_error_with_the_reason_as_its_sou
     assert!(text.contains("no usable response came: ") && text.contains("; a package may exist; "), "{text}");
     let source = std::error::Error::source(error).unwrap().to_string();
     assert!(source.contains("the request for the packages of app calc was refused: 404"), "{source}");
-    // What has no name, and no id, is not searched for.
+    // An upload without a name and an id is not searched for.
     emulator.fail_uploads(1, Fault::NoAnswer);
     let asked = emulator.requests();
     let outcome = caller.upload_and_wait_as(Package::small(), Upload::without_name, &quick());

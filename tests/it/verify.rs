@@ -1,4 +1,4 @@
-//! `verify`: against the emulator all holds, and where a server deviates, the row that is about it says so.
+//! `verify`: everything holds with the emulator, and where a server deviates, the row about it says so.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::gateway::{Gateway, Then};
 use crate::support::package::Package;
 use crate::support::server::side_by_side;
 
-/// As much as there is.
+/// Everything that can be verified.
 fn everything(file: &Package) -> Verify {
     let verify = Verify::default().with_upload(file.as_ref()).with_environment("Acceptance".parse().unwrap());
     verify.with_deploy(Deploy::default())
@@ -103,7 +103,7 @@ const PACKAGE_ON_IT: &str = "GET /api/1/apps/calc/environments/Acceptance/packag
 const UNKNOWN_JOB: &str = "GET /api/v2/apps/calc/jobs/00000000-0000-4000-8000-000000000000";
 const START: &str = "POST /api/1/apps/calc/environments/Acceptance/start";
 
-/// How the row begins, the request, how its answer is changed, and how what is seen begins.
+/// Beginning of the row, the request, the change to its response, and the beginning of the finding.
 type Change = (&'static str, &'static str, fn(&mut Value), &'static str);
 
 const CHANGES: [Change; 19] = [
@@ -153,7 +153,7 @@ const CHANGES: [Change; 19] = [
     ),
 ];
 
-/// How the row begins, how the request does, what is answered in place of the emulator, and how what is seen begins.
+/// Beginning of the row, beginning of the request, the response instead of the emulator's, and the beginning of the finding.
 type Answer = (&'static str, &'static str, (&'static str, &'static str), &'static str);
 
 const ANSWERS: [Answer; 6] = [
@@ -180,7 +180,7 @@ const ANSWERS: [Answer; 6] = [
     ),
 ];
 
-/// Verifies as much as an upload shows.
+/// Verifies with an upload.
 #[track_caller]
 fn assert_told(granted: &str, plan: impl Fn(&str) -> Then + Send + 'static, expected: &str) {
     let emulator = Emulator::start().unwrap();
@@ -211,7 +211,7 @@ fn a_server_that_deviates_in_one_thing_is_reported_in_its_row() {
     assert_told("nobody else", plan, "packages of its name: 2");
 }
 
-/// How the row begins, how the emulator and the gateway are set up, the finding, and how what is seen begins.
+/// Beginning of the row, setup of the emulator and the gateway, the finding, and its beginning.
 type Case = (&'static str, fn(&Emulator), fn(&str) -> Then, Finding, &'static str);
 
 const PASS: fn(&str) -> Then = |_| Then::Pass;

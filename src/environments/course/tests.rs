@@ -1,11 +1,11 @@
-//! The decision as a table: what is seen and answered, and what must be next.
+//! The decision as a table: what is seen and how requests end, and what must come next.
 
 use super::*;
 use crate::status::EnvironmentStatus;
 
 const S: Duration = Duration::from_secs(1);
 
-/// What happens: what is seen (status and package on it), how the request that is next is answered, what the job says.
+/// One event: what is seen (status and package), the response to the next request, or the status of the job.
 #[derive(Debug)]
 enum Then {
     See(&'static str, &'static str, &'static str),
@@ -35,7 +35,7 @@ fn with_job() -> Then {
     A(Answer::Accepted(Some("j-1".parse().unwrap())))
 }
 
-/// Plays a course; each `See` says what must be next. The patience is 10 s.
+/// Plays a script; each `See` has the decision that must follow. The patience is 10 s.
 fn play(goal: Goal, script: Vec<Then>) {
     let (mut course, mut now, mut step) = (Course::new(goal, 10 * S), S, None);
     let case = format!("{goal:?}: {script:?}");
@@ -64,7 +64,7 @@ fn each_step_follows_from_what_was_seen_after_its_cause() {
     let transported = || vec![down(), accepted(), See("Stopped", "new", start)];
     let after = |rest: Vec<Then>| transported().into_iter().chain(rest).collect::<Vec<_>>();
     let cases = [
-        // As it should be; what is true already; what was begun by an earlier call.
+        // The usual course; what is already true; what an earlier call began.
         vec![
             See("Running", "old", stop),
             accepted(),
@@ -86,7 +86,7 @@ fn each_step_follows_from_what_was_seen_after_its_cause() {
             See("Stopped", "new", "Wait"),
             See("Running", "new", "Done"),
         ],
-        // A status from before is no success, nor is one that is not proven.
+        // A stale status is not a success, nor is one without evidence.
         after(vec![
             See("Running", "new", start),
             with_job(),
@@ -95,7 +95,7 @@ fn each_step_follows_from_what_was_seen_after_its_cause() {
             See("Running", "new", "Done"),
         ]),
         after(vec![with_job(), See("Running", "new", "Wait"), Pass(10), See("Running", "new", "Done")]),
-        // What was lost is repeated after the patience, and what runs may be somebody else's.
+        // A lost request is repeated after the patience, and what runs may be somebody else's.
         vec![
             See("Running", "old", stop),
             A(Answer::Lost(S)),
@@ -128,7 +128,7 @@ fn each_step_follows_from_what_was_seen_after_its_cause() {
             J(Job::Started),
             See("Running", "new", "Done"),
         ]),
-        // Busy is waited out; a job that is forgotten is not begun again.
+        // Busy is waited out; a start whose job is forgotten is not repeated.
         after(vec![
             A(Answer::Later),
             See("Stopped", "new", start),
@@ -169,7 +169,7 @@ fn another_deployment_takes_precedence_and_an_app_that_runs_unseen_is_stopped() 
             Pass(10),
             See("Running", "old", "GiveWayTo(PackageId(\"old\"))"),
         ]),
-        // The status says that it is down, and it runs.
+        // The status says that it is down, but it runs.
         vec![
             down(),
             A(Answer::Runs),
@@ -239,7 +239,7 @@ fn a_call_that_only_starts_is_overtaken_only_by_a_package_that_stays() {
     let package: PackageId = "new".parse().unwrap();
     let goal = Goal::Deployed { package: &package, restart: false };
     let begun = || vec![See("Stopped", "new", "Do(Start)"), with_job(), See("Stopped", "old", "Wait")];
-    // What was started in between may be the other one.
+    // What was started in between may be the other package.
     let up = vec![
         J(Job::Started),
         See("Running", "new", "Do(Stop)"),
@@ -266,7 +266,7 @@ fn a_package_that_appears_under_a_running_app_is_restarted() {
     // At the first read, before the package is ready.
     next("Running", "old");
     assert_eq!(next("Running", "new"), Next::Do(Step::Stop));
-    // It was down in between, so what runs was started after that.
+    // It was down in between, so what runs was started later.
     next("Stopped", "old");
     assert_eq!(next("Running", "new"), Next::Done);
 }
@@ -286,7 +286,7 @@ fn running_without_a_proof_may_be_stale_for_as_long_as_the_patience() {
 fn a_start_before_the_package_was_really_there_is_not_a_success() {
     let package: PackageId = "new".parse().unwrap();
     let goal = Goal::Deployed { package: &package, restart: false };
-    // One that lags behind says that it is there, and what is started is still the old one.
+    // A stale response shows the package too early, and the old one is started.
     play(
         goal,
         vec![
@@ -304,7 +304,7 @@ fn a_start_before_the_package_was_really_there_is_not_a_success() {
             See("Running", "new", "Done"),
         ],
     );
-    // The API contradicts the status, so that the package may be from before, too.
+    // The API contradicts the status, so the package may be stale, too.
     play(
         goal,
         vec![

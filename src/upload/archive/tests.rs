@@ -3,7 +3,7 @@ use std::io::Cursor;
 use super::*;
 use crate::random::{below, bits};
 
-/// An archive with an entry for each size, without the contents: nobody reads those.
+/// An archive with an entry for each size, without the contents, which are never read.
 pub(in super::super) fn archive(sizes: &[u64], is_64: bool) -> Vec<u8> {
     let mut archive = b"PK\x03\x04 and so on".to_vec();
     let offset = archive.len() as u64;

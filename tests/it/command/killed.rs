@@ -15,7 +15,7 @@ use crate::support::server::side_by_side;
 fn a_deploy_that_is_killed_at_any_step_resumes_by_the_same_command() {
     side_by_side(["accepted", "stop requested", ": stopped", ": transported", "start requested"], |at| {
         let emulator = Emulator::start().unwrap();
-        // So slow that it is killed in time.
+        // Slow enough to be killed in time.
         emulator.complete_after_polls(2);
         emulator.fail_stops(1, Fault::Slow(2));
         emulator.fail_transports(1, Fault::Slow(2));
@@ -40,7 +40,7 @@ fn a_deploy_that_is_killed_at_any_step_resumes_by_the_same_command() {
         assert_eq!(emulator.running(&"calc".parse().unwrap(), "Acceptance"), Some(package), "{at}");
         let (steps, count) = (emulator.steps(), |step: &str| count(&emulator, step));
         assert_eq!((emulator.uploads().len(), count("start")), (1, 1), "{at}: {steps:?}");
-        // What was going on when it was killed may be asked for once more, and it may have been a step ahead.
+        // The step that it was killed in may be repeated, and it may have been one step ahead of its log.
         assert!(count("stop") <= 1 + usize::from(["accepted", "stop requested"].contains(&at)), "{at}: {steps:?}");
         assert!(count("transport") <= 1 + usize::from(at == "stopped ("), "{at}: {steps:?}");
     });

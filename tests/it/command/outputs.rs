@@ -1,4 +1,4 @@
-//! Nothing that happens to stdout or stderr changes what is done or what the exit status says of it.
+//! Nothing that happens to stdout or stderr changes what is done, or the exit status.
 
 #![cfg(unix)]
 

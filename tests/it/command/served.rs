@@ -1,4 +1,4 @@
-//! `mendix-deploy emulator`, for those who try the command by hand or test a script with it.
+//! `mendix-deploy emulator`: for trying the command by hand, and for testing scripts.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,4 @@
-//! Each exit status, and that the command which is named next does what it is named for.
+//! Each exit status, and that the command to run next does its job.
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 
@@ -6,7 +6,7 @@ use super::{Ran, deploy_45, run};
 use crate::support::package::Package;
 use crate::support::server::side_by_side;
 
-/// With the arguments that an earlier run named.
+/// Runs the command that an earlier run ended with.
 fn then(emulator: &Emulator, ran: &Ran) -> Ran {
     run(emulator, &ran.next())
 }
@@ -50,7 +50,7 @@ fn status_2_is_production_that_was_not_allowed_and_the_next_command_allows_it() 
     assert!(ran.err.contains("(--production)"), "{}", ran.err);
     assert_eq!(ran.next(), ["deploy", "--production", "calc", "Production", path]);
     assert_eq!((then(&emulator, &ran).status, emulator.steps().len()), (0, 3));
-    // Nothing is a flag behind `--`.
+    // After `--`, nothing is a flag.
     let ran = run(&emulator, &["deploy", "calc", "Production", "--", path]);
     assert_eq!(ran.next(), ["deploy", "--production", "calc", "Production", "--", path]);
     let ran = run(&emulator, &["deploy", "calc", "Production", "--package", Emulator::DEPLOYED_PACKAGE]);
@@ -110,7 +110,7 @@ fn status_4_is_an_upload_whose_outcome_is_unknown_or_whose_package_only_another_
         assert_eq!(then(&emulator, &ran).status, 0);
     }
 
-    // The same command would upload it a second time. With a name of its own, it would if the list hides the package.
+    // The same command would upload it a second time, even with a unique name if the list hides the package.
     emulator.jobs_end(JobEnd::Never);
     let ran = run(&emulator, &["upload", "calc", path, "--timeout", "0s"]);
     let job = emulator.uploads().pop().unwrap().job_id.to_string();
@@ -171,7 +171,7 @@ fn status_6_is_an_app_that_is_down_and_the_next_command_starts_it() {
     let steps: Vec<_> = emulator.steps().iter().map(|step| step.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!((steps.join(" "), emulator.uploads().len()), ("stop transport start start".to_owned(), 1));
 
-    // The transport may still take effect, and the app may run the package before by then.
+    // The transport may still take effect, and by then the app may run the previous package.
     emulator.fail_transports(1, Fault::NeverEnds);
     let back = ["deploy", "calc", "Acceptance", "--package", Emulator::DEPLOYED_PACKAGE, "--timeout", "2s"];
     let ran = run(&emulator, &back);

@@ -1,4 +1,4 @@
-//! `mendix-deploy verify`: a table that can be shown to anybody.
+//! `mendix-deploy verify`: a table without anything private.
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 

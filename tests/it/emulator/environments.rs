@@ -1,4 +1,4 @@
-//! What the emulator demands of calls about environments, and the order in which it allows them.
+//! How the emulator validates calls about environments, and in which order it allows them.
 
 use mendix_deploy::emulator::{Emulator, Fault, Meanwhile};
 use serde_json::json;
@@ -102,7 +102,7 @@ fn what_runs_is_what_was_on_it_when_its_start_was_requested() {
     emulator.transport_while_running();
     assert_eq!(call(&emulator, "POST", "/Acceptance/transport", &transport).status, 200);
     assert_eq!(state(&emulator), ("Running".into(), package.clone(), Some(DEPLOYED.into())));
-    // A start in progress goes on whatever is transported.
+    // A transport does not interrupt a start in progress.
     call(&emulator, "POST", "/Acceptance/stop", "");
     emulator.fail_starts(1, Fault::Slow(3));
     let started = call(&emulator, "POST", "/Acceptance/start", START).json["JobId"].as_str().unwrap().to_owned();

@@ -107,12 +107,12 @@ fn a_start_whose_answer_was_lost_may_be_somebody_elses_so_the_app_is_started_onc
     emulator.fail_starts(1, Fault::NoAnswer);
     caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
     assert_eq!(emulator.steps()[3..], ["stop Acceptance", "start Acceptance"]);
-    // Whatever it was that ran, it does so with the package that is on it.
+    // Whatever ran before, it now runs with the package that is on it.
     emulator.fail_starts(1, Fault::NoAnswer);
     caller.stop(&acceptance(), &often()).ok();
     caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
     assert_eq!((emulator.steps().len(), count(&emulator, "start")), (7, 3));
-    // One that did not arrive is repeated, and nothing else.
+    // Only a request that did not arrive is repeated.
     let package = uploaded(&caller);
     emulator.fail_starts(1, Fault::Status(502));
     caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
@@ -184,7 +184,7 @@ fn a_stale_status_does_not_count() {
             assert_eq!(emulator.steps(), all_steps(&package), "{looks}");
         }
     }
-    // It was shown as stopped, and ran.
+    // It was shown as stopped, but ran.
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     emulator.transport_while_running();
@@ -228,7 +228,7 @@ fn the_package_is_read_last() {
 fn the_status_of_the_first_read_is_read_again_after_the_package() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
-    // Between the two requests of the first look.
+    // Between the two requests of the first read.
     emulator.meanwhile(1, Meanwhile::Stop);
     emulator.meanwhile(1, Meanwhile::Transport(package.clone()));
     let deployed = caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();

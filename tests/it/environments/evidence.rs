@@ -1,4 +1,4 @@
-//! Success is what was seen after its cause, and what is claimed of the package is read last.
+//! Success is what was seen after its cause, and the package is read last.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn an_app_that_was_started_while_the_package_was_made_is_stopped_first() {
     emulator.complete_after_polls(4);
     let package = uploaded(&caller);
     caller.stop(&acceptance(), &often()).ok();
-    // The call looks at the status and at the package on it, and then waits for its own.
+    // The call reads the status and the package on it, and then waits for its own package.
     emulator.meanwhile(2, Meanwhile::Start(0));
     caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
     assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
@@ -72,7 +72,7 @@ fn a_third_package_after_the_transport_ends_the_call_at_once_and_the_previous_on
         let (theirs, package) = (uploaded(&caller), uploaded(&caller));
         let theirs = if is_roll_back { Emulator::DEPLOYED_PACKAGE.parse().unwrap() } else { theirs };
         emulator.fail_starts(1, Fault::Slow(30));
-        // Two looks of two requests, a stop, a look, a transport, a look, a start.
+        // Two polls of two requests, a stop, a poll, a transport, a poll, a start.
         emulator.meanwhile(11, Meanwhile::Transport(theirs.clone()));
         let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &often());
         let text = outcome.error(ErrorKind::Overtaken).to_string();
@@ -123,7 +123,7 @@ fn a_lost_start_is_requested_again_and_if_it_fails_the_error_has_the_reason() {
 fn a_web_page_in_response_to_the_start_does_not_accept_it() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
-    // Somebody's start, of the package before, is under way; the transport does not end it.
+    // Somebody's start of the previous package is in progress; the transport does not end it.
     emulator.meanwhile(7, Meanwhile::Start(8));
     let mut starts = 0;
     let gateway = Gateway::to(&emulator, move |_, line| {
@@ -200,7 +200,7 @@ fn a_forgotten_start_job_is_not_reported_as_a_failed_start() {
 
 #[test]
 fn running_that_is_shown_only_once_after_the_start_is_not_a_success() {
-    // The job hangs, and the environment is shown as running by a cache, while the app comes up.
+    // The job hangs, and a cache shows the environment as running, while the app is starting.
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     emulator.fail_starts(1, Fault::Slow(6));

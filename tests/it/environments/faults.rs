@@ -26,7 +26,7 @@ fn a_success_is_one_whatever_its_body() {
         emulator.fail_starts(1, Fault::Body(body));
         caller.stop(&acceptance(), &often()).ok();
         caller.transport(&acceptance(), &package, &often()).ok();
-        // Without the id of its job, a start is watched by the status.
+        // Without the id of its job, a start is followed by the status.
         caller.start(&acceptance(), &Start::default(), &often()).ok();
         assert_eq!(emulator.steps().len(), 3, "{body}");
     });
@@ -126,7 +126,7 @@ fn a_package_that_is_being_processed_is_waited_for_and_one_that_failed_is_not() 
     let (emulator, caller) = stopped();
     let package = uploaded(&caller);
     emulator.fail_transports(3, Fault::Code("SERVICE UNAVAILABLE"));
-    // It is no outage.
+    // This does not count as an outage.
     let outcome = caller.transport(&acceptance(), &package, &often().with_max_outage(Duration::ZERO));
     let said: Vec<_> = outcome.events.iter().map(ToString::to_string).collect();
     assert!(said[0].contains("is still being processed"), "{said:?}");
@@ -162,7 +162,7 @@ fn each_refusal_of_a_transport_says_what_helps() {
         let asked = emulator.requests();
         let outcome = caller.transport(&acceptance(), &package, &often());
         let error = outcome.error(ErrorKind::Rejected);
-        // Two looks and two requests; only what may be due to the name has the names listed.
+        // Two polls and two requests; the names are only listed if the name may be wrong.
         assert!(emulator.requests() - asked <= 4 + usize::from(code == "INVALID_PARAMETERS"), "{code}");
         assert!(error.to_string().contains(says) && error.code() == Some(code), "{error}");
         assert!(error.to_string().contains("the app was not touched"), "{error}");
@@ -225,7 +225,7 @@ fn an_app_that_is_starting_or_running_already_is_polled() {
     caller.start(&acceptance(), &Start::default(), &often()).ok();
     assert_eq!(count(&emulator, "start"), 1);
 
-    // The status may lag behind.
+    // The status may be stale.
     let code =
         |code: &str| format!(r#"{{"errorMessage":"Cannot start app. App is already running.","errorCode":"{code}"}}"#);
     let server = Server::start([
@@ -318,6 +318,6 @@ fn a_start_that_fails_at_once_is_a_failed_start() {
     let outcome = Caller::of(&server).start(&acceptance(), &Start::default(), &often());
     let error = outcome.error(ErrorKind::StartFailed);
     assert!(error.app_may_be_down() && error.to_string().starts_with("the app is DOWN: "), "{error}");
-    // It was found down, which is no comfort.
+    // It was already down, but that is not worth saying after a failed start.
     assert!(!error.to_string().contains("was not touched"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Deployments with somebody else's stops, transports and starts in between, lost answers and statuses that lag, at random.
+//! Deployments with somebody else's stops, transports and starts in between, lost responses and stale statuses, at random.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn fault(random: &mut Random) -> Option<Fault> {
     }
 }
 
-/// What an error says of the environment that is not what the API said last.
+/// What an error says about the environment that differs from the last response.
 fn words_that_are_not_as_last_seen(error: &Error, passed: &[Passed], package: &PackageId) -> Option<String> {
     let (mut status, mut on_it, mut before, mut started) = (None, None, None, false);
     // Unless it was refused.
@@ -61,7 +61,7 @@ fn words_that_are_not_as_last_seen(error: &Error, passed: &[Passed], package: &P
     (!wanted.is_empty()).then(|| format!("it does not say {wanted:?}"))
 }
 
-/// Returns what is wrong.
+/// Returns what is wrong, if anything.
 fn play(seed: u64) -> Option<String> {
     let mut random = Random(seed);
     let (emulator, caller) = start();
@@ -104,7 +104,7 @@ fn play(seed: u64) -> Option<String> {
     let is_stale = played.iter().any(|fault| fault.starts_with("Stale"));
     let problem = match &outcome.result {
         Ok(_) if running.as_ref() == Some(&package) => None,
-        // A status that lags cannot tell that somebody has stopped the app.
+        // A stale status cannot show that somebody has stopped the app.
         Ok(_) if running.is_none() && is_stale && steps.iter().any(|step| step.contains("else: stop")) => None,
         Ok(_) => Some("it says ok".to_owned()),
         Err(error) => {
@@ -120,7 +120,7 @@ fn play(seed: u64) -> Option<String> {
         }
     };
     let problem = problem.or_else(|| (counts > [3, 2, 3]).then(|| format!("too many: {counts:?}")));
-    // If nobody else does anything any more, the call that the error names ends well.
+    // If nobody else does anything more, the call that the error names succeeds.
     let others = steps.iter().filter(|step| step.starts_with("somebody")).count();
     let again = outcome.result.as_ref().err().filter(|_| others == deeds).map(|error| {
         let restart = Deploy::default().with_restart(error.needs_restart());

@@ -15,7 +15,7 @@ fn hasty() -> Poll {
     often().with_max_outage(Duration::ZERO)
 }
 
-/// From the request of this number on, nothing gets through: neither it, nor, if it does, its answer.
+/// From the request of this number on, nothing gets through. If `arrives`, that request itself does, but not its response.
 fn killed_at(number: usize, arrives: bool) -> impl Fn(usize, &str) -> Then + Send + 'static {
     move |n, _| match n.cmp(&number) {
         std::cmp::Ordering::Less => Then::Pass,

@@ -121,11 +121,11 @@ fn an_unknown_name_is_an_error_that_lists_the_names_that_exist() {
     let many = format!("[{}]", vec![DOCUMENTED.replace("Acceptance", &"x".repeat(100)); 100].join(","));
     let server = Server::start([answered("404 No", UNKNOWN), answered("200 OK", &many)]);
     assert!(Caller::of(&server).environment(&name("accp")).error(ErrorKind::Rejected).to_string().ends_with('…'));
-    // A 400 that is about something else has no hint, and the list cannot be had.
+    // A 400 about something else gets no hint, and here the list cannot be read.
     let invalid = answered("400 No", r#"{"errorCode":"INVALID_PARAMETERS","errorMessage":"Not enough."}"#);
     let outcome = Caller::of(&Server::start([invalid])).environment(&name("Acceptance"));
     assert!(outcome.error(ErrorKind::Rejected).to_string().ends_with("Not enough."), "{outcome:?}");
-    // Where v1 is not let through, there is no list either.
+    // Where a gateway blocks v1, there is no list either.
     let outcome = Caller::of(&Server::answering("404 No", UNKNOWN)).environment(&name("Acceptance"));
     let error = outcome.error(ErrorKind::Rejected);
     assert!(error.to_string().contains("calls of v1 (/api/1)") && !error.to_string().contains("are:"), "{error}");

@@ -1,4 +1,4 @@
-//! In the middle of a deployment, a refusal that comes once is no verdict.
+//! In the middle of a deployment, a single refusal is not final.
 
 use mendix_deploy::{Deploy, ErrorKind, Start};
 
@@ -21,7 +21,7 @@ const ONCE: [Then; 8] = [
     Then::Close,
 ];
 
-/// Makes the request of this number end like that, and returns the number of requests.
+/// Makes the request of this number end with `then`, and returns the number of requests.
 fn deployed_with(number: usize, then: Then) -> (Outcome<mendix_deploy::Deployed>, usize) {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
@@ -111,7 +111,7 @@ fn one_refusal_in_the_middle_does_not_end_any_other_wait() {
             assert!(at.passed().len() > 1, "{step}");
         }
         assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
-        // At the very first request, it is a verdict.
+        // At the very first request, it is final.
         if !matches!(then, Then::Close) {
             let answer = then.clone();
             let gateway = Gateway::to(&emulator, move |_, _| answer.clone());

@@ -1,4 +1,4 @@
-//! Stop, transport, start: what is sent, and what is told.
+//! Stop, transport, start: what is sent, and what is reported.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ fn the_start_job_is_in_the_log_and_in_the_error() {
         _ => None,
     });
     assert!(error.contains(job.unwrap().as_str()), "{error}");
-    // Going on does not start it again.
+    // Resuming does not start it again.
     let outcome = caller.start(&acceptance(), &Start::default(), &once());
     outcome.error(ErrorKind::StillRunning);
     assert_eq!(emulator.steps(), ["stop Acceptance", "start Acceptance"]);

@@ -1,4 +1,4 @@
-//! What an error says to somebody whose deployment has failed: each way to fail at each step, word for word.
+//! The messages of failed deployments, word for word: every failure at every step.
 
 mod steps;
 
@@ -15,7 +15,7 @@ use crate::support::server::side_by_side;
 
 type Prepare = fn(&Emulator);
 type Plan = fn(usize, &str) -> Then;
-/// What is prepared and what the gateway does, and the error's kind and text.
+/// The setup, the plan of the gateway, and the error's kind and text.
 type Case = (Prepare, Plan, ErrorKind, &'static str);
 
 const UNAUTHORIZED: Then = Then::Answer("401 No", r#"{"errorCode":"UNAUTHORIZED","errorMessage":"Who are you?"}"#);
@@ -35,7 +35,7 @@ fn poll(kind: ErrorKind) -> Poll {
     if kind == StillRunning { poll.with_timeout(at_least(Duration::from_secs(5))) } else { poll }
 }
 
-/// Without what differs from one run to the next: ids, of which `known` are shown by name, times, and the last status.
+/// The text without what differs between runs: ids (`known` ones become names), times, and the last status.
 fn masked(text: &str, known: &[(&str, &str)]) -> String {
     let known = known
         .iter()

@@ -9,7 +9,7 @@ use super::{acceptance, uploaded};
 use crate::support::caller::{Caller, Outcome, app, often, start};
 use crate::support::server::side_by_side;
 
-/// Deploys both, the second one so much later.
+/// Deploys both, the second one `later`.
 fn deploy(emulator: &Emulator, packages: [&PackageId; 2], later: Duration) -> [Outcome<Deployed>; 2] {
     let deploy = |package| Caller::of_emulator(emulator).deploy(&acceptance(), package, &Deploy::default(), &often());
     std::thread::scope(|scope| {
@@ -55,7 +55,7 @@ fn of_two_packages_deployed_at_once_one_runs_and_the_other_is_overtaken() {
         let running = emulator.running(&app(), "Acceptance");
         let is_told = outcomes.iter().any(|outcome| match &outcome.result {
             Ok(deployed) => Some(&deployed.package) == running.as_ref(),
-            // Both may give way; then somebody is told that the app may be down.
+            // Both may give way; then one error says that the app may be down.
             Err(error) => error.app_may_be_down(),
         });
         assert!(is_told && (running.is_none() || running == Some(one) || running == Some(other)), "{told}");

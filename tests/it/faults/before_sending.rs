@@ -56,7 +56,7 @@ fn a_connection_refused_for_good_names_the_host_and_the_attempts() {
 
 #[test]
 fn a_host_that_does_not_resolve_is_named() {
-    // Too long for a DNS label, so the query need not leave this machine.
+    // Too long for a DNS label, so the query does not leave this machine.
     let host = format!("{}.invalid", "x".repeat(64));
     let caller = Caller::at(&format!("https://{host}"));
     let outcome = caller.upload(Package::small());

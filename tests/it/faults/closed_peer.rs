@@ -1,5 +1,5 @@
 //! macOS refuses every option of a socket whose peer has closed, although there may be a response to read. Here Linux
-//! does so, too, by a library that is loaded before the system's.
+//! does the same, because of a library that is loaded before the system's.
 
 use std::io::ErrorKind as IoErrorKind;
 use std::net::{TcpListener, TcpStream};

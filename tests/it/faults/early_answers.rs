@@ -13,7 +13,7 @@ const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 /// What the buffers of both ends may hold before the refusal is noticed.
 const ON_ITS_WAY: u64 = 24 * MIB;
 
-/// What the server makes of `Expect: 100-continue`.
+/// How the server treats `Expect: 100-continue`.
 #[derive(Debug, Clone, Copy)]
 enum Expect {
     Honoured,
@@ -27,7 +27,7 @@ enum Expect {
 const EXPECTS: [Expect; 4] = [Expect::Honoured, Expect::Ignored, Expect::Unwelcome, Expect::HonouredWithHeader];
 
 impl Expect {
-    /// The scripts of a server that reads the head, treats `Expect` like this, and goes on with `then`.
+    /// The scripts of a server that reads the head, treats `Expect` like this, and continues with `then`.
     fn then(self, then: &[Step]) -> Vec<Vec<Step>> {
         let script = |interim: &str| [&[Step::Head, write(interim)], then].concat();
         match self {

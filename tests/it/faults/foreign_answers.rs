@@ -1,4 +1,4 @@
-//! Responses that are not in the API's format, and what only the API's own words mean.
+//! Responses that are not in the API's format, and hints that only the API's own get.
 
 use std::time::Duration;
 
@@ -133,11 +133,11 @@ fn a_refusal_of_a_later_attempt_names_the_attempt_and_what_ended_the_one_before(
         let error = outcome.error(ErrorKind::Rejected);
         assert!(error.to_string().contains(says) && error.status() == Some(409), "{error}");
     }
-    // One that may have been accepted is no different.
+    // The same for an upload that may have been accepted.
     let server = Server::start([vec![Step::Head, answer("502 Oops", "")], vec![Step::Request]]);
     let outcome = Caller::of(&server).upload(Package::small());
     assert!(outcome.error(ErrorKind::OutcomeUnknown).to_string().contains("attempt 2"), "{outcome:?}");
-    // Nor is one that times out, and its message is no longer than others.
+    // And for one that times out, whose message is not longer than others.
     let broken = vec![Step::Head, go_ahead(), Step::Body(1 << 10), Step::Reset];
     let server = Server::start([broken, vec![Step::Request, Step::Hold]]);
     let caller = Caller::of(&server).with(|client| client.with_response_timeout(Duration::from_millis(200)));

@@ -202,7 +202,7 @@ fn a_file_that_changes_while_it_is_sent_never_arrives_as_a_whole() {
     changed_while_sent(3 * MIB, rewrite_in_secret);
 }
 
-/// Uploads a file whose path is changed while it is being sent; the open file arrives all the same.
+/// Uploads a file whose path is changed while it is being sent; the open file arrives nevertheless.
 #[cfg(unix)]
 fn arrives_although(change: impl Fn(&Path) + Send + Sync + 'static) {
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
-//! Faults: each test is one thing that goes wrong, and what the caller then gets. By the phase of a request:
+//! Faults: each test is one thing that goes wrong, and its result for the caller. By the phase of a request:
 
 // Before any socket is opened: ids, settings and names that no request may have.
 mod input;
-// The file is missing, is no package, or changes while it is sent.
+// The file is missing, not a package, or changes while it is sent.
 mod local_file;
 // No connection, a proxy in between, a handshake that fails: no byte of the request was sent.
 mod before_sending;
@@ -19,7 +19,7 @@ mod while_sending;
 // The process is suspended, or signals interrupt its system calls.
 #[cfg(unix)]
 mod stopped;
-// The response to a whole upload: what it says of the package.
+// The response to a whole upload.
 mod answers;
 // Its head cannot be parsed, or never ends.
 mod unreadable_heads;

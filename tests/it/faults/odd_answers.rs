@@ -1,4 +1,4 @@
-//! Odd responses: truncated, endless, malformed, or not what was asked for. Nothing panics or grows.
+//! Odd responses: truncated, endless, malformed, or about something else. Nothing panics or grows.
 
 use std::time::Duration;
 

@@ -59,7 +59,7 @@ fn a_connection_that_always_breaks_is_interrupted_and_nothing_was_accepted() {
     }
 }
 
-/// Whoever has closed its side cannot respond any more: neither waits the client, nor does it send the rest.
+/// A peer that has closed its side cannot respond any more: the client neither waits nor sends the rest.
 #[test]
 fn a_server_that_closes_its_side_in_mid_body_interrupts_the_upload_at_once() {
     let cases = PLAIN_AND_TLS.iter().flat_map(|start| [(start, Step::Hold), (start, Step::Drain)]);
@@ -144,7 +144,7 @@ fn the_stall_timeout_does_not_run_while_the_response_is_awaited() {
 
 #[test]
 fn a_server_that_is_busy_before_it_has_the_body_gets_a_whole_one_later() {
-    // An early response other than a 2xx is no acceptance, so it allows another attempt.
+    // An early response other than a 2xx does not accept anything, so it allows another attempt.
     for busy in ["503 Later", "429 Slow Down\nRetry-After: 0", "408 Too Slow", "500 Oops", "502 Bad Gateway"] {
         for before in [vec![Step::Head], vec![Step::Head, go_ahead(), Step::Body(MIB)]] {
             let script = [&before[..], &[answer(busy, "<html>"), Step::Drain]].concat();

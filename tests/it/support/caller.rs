@@ -131,7 +131,7 @@ impl Caller {
         outcome
     }
 
-    /// What was seen names nothing that is the user's.
+    /// The findings contain nothing private.
     pub(crate) fn verify(&self, verify: &Verify, poll: &Poll) -> Outcome<Verified> {
         let outcome = self.waiting(poll, |client| mendix_deploy::verify::verify(client, &app(), verify));
         if let Ok(Verified { rows, error, .. }) = &outcome.result {
@@ -209,7 +209,7 @@ impl Caller {
         self.waiting(poll, |client| mendix_deploy::start_environment(client, &app(), name, start))
     }
 
-    /// An error names both packages, and says where the environment stands.
+    /// An error names both packages, and the state of the environment.
     pub(crate) fn deploy(
         &self,
         name: &EnvironmentName,
@@ -337,7 +337,7 @@ fn assert_names(error: &Error, path: &Path, says: &str) {
     assert!(text.contains("app calc") && has_name && text.contains(says), "{says}, {name}: {text}");
 }
 
-/// An error of an upload and of what follows it says what is known of the package.
+/// An error of an upload, or of a later step, says what happened to the package.
 #[track_caller]
 fn assert_says_what_happened_to_the_package(error: &Error) {
     let (text, says) = (
@@ -345,7 +345,7 @@ fn assert_says_what_happened_to_the_package(error: &Error) {
         match error.kind() {
             ErrorKind::OutcomeUnknown => ["a package may exist", "cannot tell which package"].as_slice(),
             _ if error.package_id().is_some() => {
-                // The error of a deployment says where the app stands.
+                // The error of a deployment has the state of the app.
                 &[" is package ", " is this package", "was not uploaded, because", "last seen "]
             }
             _ => &["no package was made"],
@@ -426,12 +426,12 @@ pub(crate) fn start() -> (Emulator, Caller) {
     (emulator, caller)
 }
 
-/// Polls as often as allowed, and not for the default of 30 min: a broken rule is to fail a test, not to hang it.
+/// Polls as often as allowed, and not for the default of 30 min: a bug should fail a test, not hang it.
 pub(crate) fn often() -> Poll {
     Poll::default().with_interval(Duration::ZERO).with_timeout(Duration::from_secs(30))
 }
 
-/// The time that a test waits for what never ends. Under Wine, it takes longer to get that far.
+/// How long a test waits for what never ends. Under Wine, everything takes longer.
 pub(crate) fn at_least(time: Duration) -> Duration {
     if cfg!(windows) { time * 3 } else { time }
 }

@@ -1,5 +1,4 @@
-//! A gateway in front of an emulator: it records what the emulator says, and can answer in its place, lose an answer, or
-//! break down.
+//! A gateway in front of an emulator: it records the emulator's responses, and can replace or drop them, or go down.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,22 +12,22 @@ use serde_json::Value;
 
 use super::caller::{Caller, fast_retry};
 
-/// What becomes of a request.
+/// What the gateway does with a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Then {
-    /// The emulator is asked.
+    /// Passes it on.
     Pass,
-    /// It is not, and this is the status line and the body of the response.
+    /// Responds itself, with this status line and body.
     Answer(&'static str, &'static str),
-    /// It is asked, and the JSON in its answer is changed.
+    /// Passes it on, and changes the JSON in the response.
     Change(fn(&mut Value)),
-    /// It is asked, and the connection is closed without a response.
+    /// Passes it on, and closes the connection without a response.
     Lose,
-    /// The connection is closed at once.
+    /// Closes the connection at once.
     Close,
 }
 
-/// A request that the emulator was asked, and its answer if the client got that.
+/// A request that was passed on, and the response if the client got it.
 #[derive(Debug, Clone)]
 pub(crate) struct Passed {
     /// Such as "GET /api/1/apps/calc/environments/Acceptance".
@@ -57,7 +56,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// `plan` says what becomes of each request, by its number from 0 and its first line.
+    /// `plan` decides about each request, by its number from 0 and its first line.
     pub(crate) fn to(emulator: &Emulator, plan: impl FnMut(usize, &str) -> Then + Send + 'static) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -101,7 +100,7 @@ fn listen(
     let mut number = 0;
     while !over.load(Ordering::Relaxed) {
         match listener.accept() {
-            // A client that has gone is none of the gateway's business.
+            // A client that has gone is not the gateway's concern.
             Ok((client, _)) => drop(serve(client, emulator, |line| plan(number, line), passed).map(|()| number += 1)),
             Err(_) => thread::sleep(Duration::from_millis(1)),
         }

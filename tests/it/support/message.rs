@@ -1,10 +1,10 @@
-//! What holds for the text of every error, for somebody who reads it in a log.
+//! Rules for the text of every error, so that it reads well in a log.
 
 use mendix_deploy::{Error, JobId, PackageId};
 
-/// The most characters of our own: without what the server says, the last status, and lists of what there is.
+/// The maximum number of our own characters: without the server's words, the last status, and lists of names.
 const OWN_MAX: usize = 300;
-/// Longer names and paths count as so many characters.
+/// Longer names and paths count as this many characters.
 const NAME_MAX: usize = 40;
 const NAMES: [&str; 24] = [
     "upload_and_deploy", "upload_and_wait", "upload_package", "deploy_package", "find_upload", "job_status",

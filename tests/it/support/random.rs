@@ -1,4 +1,4 @@
-//! Random numbers from a seed, so that what has failed can be played again.
+//! Random numbers from a seed, so that a failure can be reproduced.
 
 /// `SplitMix64`.
 pub(crate) struct Random(pub(crate) u64);
@@ -18,7 +18,7 @@ impl Random {
     }
 }
 
-/// The seeds to play: so many, or `SEEDS` of them, from `FROM` on.
+/// The seeds to play: `default` or `SEEDS` of them, from `FROM` on.
 pub(crate) fn seeds(default: u64) -> Vec<u64> {
     let number = |name: &str, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
     let from = number("FROM", 0);

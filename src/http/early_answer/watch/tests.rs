@@ -12,7 +12,7 @@ use super::*;
 const GO_AHEAD: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 const REFUSAL: &str = "HTTP/1.1 403 Forbidden\r\nX-Folded: a\r\n b\r\nRetry-After : 7\r\n\r\nno";
 
-/// What TLS is to the watch: records that are invisible until they are read, one at a time. An empty one cannot be
+/// TLS as the watch sees it: records that are invisible until they are read, one at a time. An empty one cannot be
 /// deciphered.
 #[derive(Debug)]
 struct Records(LazyBuffers, VecDeque<Vec<u8>>);

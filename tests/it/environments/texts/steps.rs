@@ -1,4 +1,4 @@
-//! The same of the single steps, of a restart, and of production.
+//! The same for the single steps, a restart, and production.
 
 use mendix_deploy::ErrorKind::StillRunning;
 use mendix_deploy::emulator::{Emulator, Fault};

@@ -45,7 +45,7 @@ impl Connection {
         Connection { number, wire, tcp, shared, request: None }
     }
 
-    /// A client that disconnects is no failure of the server's.
+    /// A client that disconnects is not a failure of the server.
     pub(super) fn play(mut self, script: &[Step]) {
         let played = script.iter().try_for_each(|step| self.take(step));
         if played.is_ok() && !matches!(script.last(), Some(Step::Reset | Step::Cut)) {
