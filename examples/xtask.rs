@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_fails_the_same_command_again_brings_one_package_there() {
+    fn whatever_fails_the_same_command_again_deploys_one_package() {
         type Fail = fn(&Emulator);
         let faults: [(Fail, ErrorKind); 4] = [
             (|emulator| emulator.fail_uploads(3, Fault::DisconnectAfter(10)), ErrorKind::Interrupted),

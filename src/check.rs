@@ -17,8 +17,8 @@ use crate::upload::{Opened, Upload};
 ///
 /// It cannot see whether the user has API Rights for the app, or whether the content is a valid package.
 ///
-/// The file is checked first. Then *Retrieve App* of the Deploy API v1 is called, which only reads; v2 has no such call;
-/// transient errors are retried as configured by [`Retry`](crate::Retry). Each attempt blocks for at most twice the connect
+/// The file is checked first. Then *Retrieve App* of the Deploy API v1 is called, which only reads: v2 has no such call.
+/// Transient errors are retried as configured by [`Retry`](crate::Retry). Each attempt blocks for at most twice the connect
 /// timeout plus the response timeout (60 s by default).
 ///
 /// # Errors

@@ -39,7 +39,8 @@ const USERNAME_MAX: usize = 100;
 /// use mendix_deploy::Client;
 /// use std::time::Duration;
 ///
-/// let client = Client::new("richard.ford51@example.com", "26587896-1cef-4483-accf-ad304e2673d6")?
+/// let (user, key) = ("richard.ford51@example.com", "26587896-1cef-4483-accf-ad304e2673d6");
+/// let client = Client::new(user, key)?
 ///     .with_stall_timeout(Duration::from_secs(120))
 ///     .on_event(mendix_deploy::Event::log_to_stderr);
 /// # Ok::<(), mendix_deploy::Error>(())

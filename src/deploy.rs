@@ -42,8 +42,8 @@ pub use settings::{Deploy, Deployed};
 ///
 /// let client = Client::from_env()?.on_event(Event::log_to_stderr);
 /// let upload = Upload::new("calc.mda").with_name("calc_1.0.0.45.mda").skip_existing();
-/// let deployed =
-///     upload_and_deploy(&client, &"calc".parse()?, &"Acceptance".parse()?, &upload, &Deploy::default())?;
+/// let (app, environment) = ("calc".parse()?, "Acceptance".parse()?);
+/// let deployed = upload_and_deploy(&client, &app, &environment, &upload, &Deploy::default())?;
 /// println!("package {} runs", deployed.package);
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
@@ -62,7 +62,7 @@ pub fn upload_and_deploy(
         .and_then(|found| chain::check_allowed(at, &found, deploy).map(|()| found))
         .map_err(|error| untouched(error.with_package_note("no package was made")))?;
     let ready = opened.until_ready(&Resume::DEPLOY).map_err(untouched)?;
-    // Without a timeout, the wait for the package may have taken any time: the deployment has its own.
+    // Without a timeout, the wait for the package may have taken any time, so the time of the deployment begins now.
     let began = if client.poll.timeout.is_some() { ready.began } else { Instant::now() };
     let mut chain = Chain::new(at, &ready.package, deploy, began);
     let deployed = chain.play(found.url, call_began);

@@ -35,7 +35,7 @@
 //! | an app that takes its time to stop or start | [`fail_stops`](Emulator::fail_stops)`(1, Fault::Slow(3))`, [`fail_starts`](Emulator::fail_starts) | `Ok`, three polls later |
 //! | a package that is still being processed | [`fail_transports`](Emulator::fail_transports)`(2, Fault::Code("SERVICE UNAVAILABLE"))` | `Ok`, two polls later |
 //! | a start that fails | `fail_starts(1, Fault::Code("MISSING_CONSTANT"))`, or any other documented code | `StartFailed`, the app is down |
-//! | an app that still runs after its stop | `fail_starts(1, Fault::Code("ALREADY_STARTED"))` | `Rejected` by `deploy_package` |
+//! | an app that still runs after its stop | `fail_starts(99, Fault::Code("ALREADY_STARTED"))` | `Rejected` by `deploy_package`; `Ok` if it ends within a few polls |
 //! | a start that never ends | `fail_starts(1, Fault::NeverEnds)` | `StillRunning` |
 //! | a start job that is forgotten | `fail_starts(1, Fault::Forgotten)` | `Ok`, by the status |
 //! | a step without a response | `fail_stops(1, Fault::NoAnswer)`, and the others | `Ok`, not repeated |

@@ -101,8 +101,9 @@ impl Error {
     /// Whether repeating the same call later is harmless and may succeed. A loop on it never uploads a package twice.
     ///
     /// It is `false`
-    /// - once an upload may have been accepted, unless [`Upload::skip_existing`](crate::Upload::skip_existing) is set and the
-    ///   package is in the list, so that the same call finds it;
+    /// - if the call has sent an upload that may have been accepted, unless
+    ///   [`Upload::skip_existing`](crate::Upload::skip_existing) is set and the package is in the list, so that the same call
+    ///   finds it;
     /// - for every error of [`find_upload`](crate::find_upload) itself;
     /// - if only [`Deploy::with_restart`](crate::Deploy::with_restart) helps, because another package may be running.
     pub fn is_transient(&self) -> bool {
@@ -119,7 +120,8 @@ impl Error {
     /// # fn page_somebody(_: &mendix_deploy::Error) {}
     /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
     /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
-    /// if let Err(error) = deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default()) {
+    /// let (environment, deploy) = ("Acceptance".parse()?, Deploy::default());
+    /// if let Err(error) = deploy_package(&client, &app, &environment, &package, &deploy) {
     ///     if error.app_may_be_down() {
     ///         page_somebody(&error);
     ///     }
@@ -139,9 +141,10 @@ impl Error {
     ///
     /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
     /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
-    /// let deploy = |deploy: &Deploy| deploy_package(&client, &app, &"Acceptance".parse()?, &package, deploy);
-    /// match deploy(&Deploy::default()) {
-    ///     Err(error) if error.needs_restart() => deploy(&Deploy::default().with_restart(true))?,
+    /// let environment = "Acceptance".parse()?;
+    /// let deploy = |deploy| deploy_package(&client, &app, &environment, &package, &deploy);
+    /// match deploy(Deploy::default()) {
+    ///     Err(error) if error.needs_restart() => deploy(Deploy::default().with_restart(true))?,
     ///     result => result?,
     /// };
     /// # Ok::<(), mendix_deploy::Error>(())
@@ -157,7 +160,8 @@ impl Error {
     ///
     /// # let (client, app): (_, AppId) = (Client::from_env()?, "calc".parse()?);
     /// let package: PackageId = "4e8d3f0c-9afc-478f-9ac5-b6da5e9d7f26".parse()?;
-    /// match deploy_package(&client, &app, &"Acceptance".parse()?, &package, &Deploy::default()) {
+    /// let (environment, deploy) = ("Acceptance".parse()?, Deploy::default());
+    /// match deploy_package(&client, &app, &environment, &package, &deploy) {
     ///     Err(error) if error.needs_another_package() => println!("build it again: {error}"),
     ///     result => drop(result?),
     /// }

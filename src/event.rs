@@ -14,7 +14,7 @@ use crate::units::{Bytes, Seconds};
 
 pub use step::DeployStep;
 
-/// A log gets a line at least this often.
+/// During a transfer or a wait, a log gets a line at least this often.
 pub(crate) const QUIET: Duration = Duration::from_secs(60);
 
 /// A step in an upload or a wait, passed to the observer set by [`Client::on_event`](crate::Client::on_event).
@@ -63,7 +63,7 @@ pub enum Event {
         app: AppId,
         /// The path of the package, as it was given.
         file: PathBuf,
-        /// The package that has the name and size of the file.
+        /// The existing package.
         package_id: PackageId,
         /// Its name.
         name: String,

@@ -49,13 +49,16 @@ const DEFAULT_NAME: &str = "default.mda";
 /// outcome to this app.
 ///
 /// ```no_run
-/// use mendix_deploy::{Client, ErrorKind, Upload, find_upload, upload_package, wait_for_package};
+/// use mendix_deploy::{Client, ErrorKind, Upload};
+/// use mendix_deploy::{find_upload, upload_package, wait_for_package};
 ///
 /// let (client, app) = (Client::from_env()?, "calc".parse()?);
 /// let upload = Upload::new("calc.mda").with_name("calc_1.0.0.45.mda");
 ///
 /// let package = match upload_package(&client, &app, &upload) {
-///     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => find_upload(&client, &app, &error)?.package_id,
+///     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+///         find_upload(&client, &app, &error)?.package_id
+///     }
 ///     result => result?.package_id,
 /// };
 /// wait_for_package(&client, &app, &package)?;

@@ -1,17 +1,8 @@
 //! The guide: how to use the crate, and what to expect of it.
 //!
-//! | page | for |
-//! |---|---|
-//! | [`deploying`] | what a deployment does, running it again, production, going back |
-//! | [`recipes`] | an xtask, GitHub Actions, GitLab CI, Azure Pipelines, a `build.rs` |
-//! | [`command`] | the same jobs without writing Rust |
-//! | [`networks`] | proxies, private certificates, gateways, timeouts |
-//! | [`errors`] | reading an error, and reacting to it |
-//! | [`unknown_outcome`] | the response to an upload was lost |
-//! | [`assumptions`] | what is taken for granted of the service |
-//! | [`promises`] | each promise, and its test |
-//! | [`costs`] | time, memory, dependencies |
-//! | [`limits`] | what the crate does not do |
+//! - To use it: [`deploying`], [`recipes`] for CI systems, and the [`command`] for a shell.
+//! - If something is in the way: [`networks`], [`errors`], and [`unknown_outcome`] after a lost response.
+//! - To judge it: [`assumptions`] about the service, [`promises`] with their tests, [`costs`] and [`limits`].
 
 #[doc = include_str!("guide/assumptions.md")]
 pub mod assumptions {}

@@ -27,7 +27,8 @@ const REASONS: [&str; 7] = ["message", "reason", "error", "detail", "description
 ///
 /// ```no_run
 /// # let client = mendix_deploy::Client::from_env()?;
-/// let status = mendix_deploy::job_status(&client, &"calc".parse()?, &"66046953-ecf7-4550".parse()?)?;
+/// let (app, job) = ("calc".parse()?, "66046953-ecf7-4550".parse()?);
+/// let status = mendix_deploy::job_status(&client, &app, &job)?;
 /// println!("{status}");
 /// # Ok::<(), mendix_deploy::Error>(())
 /// ```
@@ -129,7 +130,7 @@ fn failed(app: &AppId, job: &JobId, reply: &Reply) -> Error {
     Error::new(ErrorKind::JobFailed, message).with_advice(Advice::new(advice, &[])).with_job(job)
 }
 
-/// The text of the first field like one of [`REASONS`].
+/// The text for the first of [`REASONS`] that a field matches.
 fn read_reason(object: &Object) -> Option<String> {
     REASONS.iter().find_map(|part| object.text_like(part))
 }

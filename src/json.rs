@@ -68,7 +68,8 @@ impl<'a> Object<'a> {
         (!self.secrets.are_in(id.as_ref())).then_some(id)
     }
 
-    /// The first non-empty text, sanitized, in a field whose name contains `part`, in any case.
+    /// The text, sanitized, of the field `part`, or else of the last one whose name contains it, in any case. `None` if it is
+    /// empty.
     pub(crate) fn text_like(&self, part: &str) -> Option<String> {
         let like_it = || self.find(|name| name.to_ascii_lowercase().contains(part));
         let text = self.raw(part).or_else(|| Some(like_it()?.as_str()?.to_owned()))?;
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!(read(r#"{"JobId":"x","PackageId":"p","JobId":"j"}"#), both, "the last one wins");
         assert_eq!(read(r#"{"JobId":"j","PackageId":"p","JobId":"\ud83d"}"#), both, "the last one that can be read");
         assert_eq!(read(r#"{"JobId":"x" "JobId":"j","PackageId":"p"}"#), None, "nothing is read behind an error");
-        assert_eq!(read(r#"{"PackageId":"p","JobId":7,"JobiD":"j"}"#), None, "the documented one is no text");
+        assert_eq!(read(r#"{"PackageId":"p","JobId":7,"JobiD":"j"}"#), None, "the documented one is not text");
         assert_eq!(read(r#"{"PackageId":"p","JobId":"j"#), None, "cut short within one");
     }
 

@@ -14,20 +14,20 @@ const PACKAGE: &str = "app.mda";
 fn main() -> Result<(), mendix_deploy::Error> {
     // Without these lines, every change to any file of the crate would
     // upload the package again.
-    tell_cargo(format!("rerun-if-changed={PACKAGE}"));
-    tell_cargo("rerun-if-env-changed=DEPLOY_APP");
+    print_to_cargo(format!("rerun-if-changed={PACKAGE}"));
+    print_to_cargo("rerun-if-env-changed=DEPLOY_APP");
     let app = std::env::var("DEPLOY_APP").unwrap_or_default();
     if app.is_empty() {
-        tell_cargo(format!("warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set"));
+        print_to_cargo(format!("warning={PACKAGE} is not uploaded, as DEPLOY_APP is not set"));
         return Ok(());
     }
     let package = upload_and_wait(&Client::from_env()?, &app.parse()?, &Upload::new(PACKAGE))?;
-    tell_cargo(format!("warning=package {package} is ready to be deployed"));
-    tell_cargo(format!("rustc-env=PACKAGE_ID={package}"));
+    print_to_cargo(format!("warning=package {package} is ready to be deployed"));
+    print_to_cargo(format!("rustc-env=PACKAGE_ID={package}"));
     Ok(())
 }
 
-fn tell_cargo(said: impl std::fmt::Display) {
+fn print_to_cargo(instruction: impl std::fmt::Display) {
     // `println!` would panic if cargo has gone.
-    let _ = writeln!(std::io::stdout(), "cargo::{said}");
+    let _ = writeln!(std::io::stdout(), "cargo::{instruction}");
 }

@@ -146,7 +146,7 @@ pub(crate) struct Named {
     /// The package's name, unique to the build [default: that of the file]
     #[arg(long)]
     name: Option<String>,
-    /// Upload nothing if the app has a package of this name and size
+    /// Upload nothing if the app has this package; fail if that has another size
     #[arg(long, requires = "name")]
     pub(crate) skip_existing: bool,
 }

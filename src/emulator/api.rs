@@ -60,11 +60,11 @@ pub(super) fn answer(request: &mut Request<impl BufRead>, state: &Mutex<State>) 
 /// Faults that prevent a call from being carried out.
 fn fail(request: &mut Request<impl BufRead>, route: &Route, fault: Fault) -> Result<(), Stop> {
     match fault {
-        Fault::StatusAtOnce(status) => Err(told_to_answer(status)),
+        Fault::StatusAtOnce(status) => Err(configured(status)),
         Fault::Hang => Err(Stop::Hung),
         Fault::Status(status) => {
             request.skip_body()?;
-            Err(told_to_answer(status))
+            Err(configured(status))
         }
         // Calls about environments validate the request first.
         Fault::Code(code) if !matches!(route.call, Call::Environment(..)) => {
@@ -124,7 +124,7 @@ fn carry_out(
     })
 }
 
-fn told_to_answer(status: u16) -> Stop {
+fn configured(status: u16) -> Stop {
     let status = if (200..=599).contains(&status) { status } else { 500 };
     refused(status, CONFIGURED)
 }

@@ -3,7 +3,7 @@
 /// Code, status, message.
 pub(super) type Documented = (&'static str, u16, &'static str);
 
-/// The message of undocumented codes.
+/// The message of a configured status, and of an undocumented code.
 pub(super) const CONFIGURED: &str = "the emulator was set to respond with this";
 
 pub(super) const ENVIRONMENT_NOT_FOUND: Documented = ("ENVIRONMENT_NOT_FOUND", 404, "Environment not found.");

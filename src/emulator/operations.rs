@@ -1,4 +1,4 @@
-//! The calls about environments: validates a request and carries it out.
+//! Validates and carries out the calls about environments.
 
 use std::io::{BufRead, Read};
 use std::sync::Mutex;

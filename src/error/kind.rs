@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened.
+    /// An invalid user name, API key, base URL, certificate, id or setting, refused before any socket is opened; with
+    /// [`Upload::skip_existing`](crate::Upload::skip_existing), also a package of that name with another size. Nothing was
+    /// uploaded.
     Config,
     /// A production environment without [`Deploy::allow_production`](crate::Deploy::allow_production). Nothing was changed.
     NotAllowed,
@@ -17,11 +19,14 @@ pub enum ErrorKind {
     /// was sent, and for a call that only reads, also 408 and 503; a stop, transport or start also by a documented
     /// `errorCode` with any status.
     Rejected,
-    /// The connection broke while the body was being sent, so the server cannot have the whole package.
+    /// The connection broke while the body was being sent, or a 5xx or unregistered 4xx came before its end: the server cannot
+    /// have the whole package.
     Interrupted,
-    /// The whole upload was sent, but got no usable response: **the package may exist**. Never retried.
-    /// [`upload_and_wait`](crate::upload_and_wait) and [`upload_and_deploy`](crate::upload_and_deploy) have already searched for
-    /// the package, and did not find it; [`find_upload`](crate::find_upload) searches again.
+    /// **The package may exist**: the whole upload was sent but got no usable response, or a success came before all of it
+    /// was sent. Never retried. [`upload_and_wait`](crate::upload_and_wait) and
+    /// [`upload_and_deploy`](crate::upload_and_deploy) have already searched: the package was not found, could not be told
+    /// from others, or the list could not be read.
+    /// [`find_upload`](crate::find_upload) searches again.
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,

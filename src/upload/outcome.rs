@@ -164,7 +164,7 @@ mod tests {
             (vec![408, 503], retried, unknown),
             // A 4xx that is not registered, such as 499 and 460.
             ((418..=420).chain([427, 430]).chain(432..=450).chain(452..=499).collect(), interrupted, unknown),
-            // A 5xx, and what is no status of HTTP.
+            // A 5xx, and anything that is not an HTTP status.
             ((500..=502).chain(504..=999).collect(), interrupted, unknown),
         ] {
             for status in statuses {

@@ -62,7 +62,7 @@ impl Upload {
     /// Requires a name set by [`with_name`](Self::with_name) that no other build has, such as one with the number of the build.
     /// A package of that name with another size belongs to another build, which is an error.
     ///
-    /// This is as good as the list. A package can be uploaded a second time if it is listed late; if the last bytes of a killed
+    /// This relies on the list. A package can be uploaded a second time if it is listed late; if the last bytes of a killed
     /// upload were still on their way, from the operating system or a proxy; or if the call is made twice at the same time,
     /// which CI systems can prevent. Both packages are then the same build.
     #[must_use]

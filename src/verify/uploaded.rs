@@ -187,7 +187,7 @@ fn relation(size: u64, of_file: u64) -> &'static str {
 }
 
 fn note_age(&Made { created, date, age, .. }: &Made, findings: &mut Findings) {
-    // Another row is about what is no date.
+    // Another row is about invalid dates.
     let created = created.filter(|created| *created > SystemTime::UNIX_EPOCH + EARLIEST);
     let (Some(created), Some(date)) = (created, date) else { return };
     let (earliest, latest) = (date.checked_sub(age + ROUNDING), date + ROUNDING);

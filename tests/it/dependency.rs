@@ -40,7 +40,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Builds a workspace, so only `.ci/run` runs it.
 #[test]
-#[ignore = "compiles the dependencies anew"]
+#[ignore = "compiles all dependencies"]
 fn a_workspace_whose_other_member_needs_a_later_ureq_builds() {
     let manifest = Package::named("Cargo.toml", b"");
     let workspace = manifest.as_ref().parent().unwrap();

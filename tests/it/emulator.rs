@@ -56,7 +56,7 @@ fn the_next_calls_fail_as_configured_in_order_and_then_succeed() {
     let body = form("x");
     let after_the_body = ask(&emulator, &(upload_head("", body.len() as u64, "Expect: 100-continue\r\n") + &body));
     let begin = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 ";
-    assert!(after_the_body.text.starts_with(begin), "99 is no status: {after_the_body:?}");
+    assert!(after_the_body.text.starts_with(begin), "99 is not a status: {after_the_body:?}");
     assert_eq!((emulator.uploads().len(), ask(&emulator, &upload("", &body)).status), (0, 200));
     emulator.refuse_credentials();
     let answer = ask(&emulator, &get_job("calc", "j"));

@@ -74,7 +74,7 @@ fn the_number_of_allocations_does_not_depend_on_the_size_of_the_file() {
 
 /// Builds a crate, so only `.ci/run` runs it.
 #[test]
-#[ignore = "compiles the dependencies anew"]
+#[ignore = "compiles all dependencies"]
 fn a_build_script_uploads_its_package() {
     let emulator = Emulator::start().unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/build_script");

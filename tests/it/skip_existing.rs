@@ -48,7 +48,7 @@ fn what_is_still_being_made_is_waited_for_and_what_has_failed_is_uploaded_again(
     assert_eq!(emulator.uploads().len(), 1);
     emulator.jobs_end(JobEnd::Failed);
     let outcome = run(&caller, &often());
-    assert!(!outcome.error(ErrorKind::JobFailed).is_transient(), "nothing helps but a look at the build");
+    assert!(!outcome.error(ErrorKind::JobFailed).is_transient(), "only another package helps");
     emulator.jobs_end(JobEnd::Completed);
     run(&caller, &often()).ok();
     assert_eq!(emulator.uploads().len(), 3, "two of them have failed");

@@ -102,7 +102,7 @@ fn nothing_in_the_library_prints_or_reads_the_environment_but_from_env() {
         assert_eq!(files_that_name(word), [""; 0], "{word}");
     }
     assert_eq!(files_that_name("stderr()"), ["event.rs"], "only if asked for");
-    assert_eq!(files_that_name("env::var"), ["client.rs", "proxy.rs"], "proxy.rs looks for a proxy");
+    assert_eq!(files_that_name("env::var"), ["client.rs", "proxy.rs"], "proxy.rs reads the proxy");
 }
 
 /// A failed write must not panic, and the command uses only the public API.

@@ -174,8 +174,8 @@ fn invalid_root_certificates_are_a_config_error_and_not_shown() {
     ] {
         let error = Client::new(USER, KEY).unwrap().with_root_certificates(pem).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        let told = error.to_string();
-        assert!(told.contains("root certificates") && told.contains(problem), "{told}");
+        let text = error.to_string();
+        assert!(text.contains("root certificates") && text.contains(problem), "{text}");
         // Neither as text nor as a list of bytes.
         let text = format!("{error:?}");
         assert!(

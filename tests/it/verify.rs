@@ -182,7 +182,7 @@ const ANSWERS: [Answer; 6] = [
 
 /// Verifies with an upload.
 #[track_caller]
-fn assert_told(granted: &str, plan: impl Fn(&str) -> Then + Send + 'static, expected: &str) {
+fn assert_reported(granted: &str, plan: impl Fn(&str) -> Then + Send + 'static, expected: &str) {
     let emulator = Emulator::start().unwrap();
     let gateway = Gateway::to(&emulator, move |_, line| plan(line));
     let file = Package::small();
@@ -196,11 +196,15 @@ fn assert_told(granted: &str, plan: impl Fn(&str) -> Then + Send + 'static, expe
 fn a_server_that_deviates_in_one_thing_is_reported_in_its_row() {
     side_by_side(CHANGES, |(granted, request, change, expected)| {
         let plan = move |line: &str| if line == request { Then::Change(change) } else { Then::Pass };
-        assert_told(granted, plan, expected);
+        assert_reported(granted, plan, expected);
     });
     side_by_side(ANSWERS, |(granted, request, (status, body), expected)| {
         let is_it = move |line: &str| line == request || request.ends_with('/') && line.starts_with(request);
-        assert_told(granted, move |line| if is_it(line) { Then::Answer(status, body) } else { Then::Pass }, expected);
+        assert_reported(
+            granted,
+            move |line| if is_it(line) { Then::Answer(status, body) } else { Then::Pass },
+            expected,
+        );
     });
     let twice: fn(&mut Value) = |list| {
         let mut other = list[0].clone();
@@ -208,7 +212,7 @@ fn a_server_that_deviates_in_one_thing_is_reported_in_its_row() {
         list.as_array_mut().unwrap().push(other);
     };
     let plan = move |line: &str| if line == LIST { Then::Change(twice) } else { Then::Pass };
-    assert_told("nobody else", plan, "packages of its name: 2");
+    assert_reported("nobody else", plan, "packages of its name: 2");
 }
 
 /// Beginning of the row, setup of the emulator and the gateway, the finding, and its beginning.

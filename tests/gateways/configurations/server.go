@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Refuses by itself what is to be refused, and is a reverse proxy for the rest.
+// Refuses some requests itself, and is a reverse proxy for the rest.
 func handle(behind http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch strings.Split(r.URL.Path, "/")[1] {

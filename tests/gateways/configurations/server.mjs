@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 
-// Refuses by itself what is to be refused, and is a reverse proxy for the rest.
+// Refuses some requests itself, and is a reverse proxy for the rest.
 function handle(request, response) {
   const situation = request.url.split("/")[1];
   if (situation === "refused") {

@@ -127,4 +127,10 @@ fn an_unknown_outcome_is_resolved_by_the_package_list() {
     let unclear = upload();
     assert!(unclear.out.is_empty() && unclear.err.contains("error: cannot tell which package"), "{}", unclear.err);
     assert_eq!((unclear.status, unclear.next(), emulator.uploads().len()), (4, vec!["status", "calc"], 2));
+
+    // No command only searches.
+    emulator.fail_uploads(1, Fault::NoAnswer);
+    emulator.fail_polls(1000, Fault::Status(503));
+    let unread = run(&emulator, &["upload", "calc", file.as_ref().to_str().unwrap(), "--timeout", "1s"]);
+    assert!(unread.err.contains("is still unknown") && !unread.err.contains("search again"), "{}", unread.err);
 }

@@ -60,7 +60,7 @@ fn production_and_an_environment_that_does_not_say_what_it_is_are_refused_unless
     assert!(error.to_string().contains("Deploy::allow_production") && !error.app_may_be_down(), "{error}");
     emulator.omit_fields(&["Production"]);
     caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).error(ErrorKind::NotAllowed);
-    assert_eq!((emulator.requests() - asked, emulator.steps().len()), (2, 0), "one look each");
+    assert_eq!((emulator.requests() - asked, emulator.steps().len()), (2, 0), "one poll each");
     caller.deploy(&name("Production"), &package, &Deploy::default().allow_production(), &often()).ok();
     assert_eq!(emulator.steps().len(), 3);
 }
@@ -178,10 +178,10 @@ fn an_app_that_turns_out_to_run_is_stopped_once_more() {
 fn a_stale_status_does_not_count() {
     type Fail = fn(&Emulator, u32, Fault);
     for fail in [Emulator::fail_stops as Fail, Emulator::fail_transports, Emulator::fail_starts] {
-        for looks in [1, 2, 5] {
-            let (emulator, package, outcome) = deployed(|emulator| fail(emulator, 1, Fault::StaleStatus(looks)));
+        for polls in [1, 2, 5] {
+            let (emulator, package, outcome) = deployed(|emulator| fail(emulator, 1, Fault::StaleStatus(polls)));
             outcome.ok();
-            assert_eq!(emulator.steps(), all_steps(&package), "{looks}");
+            assert_eq!(emulator.steps(), all_steps(&package), "{polls}");
         }
     }
     // It was shown as stopped, but ran.

@@ -29,14 +29,14 @@ fn is_status(line: &str) -> bool {
 
 #[test]
 fn an_app_that_was_stopped_step_by_step_is_started_although_its_status_is_still_running() {
-    for looks in [1, 3] {
+    for polls in [1, 3] {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
-        emulator.fail_transports(1, Fault::StaleStatus(looks));
+        emulator.fail_transports(1, Fault::StaleStatus(polls));
         caller.stop(&acceptance(), &often()).ok();
         caller.transport(&acceptance(), &package, &often()).ok();
         caller.start(&acceptance(), &Start::default(), &often()).ok();
-        assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{looks}");
+        assert_eq!(emulator.running(&app(), "Acceptance"), Some(package), "{polls}");
     }
 }
 
@@ -204,13 +204,13 @@ fn running_that_is_shown_only_once_after_the_start_is_not_a_success() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);
     emulator.fail_starts(1, Fault::Slow(6));
-    let (mut is_started, mut looks) = (false, 0);
+    let (mut is_started, mut polls) = (false, 0);
     let gateway = Gateway::to(&emulator, move |_, line| {
         is_started |= is_start(line);
-        looks += u32::from(is_started && is_status(line));
+        polls += u32::from(is_started && is_status(line));
         match line {
             line if is_start_job(line) => Then::Answer("200 OK", STARTING),
-            line if is_started && is_status(line) && looks <= 2 => Then::Answer("200 OK", RUNNING),
+            line if is_started && is_status(line) && polls <= 2 => Then::Answer("200 OK", RUNNING),
             _ => Then::Pass,
         }
     });

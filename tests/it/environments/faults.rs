@@ -99,7 +99,7 @@ fn what_was_not_accepted_is_repeated() {
         fail(&emulator, 2, Fault::StatusAtOnce(429));
     }
     let stop = caller.stop(&acceptance(), &often());
-    assert_eq!(stop.failed_polls(), 0, "it is no outage");
+    assert_eq!(stop.failed_polls(), 0, "it is not an outage");
     stop.ok();
     caller.transport(&acceptance(), &package, &often()).ok();
     caller.start(&acceptance(), &Start::default(), &often()).ok();

@@ -113,9 +113,9 @@ fn play(seed: u64) -> Option<String> {
             let is_true = !is_untouched || steps.iter().all(|step| step.starts_with("somebody"));
             // Unless somebody else stopped it.
             let is_ours = !steps.iter().any(|step| step.contains("else: stop"));
-            let is_told = running.is_some() || error.app_may_be_down() || !is_ours;
+            let is_reported = running.is_some() || error.app_may_be_down() || !is_ours;
             let lie = words_that_are_not_as_last_seen(error, &gateway.passed(), &package);
-            let problem = (!is_true || !is_told).then(|| format!("may be down: {}", error.app_may_be_down()));
+            let problem = (!is_true || !is_reported).then(|| format!("may be down: {}", error.app_may_be_down()));
             problem.or(lie)
         }
     };

@@ -47,17 +47,17 @@ fn of_two_packages_deployed_at_once_one_runs_and_the_other_is_overtaken() {
     side_by_side(0..8, |n| {
         let (emulator, one, other) = emulator(n);
         let outcomes = deploy(&emulator, [&one, &other], Duration::from_millis(90) * n);
-        let told = format!("{n}: {outcomes:?} {:?}", emulator.steps());
+        let case = format!("{n}: {outcomes:?} {:?}", emulator.steps());
         for error in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()) {
-            assert_eq!(error.kind(), ErrorKind::Overtaken, "{told}");
-            assert!([&one, &other].iter().all(|package| error.to_string().contains(package.as_str())), "{told}");
+            assert_eq!(error.kind(), ErrorKind::Overtaken, "{case}");
+            assert!([&one, &other].iter().all(|package| error.to_string().contains(package.as_str())), "{case}");
         }
         let running = emulator.running(&app(), "Acceptance");
-        let is_told = outcomes.iter().any(|outcome| match &outcome.result {
+        let is_reported = outcomes.iter().any(|outcome| match &outcome.result {
             Ok(deployed) => Some(&deployed.package) == running.as_ref(),
             // Both may give way; then one error says that the app may be down.
             Err(error) => error.app_may_be_down(),
         });
-        assert!(is_told && (running.is_none() || running == Some(one) || running == Some(other)), "{told}");
+        assert!(is_reported && (running.is_none() || running == Some(one) || running == Some(other)), "{case}");
     });
 }

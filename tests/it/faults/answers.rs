@@ -19,7 +19,7 @@ fn assert_outcome_open<T: std::fmt::Debug>(outcome: &Outcome<T>, server: Server)
     assert!(error.may_have_been_accepted() && !error.is_transient(), "{error:?}");
     assert!(
         text.contains("check the Environments page for ") && text.contains("find_upload"),
-        "how to check is told: {text}"
+        "it says how to check: {text}"
     );
     assert_eq!(outcome.retries(), 0);
     let seen = server.stop();

@@ -46,7 +46,7 @@ fn a_connection_refused_for_good_names_the_host_and_the_attempts() {
     let text = error.to_string();
     assert!(text.contains(&format!("{host}:{port}")) && text.contains("attempt 3 of 3"), "{text}");
     assert!(!error.may_have_been_accepted() && error.is_transient());
-    assert!(format!("{error:?}").contains("refused"), "the cause is told: {error:?}");
+    assert!(format!("{error:?}").contains("refused"), "it has the cause: {error:?}");
     assert_eq!(outcome.retries(), 2);
 
     let once = caller.with(|client| client.with_retry(Retry::never())).upload(Package::small());
