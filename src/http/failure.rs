@@ -84,7 +84,7 @@ impl Timeouts {
             Timeout::Connect => ("there was no connection within", self.connect, "Client::with_connect_timeout"),
             Timeout::PerWrite => ("no data could be sent for", self.stall, "Client::with_stall_timeout"),
             Timeout::RecvResponse | Timeout::RecvBody => {
-                ("no complete response came within", self.response, "Client::with_response_timeout")
+                ("no full response came within", self.response, "Client::with_response_timeout")
             }
             _ => return None,
         };

@@ -74,14 +74,14 @@ fn the_files_and_commands_of_the_recipes_upload_each_build_once() {
         let output = shell.env("PATH", path).env("BUILD_NUMBER", "45").output().unwrap();
         assert!(output.status.success(), "{script}: {:?}", text(&output));
     };
-    let mut ran = 0;
+    let mut count = 0;
     for workflow in ["# GitHub Actions", "# GitLab CI", "# Azure Pipelines"] {
         for (script, folder) in scripts(block_after(PAGE, workflow)) {
             run(script, folder);
-            ran += 1;
+            count += 1;
         }
     }
-    assert_eq!(ran, 8, "{PAGE}");
+    assert_eq!(count, 8, "{PAGE}");
     run(block_after(PAGE, "Then:"), ".");
     assert_eq!(emulator.uploads().len(), 1, "each is the same build");
     assert_eq!(emulator.uploads()[0].name, "calc_45.mda");

@@ -79,8 +79,8 @@ fn a_timeout_is_reported_with_its_length_and_its_setting() {
         (Timeout::Resolve, "its name could not be resolved within 1.0 s (Client::with_connect_timeout)"),
         (Timeout::Connect, "there was no connection within 1.0 s (Client::with_connect_timeout)"),
         (Timeout::PerWrite, "no data could be sent for 2.0 s (Client::with_stall_timeout)"),
-        (Timeout::RecvResponse, "no complete response came within 3.0 s (Client::with_response_timeout)"),
-        (Timeout::RecvBody, "no complete response came within 3.0 s (Client::with_response_timeout)"),
+        (Timeout::RecvResponse, "no full response came within 3.0 s (Client::with_response_timeout)"),
+        (Timeout::RecvBody, "no full response came within 3.0 s (Client::with_response_timeout)"),
     ] {
         let cause = timeouts.plain_cause(UreqError::Timeout(timeout));
         assert_eq!((cause.kind(), cause.to_string().as_str()), (io::ErrorKind::TimedOut, found));

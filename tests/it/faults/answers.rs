@@ -53,7 +53,7 @@ fn silence_after_a_whole_body_hits_the_response_timeout() {
             assert!(outcome.took >= timeout, "{outcome:?}");
             outcome.assert_idle();
             let error = assert_outcome_open(&outcome, server);
-            assert!(format!("{error:?}").contains("no complete response came within 1.0 s"), "{error:?}");
+            assert!(format!("{error:?}").contains("no full response came within 1.0 s"), "{error:?}");
         }
     });
 }
@@ -68,7 +68,7 @@ fn a_dripping_response_hits_the_response_timeout() {
     let outcome = caller.upload(Package::small());
     assert!(outcome.took < Duration::from_secs(9), "{outcome:?}");
     let error = assert_outcome_open(&outcome, server);
-    assert!(format!("{error:?}").contains("no complete response came within 0.3 s"), "{error:?}");
+    assert!(format!("{error:?}").contains("no full response came within 0.3 s"), "{error:?}");
 }
 
 #[test]
