@@ -82,8 +82,8 @@ pub fn upload_and_deploy(
 /// ([`Start::with_database_sync`](crate::Start::with_database_sync)).
 ///
 /// Blocks for at most the timeout of [`Poll`](crate::Poll) (30 min by default) and a few requests. The user needs
-/// API Rights and Transport Rights for the environment. The [guide](crate::guide::deploying) has
-/// the steps and what they rely on.
+/// API Rights and Transport Rights for the environment. The [guide](crate::guide::deploying) has the steps, and what they
+/// rely on.
 ///
 /// # Errors
 /// Each says in which state the environment was last seen, which package was on it, and which call resumes;

@@ -18,12 +18,7 @@ const FUNCTIONS: [&str; 10] = [
 
 /// The text with flags in place of settings, and without functions.
 pub(crate) fn of_the_command(text: &str) -> String {
-    // No command only searches: the last line says what to run.
-    let text = match text.split_once("; search again (") {
-        Some((before, after)) => format!("{before}{}", after.split_once(')').unwrap_or_default().1),
-        None => text.to_owned(),
-    };
-    let (mut said, mut rest) = (String::new(), text.as_str());
+    let (mut said, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once(" (") {
         let (inside, behind) = after.split_once(')').unwrap_or((after, ""));
         let kept = match flags(inside) {
@@ -66,7 +61,6 @@ mod tests {
             ("it took over 2 s (attempt 3 of 3) (Client::with_response_timeout)", "it took over 2 s (attempt 3 of 3)"),
             ("503 (not (Deploy::x) ours), later (find_upload)", "503 (not (Deploy::x) ours), later"),
             ("refused (START_FAILED); the same call resumes", "refused (START_FAILED); the same command resumes"),
-            ("unknown; search again (find_upload, Poll::with_timeout): no", "unknown: no"),
             ("open (", "open ("),
             ("", ""),
         ] {

@@ -25,8 +25,7 @@ pub enum ErrorKind {
     /// **The package may exist**: the whole upload was sent but got no usable response, or a success came before all of it
     /// was sent. Never retried. [`upload_and_wait`](crate::upload_and_wait) and
     /// [`upload_and_deploy`](crate::upload_and_deploy) have already searched: the package was not found, could not be told
-    /// from others, or the list could not be read.
-    /// [`find_upload`](crate::find_upload) searches again.
+    /// from others, or the list could not be read. [`find_upload`](crate::find_upload) searches again.
     OutcomeUnknown,
     /// A poll, or another call that only reads, got no usable response. Harmless to repeat.
     NoAnswer,

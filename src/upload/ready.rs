@@ -126,7 +126,11 @@ impl<'a> Opened<'a> {
                     let note = format!("it is the job of {}", text::path(&self.upload.file));
                     return Err(error.with_package_note(note));
                 }
-                _ => return Err(self.maybe_accepted(unknown.because_of(error))),
+                // The error of the upload says what to do.
+                _ => {
+                    let cause = error.with_advice(Advice::default());
+                    return Err(self.maybe_accepted(unknown.because_of(cause)));
+                }
             },
         };
         let end = self.wait_for_package(&id, began, resume);

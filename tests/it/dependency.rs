@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::package::Package;
+use crate::support::package::{self, Package};
 
 const LATER: &str = "3.99.0";
 
@@ -44,11 +44,7 @@ fn copy(from: &Path, to: &Path) {
 fn a_workspace_whose_other_member_needs_a_later_ureq_builds() {
     let manifest = Package::named("Cargo.toml", b"");
     let workspace = manifest.as_ref().parent().unwrap();
-    let write = |file: &str, text: &str| {
-        let path = workspace.join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
+    let write = |file: &str, text: &str| package::write(&workspace.join(file), text);
     // A copy with a higher version number stands for a future release.
     let (sources, version) = ureq();
     copy(&sources, &workspace.join("ureq"));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use mendix_deploy::emulator::Emulator;
 
-use crate::support::package::Package;
+use crate::support::package::{self, Package};
 use crate::support::program::{text, with_environment};
 
 const PAGE: &str = include_str!("../../src/guide/recipes.md");
@@ -37,13 +37,9 @@ fn scripts(workflow: &'static str) -> impl Iterator<Item = (&'static str, &'stat
 #[test]
 #[ignore = "compiles all dependencies"]
 fn the_files_and_commands_of_the_recipes_upload_each_build_once() {
-    let package = Package::called("built.mda");
-    let workspace = package.as_ref().parent().unwrap();
-    let write = |file: &str, text: &str| {
-        let path = workspace.join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
+    let built = Package::called("built.mda");
+    let workspace = built.as_ref().parent().unwrap();
+    let write = |file: &str, text: &str| package::write(&workspace.join(file), text);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     write("xtask/Cargo.toml", block_after(PAGE, "In `xtask/Cargo.toml`, "));
     write("xtask/src/main.rs", &std::fs::read_to_string(root.join("examples/xtask.rs")).unwrap());

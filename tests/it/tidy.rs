@@ -9,6 +9,10 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn read(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap()
+}
+
 /// All Rust files below a folder of the crate, with their text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let (mut folders, mut files) = (vec![root().join(folder)], Vec::new());
@@ -57,7 +61,7 @@ fn files_that_name(word: &str) -> Vec<String> {
 
 /// The layer of each module, as in lib.rs, where a comment begins one.
 fn layers() -> BTreeMap<String, usize> {
-    let lib = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let lib = read("src/lib.rs");
     let (mut layers, mut layer) = (BTreeMap::new(), 0);
     for line in lib.lines() {
         let module = line.trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
@@ -125,10 +129,6 @@ fn the_top_level_holds_nothing_unexpected() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name}");
     }
-}
-
-fn read(file: &str) -> String {
-    std::fs::read_to_string(root().join(file)).unwrap()
 }
 
 #[test]

@@ -100,7 +100,8 @@ const BEFORE_THE_STOP: &[Case] = &[
         |emulator| emulator.jobs_end(JobEnd::Failed),
         PASS,
         JobFailed,
-        "package NEW failed, so it cannot be deployed; the app was not touched, last seen Running; see the Environments page of app calc",
+        "package NEW failed, so it cannot be deployed; the app was not touched, last seen Running; see the \
+         Environments page of app calc",
     ),
 ];
 
@@ -109,7 +110,8 @@ const STOPS: &[Case] = &[
         |emulator| emulator.fail_stops(1, Fault::Code("STOP_FAILED")),
         PASS,
         Rejected,
-        "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was set to fail; is there maintenance, or a backup? See the Environments page of the app; the app was not touched, \
+        "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was set \
+         to fail; is there maintenance, or a backup? See the Environments page of the app; the app was not touched, \
          last seen Running; once fixed, deploy this package again (deploy_package) [package NEW]",
     ),
     (

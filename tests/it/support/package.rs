@@ -55,6 +55,12 @@ impl Package {
     }
 }
 
+/// Writes a file, and makes its folders.
+pub(crate) fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
 impl AsRef<Path> for Package {
     fn as_ref(&self) -> &Path {
         &self.path

@@ -24,7 +24,8 @@ fn every_failure_of_a_single_step_says_the_state_of_the_environment_and_how_to_r
         (
             |emulator| emulator.fail_stops(1, Fault::Code("STOP_FAILED")),
             STOP,
-            "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was set to fail; is there maintenance, or a backup? See the Environments page of the app; the app was not \
+            "environment Acceptance of app calc was not stopped: 500, STOP_FAILED, Cannot stop app: the emulator was \
+             set to fail; is there maintenance, or a backup? See the Environments page of the app; the app was not \
              touched, last seen Running; once fixed, stop it again (stop_environment)",
         ),
         (
@@ -46,8 +47,8 @@ fn every_failure_of_a_single_step_says_the_state_of_the_environment_and_how_to_r
                 emulator.fail_transports(1, Fault::NeverEnds);
             },
             TRANSPORT,
-            "transporting package NEW to Acceptance of app calc took over T s; last seen with OLD on it; the transport may \
-             still take effect; transport it again (transport_package)",
+            "transporting package NEW to Acceptance of app calc took over T s; last seen with OLD on it; the transport \
+             may still take effect; transport it again (transport_package)",
         ),
         (
             |emulator| emulator.fail_starts(1, Fault::Code("MISSING_CONSTANT")),
@@ -65,15 +66,17 @@ fn every_failure_of_a_single_step_says_the_state_of_the_environment_and_how_to_r
         (
             |emulator| emulator.fail_starts(2, Fault::StatusAtOnce(403)),
             START,
-            "the request to start Acceptance of app calc was refused: 403, FORBIDDEN, the emulator was set to respond with this; the user needs API and Transport Rights (Permissions tab); the \
-             app was not touched, last seen Stopped; once fixed, start it again (start_environment)",
+            "the request to start Acceptance of app calc was refused: 403, FORBIDDEN, the emulator was set to respond \
+             with this; the user needs API and Transport Rights (Permissions tab); the app was not touched, last seen \
+             Stopped; once fixed, start it again (start_environment)",
         ),
         (
             |_| (),
             |caller, package| {
                 caller.deploy(&name("Production"), package, &Deploy::default(), &poll(StillRunning)).result.map(drop)
             },
-            "environment Production of app calc is a production environment, or does not say otherwise, and production was not allowed; the app was not touched, last seen Running (Deploy::allow_production) [package NEW]",
+            "environment Production of app calc is a production environment, or does not say otherwise, and production \
+             was not allowed; the app was not touched, last seen Running (Deploy::allow_production) [package NEW]",
         ),
         (
             |emulator| emulator.fail_stops(1, Fault::NeverEnds),
