@@ -14,6 +14,9 @@ use super::state::{State, lock};
 
 /// A client that sends nothing for this long counts as gone.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a read that waits checks whether the server is dropped. Shutting down its connection ends it at once, but not
+/// always under Wine.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// A response fits the socket's buffer, unless the client never reads.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a refused client may keep sending before it notices.
@@ -114,7 +117,7 @@ fn accept(incoming: impl Iterator<Item = io::Result<TcpStream>>, connections: &C
 }
 
 fn serve(mut stream: &TcpStream, connections: &Connections, state: &Mutex<State>) -> io::Result<()> {
-    stream.set_read_timeout(Some(READ_TIMEOUT))?;
+    stream.set_read_timeout(Some(CHECK_INTERVAL))?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let mut input = BufReader::with_capacity(256 << 10, Link { stream, connections, state });
     let request = Request::read(&mut input, stream);
@@ -147,15 +150,34 @@ struct Link<'a> {
     state: &'a Mutex<State>,
 }
 
+impl Link<'_> {
+    /// Waits for input for at most [`READ_TIMEOUT`], and not once the server is dropped.
+    fn read_in_time(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let began = Instant::now();
+        while !self.connections.are_stopped() && began.elapsed() < READ_TIMEOUT {
+            match self.stream.read(buf) {
+                Err(error) if has_timed_out(&error) => {}
+                result => return result,
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
+/// Unix and Windows call it differently.
+fn has_timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
 impl Read for Link<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let bandwidth = lock(self.state).bandwidth;
         if bandwidth == 0 {
-            return self.stream.read(buf);
+            return self.read_in_time(buf);
         }
         // As much as arrives in a tenth of a second, so that it arrives steadily.
         let most = usize::try_from(bandwidth / 10).unwrap_or(usize::MAX).max(1).min(buf.len());
-        let n = self.stream.read(buf.get_mut(..most).unwrap_or_default())?;
+        let n = self.read_in_time(buf.get_mut(..most).unwrap_or_default())?;
         self.connections.pause(Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / bandwidth));
         // Reading what has arrived could take minutes.
         if self.connections.are_stopped() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(n) }
