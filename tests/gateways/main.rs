@@ -1,9 +1,10 @@
 //! Uploads through stock servers and gateways, as far as they are installed: what curl says, what this crate says, and
 //! how many whole requests the server behind them got. It fails if we lose a status that curl shows, or if the package
-//! arrives twice.
+//! arrives twice. Then deployments through nginx and haproxy, whose node is replaced in the middle.
 //!
-//! `cargo test --test gateways [-- NAME…]`; it needs curl, and any of the servers (all are Debian packages: nginx, apache2,
-//! haproxy, varnish, caddy, lighttpd with lighttpd-mod-openssl, squid-openssl, golang-go, nodejs).
+//! `cargo test --test gateways [-- NAME…]`, where `chain` is only the deployments. It needs curl, and any of the servers
+//! (all are Debian packages: nginx, apache2, haproxy, varnish, caddy, lighttpd with lighttpd-mod-openssl, squid-openssl,
+//! golang-go, nodejs).
 
 // A test, although clippy cannot know that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -12,6 +13,7 @@ mod backend;
 #[path = "../it/support/package.rs"]
 #[allow(dead_code)] // The other tests use the rest.
 mod package;
+mod replaced;
 mod servers;
 
 use std::path::Path;
@@ -61,6 +63,9 @@ fn main() -> ExitCode {
             });
             println!("| {} | {situation} | {} |", server.name, cells.join(" | "));
         }
+    }
+    if wanted.is_empty() || wanted.iter().any(|name| name == "chain") {
+        complaints.extend(replaced::run(Package::small().as_ref(), &directory));
     }
     let _ = std::fs::remove_dir_all(directory);
     for complaint in &complaints {

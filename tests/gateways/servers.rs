@@ -103,6 +103,11 @@ impl Gateway {
         Ok(())
     }
 
+    /// For plain HTTP.
+    pub(crate) fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
     /// None if it does not speak that protocol.
     pub(crate) fn url(&self, protocol: &str) -> Option<String> {
         let index = PROTOCOLS.iter().position(|name| *name == protocol)?;
