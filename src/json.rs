@@ -139,10 +139,8 @@ fn value(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Whether `body` is already a complete JSON object or array, so that nothing of interest can follow.
 pub(crate) fn is_whole(body: &[u8]) -> bool {
     let trimmed = without_bom(body).trim_ascii();
-    let is_enclosed = |start: &[u8], end: &[u8]| trimmed.starts_with(start) && trimmed.ends_with(end);
-    (is_enclosed(b"{", b"}") || is_enclosed(b"[", b"]"))
-        // Most need no copy.
-        && (is_json(trimmed) || is_json(&plain(trimmed)))
+    // Most need no copy.
+    matches!(trimmed, [b'{' | b'[', ..]) && (is_json(trimmed) || is_json(&plain(trimmed)))
 }
 
 fn is_json(text: &[u8]) -> bool {

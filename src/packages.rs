@@ -94,9 +94,8 @@ fn name(app: &AppId, id: &PackageId) -> String {
 }
 
 fn failed(app: &AppId, package: &PackageId) -> Error {
-    let advice = Advice::new(format!("see the Environments page of app {app}"), &[]);
-    let message = format!("package {package} failed, so it cannot be deployed");
-    Error::new(ErrorKind::JobFailed, message).with_advice(advice)
+    let message = format!("{} failed, so it cannot be deployed", name(app, package));
+    Error::new(ErrorKind::JobFailed, message).with_advice(Advice::new("see the app's Environments page", &[]))
 }
 
 pub(crate) fn list_call<'a>(client: &'a Client, app: &'a AppId) -> Call<'a> {

@@ -232,6 +232,7 @@ mod tests {
         assert!(!secrets.are_in("083b9179-3aef-4483-ac61-edd29b34605e"));
         assert!(secrets.are_in("083b9179-1cef-4483-ac61-edd29b34605e"));
         assert!(secrets.are_in("26587896") && !secrets.are_in("x26587896"));
+        assert!(secrets.are_in("x26587896-1cez") && !secrets.are_in("x26587896-1cz"));
         assert!(Secrets::new(["aaaaaaaa"]).are_in("aaaaaaaaa"));
     }
 

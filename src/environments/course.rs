@@ -163,6 +163,7 @@ impl Course<'_> {
                 return false;
             }
             (Step::Start, Answer::Runs) => {
+                self.has_changed |= self.start.is_made();
                 (self.start, self.has_restarted) = (Start::NotMade, true);
                 self.stop.force();
             }

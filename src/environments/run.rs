@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
                 self.job.id.clone_from(job);
                 self.notify(DeployStep::StartRequested { job: job.clone() });
             }
-            (Err(error), _) if error.kind() == ErrorKind::NoAnswer => {
+            (Err(error), _) if matches!(Answer::of(error), Some(Answer::Lost(_))) => {
                 self.is_lost = true;
                 self.notify(DeployStep::Unanswered { reason: error.reason() });
             }

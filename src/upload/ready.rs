@@ -167,9 +167,6 @@ impl<'a> Opened<'a> {
         let error = error.with_ids(Some(package), job).with_transient(transient).with_package_note(note);
         let (what, names) = match again {
             Again::WithAnotherPackage => return error,
-            _ if !self.upload.skips_existing && advice.what.is_empty() => {
-                ("do not upload it again".to_owned(), Vec::new())
-            }
             _ if !self.upload.skips_existing => {
                 let resume = advice.what.trim_end_matches(" again");
                 (format!("{resume} without another upload"), advice.names)

@@ -345,6 +345,11 @@ fn a_timeout_during_an_outage_keeps_the_last_status_and_the_cause() {
     let never = wait_on(&poll, |_| Err(broken()));
     let says = "took over 3.0 s without any status; the last poll failed (no answer)";
     assert!(never.error().to_string().contains(says), "{}", never.error());
+    // After an earlier step of the same call, there was a status.
+    let (client, app) = (Client::new("me", "key").unwrap().with_poll(poll), "calc".parse().unwrap());
+    let later = Wait::new(&client, &app, Subject::Job("j-1".parse().unwrap()), "thing 1".to_owned()).amid(true);
+    let error = later.by(&mut TestClock::default(), || Err::<Polled<()>, _>(broken())).unwrap_err();
+    assert!(error.to_string().contains("took over 3.0 s; the last poll failed"), "{error}");
 }
 
 #[test]
@@ -353,6 +358,8 @@ fn the_timeout_is_that_of_the_call_and_so_is_the_time_in_the_message() {
     let (app, began) = ("calc".parse().unwrap(), Instant::now().checked_sub(S).unwrap());
     let wait = |client| Wait::new(client, &app, Subject::Job("j-1".parse().unwrap()), "thing 1".to_owned());
     assert_eq!(wait(&client).since(began).poll.timeout, None);
+    let earlier = Duration::from_millis(1500);
+    assert!(wait(&client).since(Instant::now().checked_sub(earlier).unwrap()).spent >= earlier);
     let mut clock = TestClock::default();
     let error = wait(&client).limited_since(began).by(&mut clock, running).unwrap_err();
     assert!(error.to_string().contains("thing 1 took over 30 min (last status: Running)"), "{error}");

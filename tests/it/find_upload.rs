@@ -108,7 +108,9 @@ fn two_packages_are_an_error_that_names_both() {
     let (emulator, caller) = start();
     emulator.fail_uploads(1, Fault::NoAnswerButTwice);
     let outcome = caller.upload(Package::small());
-    let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
+    let unknown = outcome.error(ErrorKind::OutcomeUnknown);
+    let text = refusal(&caller, unknown);
+    assert_eq!(caller.find_upload(unknown, &often()).pauses(), [], "nothing would tell them apart later");
     let uploads = emulator.uploads();
     assert_eq!(uploads.len(), 2);
     for received in uploads {
@@ -184,24 +186,25 @@ fn what_the_clocks_here_and_there_say_does_not_matter_but_what_passes_between() 
 
 #[test]
 fn a_list_that_is_slow_or_from_a_cache_does_not_make_an_older_package_young() {
-    // Its body is slow, or its head, or it is from a cache.
-    let body = listed("calc.mda", NOW - 3000, 22);
+    // Its body is slow, or its head, or it is from a cache. There are 3 s for what comes before the list.
+    let body = listed("calc.mda", NOW - 5000, 22);
     let (head, rest) = (
         format!("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: {}\r\n\r\n", body.len()),
         body.clone(),
     );
-    let pause = Step::Pause(Duration::from_millis(1500));
+    let pause = Step::Pause(Duration::from_millis(3500));
     let slow_body = vec![Step::Request, write(head.clone()), pause.clone(), write(rest)];
     let slow_head = vec![Step::Request, pause, write(head + &body)];
     let cached =
         answered("200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nAge: 600", &listed("calc.mda", NOW - 1000, 22));
-    for (list, says) in [(slow_body, "may be another one"), (slow_head, "may be another one"), (cached, "is older")] {
+    let cases = [(slow_body, "may be another one"), (slow_head, "may be another one"), (cached, "is older")];
+    side_by_side(cases, |(list, says)| {
         let server = Server::start([vec![Step::Request], list]);
         let caller = Caller::of(&server);
         let outcome = caller.upload(Package::small());
         let text = refusal(&caller, outcome.error(ErrorKind::OutcomeUnknown));
         assert!(text.contains(says) && text.contains("package p-9"), "{text}");
-    }
+    });
 }
 
 #[test]
@@ -296,6 +299,7 @@ fn a_package_of_another_size_is_not_taken_for_the_upload() {
             caller.find_upload(error, &once()).ok();
         } else {
             assert!(refusal(&caller, error).contains("may be another one: package p-9"), "{size}");
+            assert_eq!(caller.find_upload(error, &often()).pauses(), [], "its size will not change");
         }
     }
 }

@@ -97,7 +97,7 @@ fn a_package_is_waited_for_until_it_can_be_deployed() {
 #[test]
 fn a_wait_for_a_package_ends_in_an_error_that_names_it() {
     for (status, body, kind, says) in [
-        ("200 OK", r#"{"Status":"Failed"}"#, ErrorKind::JobFailed, "package p-1 failed"),
+        ("200 OK", r#"{"Status":"Failed"}"#, ErrorKind::JobFailed, "package p-1 of app calc failed"),
         ("200 OK", r#"{"Status":"Uploading"}"#, ErrorKind::StillRunning, "last status: Uploading"),
         ("200 OK", r#"{"Status":"Succeeded","PackageId":"p-2"}"#, ErrorKind::StillRunning, "without any status"),
         ("200 OK", r#"{"Status":"Succeeded","errorCode":"X"}"#, ErrorKind::StillRunning, "without any status"),

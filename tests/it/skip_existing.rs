@@ -92,6 +92,16 @@ fn the_size_is_compared_once_it_is_known() {
 }
 
 #[test]
+fn an_existing_package_that_fails_while_it_is_waited_for_is_uploaded_by_the_same_call() {
+    let listed = format!(r#"[{{"PackageId":"p-9","Name":"{NAME}","Status":"Uploading"}}]"#);
+    let failed = r#"{"PackageId":"p-9","Status":"Failed"}"#;
+    let server = Server::start([answered("200 OK", &listed), answered("200 OK", failed)]);
+    let outcome = run(&Caller::of(&server), &often());
+    let text = outcome.error(ErrorKind::JobFailed).to_string();
+    assert!(text.contains("package p-9 of app calc failed") && text.ends_with("; the same call uploads it"), "{text}");
+}
+
+#[test]
 fn without_a_list_nothing_is_uploaded() {
     let (emulator, caller) = start();
     for (fault, times, kind, is_transient) in [

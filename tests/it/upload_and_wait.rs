@@ -5,8 +5,9 @@ use std::time::Duration;
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
 use mendix_deploy::{ErrorKind, Event, JobStatus, Poll, Retry, Subject, Upload};
 
-use crate::support::caller::{app, job, once, start};
+use crate::support::caller::{Caller, app, job, once, start};
 use crate::support::package::Package;
+use crate::support::server::{Server, answered};
 
 fn quick() -> Poll {
     Poll::default().with_interval(Duration::from_millis(100)).with_timeout(Duration::from_secs(10))
@@ -260,6 +261,15 @@ fn a_package_that_is_found_and_fails_or_takes_too_long_is_an_error_with_its_id()
         assert!(kind == ErrorKind::JobFailed || error.to_string().contains(resume), "{error}");
     }
     assert_eq!(emulator.uploads().len(), 2);
+}
+
+#[test]
+fn a_search_that_ends_with_a_failed_job_says_whose_job_it_is() {
+    let failed = answered("200 OK", r#"{"Status":"Failed"}"#);
+    let server = Server::start([answered("200 OK", r#"{"JobId":"j-1"}"#), failed]);
+    let outcome = Caller::of(&server).upload_and_wait(Package::small(), &quick());
+    let text = outcome.error(ErrorKind::JobFailed).to_string();
+    assert!(text.contains("job j-1 failed") && text.contains("; it is the job of \""), "{text}");
 }
 
 #[test]

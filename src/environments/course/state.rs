@@ -84,7 +84,7 @@ pub(crate) struct Course<'a> {
     pub(super) start_requested: Option<Duration>,
     /// Another package was on it while the app ran, and the app was not seen down since: it may still run that package.
     pub(super) may_run_other: bool,
-    /// This call has stopped the app or transported a package.
+    /// This call has stopped the app, transported a package, or started an app that has to be stopped again.
     pub(super) has_changed: bool,
     /// A running app that may have been somebody else's was stopped once more. This happens only once.
     pub(super) has_restarted: bool,

@@ -196,6 +196,17 @@ fn another_deployment_takes_precedence_and_an_app_that_runs_unseen_is_stopped() 
 }
 
 #[test]
+fn an_app_that_is_said_to_run_is_stopped_again_once_the_stop_has_had_its_time_and_only_once() {
+    let package: PackageId = "new".parse().unwrap();
+    let (stop, transport) = ("Do(Stop)", "Do(Transport)");
+    let down = || See("Stopped", "old", transport);
+    let first = vec![See("Running", "old", stop), accepted(), down(), Pass(9), A(Answer::Runs), down(), Pass(1)];
+    let again =
+        vec![A(Answer::Runs), See("Stopped", "old", stop), accepted(), down(), Pass(60), A(Answer::Runs), down()];
+    play(Goal::Deployed { package: &package, restart: false }, [first, again].into_iter().flatten().collect());
+}
+
+#[test]
 fn a_stop_that_another_deployment_has_undone_is_requested_again() {
     let package: PackageId = "new".parse().unwrap();
     let script = vec![
@@ -327,6 +338,24 @@ fn a_start_before_the_package_was_really_there_is_not_a_success() {
             See("Running", "new", "Done"),
         ],
     );
+}
+
+#[test]
+fn a_start_that_was_accepted_is_not_forgotten_when_the_app_has_to_be_stopped_again() {
+    let package: PackageId = "new".parse().unwrap();
+    let seen = Seen { status: status_of("Stopped"), on_it: id("new") };
+    for (answer, has_acted) in [(Answer::Accepted(Some("j-1".parse().unwrap())), true), (Answer::Runs, false)] {
+        let mut course = Course::new(Goal::Deployed { package: &package, restart: true }, 10 * S);
+        course.saw(&seen, S);
+        assert_eq!(course.next(&seen, S), Next::Do(Step::Start));
+        assert!(course.answered(Step::Start, answer, S));
+        if has_acted {
+            // The job says that the app ran already: another package may.
+            assert!(course.job_said(Job::Runs, 2 * S));
+        }
+        assert_eq!(course.next(&seen, 2 * S), Next::Do(Step::Stop));
+        assert_eq!((course.has_acted(), course.needs_restart(&seen, 2 * S)), (has_acted, true));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd, Meanwhile};
-use mendix_deploy::{Deploy, Deployed, EnvironmentStatus, ErrorKind, PackageId, Start};
+use mendix_deploy::{Deploy, DeployStep, Deployed, EnvironmentStatus, ErrorKind, Event, PackageId, Start};
 
 use super::{acceptance, count, name, uploaded};
 use crate::support::caller::{Outcome, app, often, once, start};
@@ -37,8 +37,35 @@ fn a_package_is_stopped_for_transported_and_started_and_the_second_time_nothing_
     caller.deploy(&acceptance(), &package, &Deploy::default().with_restart(true), &often()).ok();
     assert_eq!((count(&emulator, "stop"), count(&emulator, "transport"), count(&emulator, "start")), (2, 1, 2));
     // And back.
-    caller.deploy(&acceptance(), &OLD.parse().unwrap(), &Deploy::default(), &often()).ok();
+    let old = OLD.parse().unwrap();
+    caller.deploy(&acceptance(), &old, &Deploy::default(), &often()).ok();
     assert_eq!(caller.environment_package(&acceptance()).ok().unwrap().package_id.as_str(), OLD);
+    // What an earlier call has done is not in the log.
+    caller.stop(&acceptance(), &often()).ok();
+    let events = caller.deploy(&acceptance(), &old, &Deploy::default(), &often()).events;
+    let steps: Vec<_> = steps(&events).collect();
+    let [(DeployStep::Begun { .. }, _), (DeployStep::StartRequested { .. }, _), (DeployStep::Started, _)] = steps[..]
+    else {
+        panic!("{steps:?}")
+    };
+}
+
+/// Each with its time.
+fn steps(events: &[Event]) -> impl Iterator<Item = (&DeployStep, Duration)> {
+    events.iter().filter_map(|event| match event {
+        Event::Deploying { step, elapsed, .. } => Some((step, *elapsed)),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_times_in_the_log_are_those_since_the_stop_was_requested() {
+    let (emulator, caller) = start();
+    emulator.complete_after_polls(5);
+    let package = uploaded(&caller);
+    let events = caller.deploy(&acceptance(), &package, &Deploy::default(), &often()).events;
+    let times: Vec<_> = steps(&events).skip(1).map(|(_, elapsed)| elapsed).collect();
+    assert!(times.len() == 5 && times.is_sorted(), "{times:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use mendix_deploy::emulator::{Emulator, Fault, Meanwhile};
 use mendix_deploy::{Deploy, DeployStep, EnvironmentStatus, ErrorKind, Event, Start, Subject};
 
 use super::{acceptance, count, uploaded};
-use crate::support::caller::{app, often, start};
+use crate::support::caller::{app, at_least, often, start};
 use crate::support::gateway::{Gateway, Then};
 use crate::support::server::side_by_side;
 
@@ -83,6 +83,19 @@ fn a_third_package_after_the_transport_ends_the_call_at_once_and_the_previous_on
         let polls = outcome.events.iter().filter(is_poll).count();
         assert_eq!(polls > 4, is_roll_back, "{outcome:?}");
     }
+}
+
+#[test]
+fn a_transport_alone_is_overtaken_as_well() {
+    let (emulator, caller) = start();
+    let (theirs, package) = (uploaded(&caller), uploaded(&caller));
+    emulator.transport_while_running();
+    // A poll, and the transport.
+    emulator.meanwhile(2, Meanwhile::Transport(theirs.clone()));
+    let outcome = caller.transport(&acceptance(), &package, &often());
+    let text = outcome.error(ErrorKind::Overtaken).to_string();
+    let says = format!("another deployment has put package {theirs} on Acceptance of app calc in place of {package}");
+    assert!(text.starts_with(&says) && text.contains("; last seen with that package on it; "), "{text}");
 }
 
 #[test]
@@ -178,6 +191,24 @@ fn a_start_job_that_hangs_or_cannot_be_polled_is_overruled_by_the_environment() 
         gateway.caller(&emulator).start(&acceptance(), &Start::default(), &often()).ok();
         assert_eq!(caller.environment(&acceptance()).ok().status, EnvironmentStatus::Running);
     });
+}
+
+#[test]
+fn while_a_start_job_is_polled_the_environment_is_polled_every_fourth_time() {
+    let (emulator, caller) = start();
+    caller.stop(&acceptance(), &often()).ok();
+    emulator.fail_starts(1, Fault::NeverEnds);
+    let gateway = Gateway::to(&emulator, |_, _| Then::Pass);
+    let poll = often().with_timeout(at_least(2 * SECOND));
+    let outcome = gateway.caller(&emulator).start(&acceptance(), &Start::default(), &poll);
+    outcome.error(ErrorKind::StillRunning);
+    let is_starting = |event: &Event| !matches!(event, Event::Polled { status, .. } if status != "Starting");
+    assert!(outcome.events.iter().all(is_starting), "the log has the status of the job: {outcome:?}");
+    let lines: Vec<_> = gateway.passed().into_iter().map(|passed| passed.request).collect();
+    let after: Vec<_> = lines.iter().skip_while(|line| !is_start(line)).collect();
+    let count = |is: fn(&str) -> bool| after.iter().filter(|line| is(line)).count();
+    let (jobs, statuses) = (count(is_start_job), count(is_status));
+    assert!(jobs >= 4 && statuses == jobs / 4, "{statuses} of {jobs}");
 }
 
 #[test]

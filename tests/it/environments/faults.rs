@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd};
-use mendix_deploy::{EnvironmentStatus, ErrorKind, Poll, Start};
+use mendix_deploy::{DeployStep, EnvironmentStatus, ErrorKind, Event, Poll, Start};
 
 use super::{acceptance, count, environment, name, uploaded};
 use crate::support::caller::{Caller, often, once, start};
@@ -104,6 +104,31 @@ fn what_was_not_accepted_is_repeated() {
     caller.transport(&acceptance(), &package, &often()).ok();
     caller.start(&acceptance(), &Start::default(), &often()).ok();
     assert_eq!(emulator.steps().len(), 3);
+}
+
+#[test]
+fn a_request_that_failed_is_in_the_log_by_its_code_and_one_that_got_no_usable_response_by_the_status() {
+    let said = |code: &str| format!(r#"{{"errorCode":"{code}","errorMessage":"no"}}"#);
+    for (status, body, shown, is_unanswered) in [
+        ("429 No", said("BUSY"), "BUSY", false),
+        ("500 No", said("ALREADY_LOCKED"), "ALREADY_LOCKED", false),
+        ("500 No", said("INTERNAL"), "INTERNAL", true),
+        ("502 No", "<html>".to_owned(), "Running", true),
+    ] {
+        let server = Server::start([environment("Running"), answered(status, &body), environment("Stopped")]);
+        let outcome = Caller::of(&server).stop(&acceptance(), &often());
+        let polled = outcome.events.iter().filter_map(|event| match event {
+            Event::Polled { status, .. } => Some(status.as_str()),
+            _ => None,
+        });
+        let polled: Vec<_> = polled.collect();
+        let is_lost = |event: &Event| matches!(event, Event::Deploying { step: DeployStep::Unanswered { .. }, .. });
+        assert_eq!((&polled[..], outcome.events.iter().any(is_lost)), (&[shown][..], is_unanswered), "{status} {body}");
+    }
+    let (emulator, caller) = stopped();
+    emulator.fail_transports(1, Fault::StatusAtOnce(429));
+    let outcome = caller.transport(&acceptance(), &Emulator::DEPLOYED_PACKAGE.parse().unwrap(), &often());
+    assert!(!format!("{:?}", outcome.events).contains("processed"), "{outcome:?}");
 }
 
 #[test]

@@ -110,6 +110,10 @@ fn an_unknown_name_is_an_error_that_lists_the_names_that_exist() {
         assert!(error.to_string().ends_with("; the environments of app calc are: Acceptance, Test"), "{error}");
         assert!(server.stop().requests[1].head.starts_with("GET /api/1/apps/calc/environments HTTP/1.1\r\n"));
     }
+    let server = Server::start([answered("404 No", UNKNOWN), answered("200 OK", "[]")]);
+    let outcome = Caller::of(&server).environment(&name("accp"));
+    let error = outcome.error(ErrorKind::Rejected);
+    assert!(error.to_string().ends_with("; no environment of app calc is listed for this user"), "{error}");
     // Another case is another name.
     let (emulator, caller) = start();
     let outcome = caller.environment(&name("acceptance"));

@@ -100,8 +100,8 @@ const BEFORE_THE_STOP: &[Case] = &[
         |emulator| emulator.jobs_end(JobEnd::Failed),
         PASS,
         JobFailed,
-        "package NEW failed, so it cannot be deployed; the app was not touched, last seen Running; see the \
-         Environments page of app calc",
+        "package NEW of app calc failed, so it cannot be deployed; the app was not touched, last seen Running; see the \
+         app's Environments page",
     ),
 ];
 

@@ -348,7 +348,7 @@ fn assert_says_what_happened_to_the_package(error: &Error) {
                 // The error of a deployment has the state of the app.
                 &[" is package ", " is this package", "was not uploaded, because", "last seen "]
             }
-            _ => &["no package was made"],
+            _ => &["no package was made", "so there is no package"],
         },
     );
     assert!(says.iter().any(|says| text.contains(says)) && text.contains("app calc"), "{says:?}: {text}");
