@@ -302,6 +302,13 @@ fn a_package_of_another_size_is_not_taken_for_the_upload() {
             assert_eq!(caller.find_upload(error, &often()).pauses(), [], "its size will not change");
         }
     }
+    // Unless it is still being made.
+    let made = listed("calc.mda", NOW, 7).replace("Succeeded", "Uploading");
+    let server = Server::start([vec![Step::Request], list(&made), list(&listed("calc.mda", NOW, 22))]);
+    let caller = Caller::of(&server);
+    let outcome = caller.upload(Package::small());
+    let found = caller.find_upload(outcome.error(ErrorKind::OutcomeUnknown), &often());
+    assert_eq!((found.pauses().len(), found.ok().size), (1, Some(22)));
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn every_error_says_what_happened_to_the_package_and_to_the_app_and_is_transient
             let (emulator, caller) = start();
             prepare(&emulator);
             let set = if skips { Upload::skip_existing } else { plain };
-            let outcome = run(&caller, set, &often().with_timeout(at_least(2 * S)));
+            let outcome = run(&caller, set, &often().with_timeout(at_least(4 * S)));
             let error = outcome.error(*kind);
             let text = error.to_string();
             assert!(text.contains(says), "{says}: {text}");

@@ -5,9 +5,9 @@ use std::time::Duration;
 use mendix_deploy::emulator::{Emulator, Fault, JobEnd, Meanwhile};
 use mendix_deploy::{Deploy, DeployStep, Deployed, EnvironmentStatus, ErrorKind, Event, PackageId, Start};
 
-use super::{acceptance, count, name, uploaded};
-use crate::support::caller::{Outcome, app, often, once, start};
-use crate::support::server::side_by_side;
+use super::{acceptance, count, environment, name, uploaded};
+use crate::support::caller::{Caller, Outcome, app, often, once, package, start};
+use crate::support::server::{Server, answered, side_by_side};
 
 const OLD: &str = Emulator::DEPLOYED_PACKAGE;
 
@@ -75,6 +75,21 @@ fn an_empty_environment_is_deployed_to_as_well() {
     let deployed = caller.deploy(&name("Test"), &package, &Deploy::default(), &often()).ok();
     assert_eq!((deployed.previous, count(&emulator, "stop")), (None, 0));
     assert_eq!(caller.environment(&name("Test")).ok().status, EnvironmentStatus::Running);
+}
+
+#[test]
+fn the_app_is_started_as_asked_for() {
+    let said = |body| answered("200 OK", body);
+    let (on_it, job) = (said(r#"{"PackageId":"p-1"}"#), said(r#"{"JobId":"j-1"}"#));
+    for (sync, body) in [(true, r#"{"AutoSyncDb":true}"#), (false, r#"{"AutoSyncDb":false}"#)] {
+        let before = [environment("Stopped"), on_it.clone(), on_it.clone(), environment("Stopped")];
+        let after = [job.clone(), said(r#"{"Status":"Started"}"#), on_it.clone(), environment("Running")];
+        let server = Server::start([before, after].concat());
+        let deploy = Deploy::default().with_start(Start::default().with_database_sync(sync));
+        Caller::of(&server).deploy(&acceptance(), &package(), &deploy, &often()).ok();
+        let posted = &server.stop().requests[4];
+        assert_eq!((posted.head.starts_with("POST"), std::str::from_utf8(&posted.body)), (true, Ok(body)));
+    }
 }
 
 #[test]
@@ -151,17 +166,17 @@ fn after_every_failure_the_same_call_resumes_and_repeats_only_what_was_not_seen(
     type Fail = fn(&Emulator, u32, Fault);
     let cases: [(Fail, Fault, ErrorKind, &str); 6] = [
         (Emulator::fail_stops, Fault::Code("STOP_FAILED"), ErrorKind::Rejected, ""),
-        (Emulator::fail_stops, Fault::Slow(40), ErrorKind::StillRunning, "stop"),
+        (Emulator::fail_stops, Fault::Slow(100), ErrorKind::StillRunning, "stop"),
         (Emulator::fail_transports, Fault::Code("NO_ACCESS"), ErrorKind::Rejected, ""),
-        (Emulator::fail_transports, Fault::Slow(40), ErrorKind::StillRunning, "transport"),
+        (Emulator::fail_transports, Fault::Slow(100), ErrorKind::StillRunning, "transport"),
         (Emulator::fail_starts, Fault::Code("MISSING_CONSTANT"), ErrorKind::StartFailed, "start"),
-        (Emulator::fail_starts, Fault::Slow(40), ErrorKind::StillRunning, ""),
+        (Emulator::fail_starts, Fault::Slow(100), ErrorKind::StillRunning, ""),
     ];
     side_by_side(cases, |(fail, fault, kind, repeated)| {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
         fail(&emulator, 1, fault);
-        let poll = often().with_timeout(Duration::from_millis(1500));
+        let poll = often().with_timeout(Duration::from_secs(3));
         let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &poll);
         let error = outcome.error(kind);
         let says = ["(deploy_package", "(Deploy::with_restart"];

@@ -199,7 +199,7 @@ fn while_a_start_job_is_polled_the_environment_is_polled_every_fourth_time() {
     caller.stop(&acceptance(), &often()).ok();
     emulator.fail_starts(1, Fault::NeverEnds);
     let gateway = Gateway::to(&emulator, |_, _| Then::Pass);
-    let poll = often().with_timeout(at_least(2 * SECOND));
+    let poll = often().with_timeout(at_least(3 * SECOND));
     let outcome = gateway.caller(&emulator).start(&acceptance(), &Start::default(), &poll);
     outcome.error(ErrorKind::StillRunning);
     let is_starting = |event: &Event| !matches!(event, Event::Polled { status, .. } if status != "Starting");
@@ -223,7 +223,7 @@ fn a_forgotten_start_job_is_not_reported_as_a_failed_start() {
             if is_start_job(line) { Then::Answer("404 No", gone) } else { Then::Pass }
         },
     );
-    let poll = often().with_timeout(3 * SECOND);
+    let poll = often().with_timeout(at_least(5 * SECOND));
     let outcome = gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &poll);
     let error = outcome.error(ErrorKind::StillRunning);
     assert!(!error.to_string().contains("DOWN") && error.app_may_be_down(), "{error}");

@@ -78,6 +78,7 @@ fn the_requests_are_those_of_the_documentation() {
 fn the_log_has_each_step_and_what_is_waited_for() {
     let (emulator, caller) = start();
     emulator.fail_stops(1, Fault::Slow(2));
+    emulator.fail_transports(1, Fault::Slow(2));
     emulator.fail_starts(1, Fault::Slow(1));
     let package = uploaded(&caller);
     let mut said = Vec::new();
@@ -91,8 +92,10 @@ fn the_log_has_each_step_and_what_is_waited_for() {
     note(caller.stop(&acceptance(), &often()).events);
     note(caller.transport(&acceptance(), &package, &often()).events);
     note(caller.start(&acceptance(), &Start::default(), &often()).events);
-    let on_it = format!("transported package {}…", &package.as_str()[..8]);
-    assert_eq!(said, ["stop requested", "Running", "stopped", &on_it, "start requested", "Starting", "started"]);
+    let short = format!("package {}…", &package.as_str()[..8]);
+    let (not_yet, on_it) = (format!("{short} is not transported yet"), format!("transported {short}"));
+    let start = ["start requested", "Starting", "started"];
+    assert_eq!(said, [&["stop requested", "Running", "stopped", &not_yet, &on_it][..], &start].concat());
 }
 
 #[test]
