@@ -7,8 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::id::EnvironmentName;
-use crate::id::{AppId, JobId, PackageId, Short};
+use crate::id::{AppId, EnvironmentName, JobId, PackageId, Short};
 use crate::text;
 use crate::units::{Bytes, Seconds};
 
@@ -105,7 +104,7 @@ pub enum Event {
         environment: EnvironmentName,
         /// What was done.
         step: DeployStep,
-        /// Time since the call, such as [`stop_environment`](crate::stop_environment), or its part of a deployment, began.
+        /// Time since the stop was requested, or since the call began if there was none.
         elapsed: Duration,
     },
     /// A poll failed, and the wait continues.

@@ -133,15 +133,12 @@ pub use environments::{
     transport_package,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use event::DeployStep;
-pub use event::{Event, Subject};
+pub use event::{DeployStep, Event, Subject};
 pub use find_upload::find_upload;
-pub use id::EnvironmentName;
-pub use id::{AppId, JobId, PackageId};
+pub use id::{AppId, EnvironmentName, JobId, PackageId};
 pub use job::{job_status, wait_for_job};
 pub use packages::{Package, list_packages, wait_for_package};
 pub use poll::Poll;
 pub use retry::Retry;
-pub use status::EnvironmentStatus;
-pub use status::{JobStatus, PackageStatus};
+pub use status::{EnvironmentStatus, JobStatus, PackageStatus};
 pub use upload::{Upload, UploadedPackage, upload_and_wait, upload_package};

@@ -29,7 +29,7 @@ pub enum DeployStep {
         /// The package.
         package: PackageId,
     },
-    /// The API has accepted the request to start the app, or the app was being started already.
+    /// The API has accepted the request to start the app.
     StartRequested {
         /// The job that starts it, if the API has named one.
         job: Option<JobId>,

@@ -193,6 +193,15 @@ fn a_failed_poll_is_reported_without_repeating_the_job() {
 }
 
 #[test]
+fn an_outage_has_to_end_and_not_to_be_fixed_before_the_wait_is_resumed() {
+    let (emulator, caller) = start();
+    emulator.fail_polls(99, Fault::Status(503));
+    let outcome = caller.upload_and_wait(Package::small(), &quick().with_max_outage(Duration::ZERO));
+    let text = outcome.error(ErrorKind::Rejected).to_string();
+    assert!(text.contains("; resume the wait without another upload (wait_for_job"), "{text}");
+}
+
+#[test]
 fn repeating_what_is_transient_never_uploads_twice() {
     let (emulator, caller) = start();
     emulator.complete_after_polls(3);
