@@ -334,7 +334,7 @@ impl Error {
 
     /// Whether the message already has the id of this package.
     pub(crate) fn mentions(&self, package: &PackageId) -> bool {
-        self.0.message.to_string().contains(package.as_str())
+        names(&self.0.message.to_string(), package.as_str())
     }
 
     /// How the request ended, in as few words as possible.
@@ -373,7 +373,7 @@ impl fmt::Display for Error {
         let text = self.0.message.to_string();
         f.write_str(&text)?;
         // A known id is never missing, whatever the message says.
-        let unsaid = |id: &str| !text.contains(id);
+        let unsaid = |id: &str| !names(&text, id);
         if let Some(package) = self.package_id().filter(|id| unsaid(id.as_str())) {
             write!(f, " [package {package}]")?;
         }
@@ -385,6 +385,11 @@ impl fmt::Display for Error {
         }
         Ok(())
     }
+}
+
+/// Whether this id is in a text, and not only as a part of another one.
+fn names(text: &str, id: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).any(|word| word == id)
 }
 
 /// The causes as prose: this is what `fn main() -> Result<(), Error>` prints.
@@ -438,5 +443,6 @@ mod tests {
         let package: PackageId = "p-1".parse().unwrap();
         assert_eq!(failed("job j-1 failed").with_package(&package).to_string(), "job j-1 failed [package p-1]");
         assert_eq!(failed("job J-1 failed").to_string(), "job J-1 failed [job j-1]", "ids have a case");
+        assert_eq!(failed("job j-10 failed").to_string(), "job j-10 failed [job j-1]", "a part of another one");
     }
 }

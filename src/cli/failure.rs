@@ -64,6 +64,8 @@ fn next(error: &Error, command: &Command) -> String {
 /// `None` is the same command.
 fn after_deploy(error: &Error, args: &DeployArgs) -> Option<Vec<String>> {
     let DeployArgs { app, environment, .. } = args;
+    // A package that has failed is not found.
+    let finds_it_again = args.package.is_some() || args.named.skip_existing && error.kind() != ErrorKind::JobFailed;
     match (error.package_id(), error.job_id()) {
         (Some(package), _) if !error.needs_another_package() => {
             let production = args.production || error.kind() == ErrorKind::NotAllowed;
@@ -74,7 +76,7 @@ fn after_deploy(error: &Error, args: &DeployArgs) -> Option<Vec<String>> {
         (None, Some(job)) if error.kind() == ErrorKind::OutcomeUnknown => {
             Some(with_timeout(wait(app, job), args.timeout))
         }
-        _ if error.kind() == ErrorKind::OutcomeUnknown || args.package.is_some() && error.needs_another_package() => {
+        _ if error.kind() == ErrorKind::OutcomeUnknown || finds_it_again && error.needs_another_package() => {
             Some(status(app))
         }
         _ => None,

@@ -7,6 +7,7 @@ mod answer;
 mod request;
 mod state;
 
+use std::mem;
 use std::time::Duration;
 
 pub(super) use answer::{Answer, Job};
@@ -78,39 +79,46 @@ impl Course<'_> {
 
     /// After our transport, a third package is somebody else's at once. The previous one may be a stale response, and before
     /// our transport that can be any package. No package at all means that ours is not there yet.
-    fn overtaken_by<'s>(&self, seen: &'s Seen, now: Duration) -> Option<&'s PackageId> {
+    fn overtaken_by<'s>(&'s self, seen: &'s Seen, now: Duration) -> Option<&'s PackageId> {
         let has_transported = self.transport != Request::NotMade;
         let is_third = has_transported && seen.on_it != self.before;
-        let is_gone = matches!(self.place, Place::GoneSince(since) if now >= since + self.patience);
+        let is_gone = matches!(self.place, Place::Gone { since, .. } if now >= since + self.patience);
         let is_overtaken = (has_transported || self.start.is_made()) && !self.is_there(seen) && (is_third || is_gone);
-        seen.on_it.as_ref().filter(|_| is_overtaken)
+        self.contested_by.as_ref().or(seen.on_it.as_ref().filter(|_| is_overtaken))
     }
 
     /// Records what was seen. Call it before `next`.
     pub(super) fn saw(&mut self, seen: &Seen, now: Duration) {
-        if self.transport == Request::NotMade && !self.start.is_made() {
+        // No package where there was one is no news: nothing takes a package away, but a response may lack it.
+        let is_before = self.transport == Request::NotMade && !self.start.is_made();
+        if is_before && seen.on_it.is_some() && self.before != seen.on_it {
             // Another deployment came in between, so the app may have been down unseen.
-            if self.stop.is_pending() && self.before != seen.on_it {
+            if self.stop.is_pending() {
                 self.stop.request = Request::NotMade;
             }
             self.before.clone_from(&seen.on_it);
         }
         self.stop.is_done |= self.stop.is_pending() && seen.is_down();
-        if matches!(self.place, Place::GoneSince(_)) && self.is_there(seen) && self.start.is_made() {
-            self.doubt_the_start(now);
-        }
-        self.place = match self.place {
-            _ if self.is_there(seen) => Place::There,
-            Place::There => Place::GoneSince(now),
-            Place::NotSeen => Place::NotSeen,
-            Place::GoneSince(since) => Place::GoneSince(since),
+        let is_there = self.is_there(seen);
+        self.place = match (mem::take(&mut self.place), &seen.on_it) {
+            (Place::Gone { other, .. }, _) if is_there && self.start.is_made() => {
+                self.doubt_the_start(other, now);
+                Place::There
+            }
+            _ if is_there => Place::There,
+            (Place::There, Some(other)) => Place::Gone { since: now, other: other.clone() },
+            (place, _) => place,
         };
         self.may_run_other = seen.runs() && (self.may_run_other || !self.is_there(seen));
         self.evidence.saw(seen.runs(), now);
     }
 
-    /// Our package was seen, then not, and then again: what was started in between may be another package.
-    fn doubt_the_start(&mut self, now: Duration) {
+    /// Our package was seen, then another one, and then ours again: what was started in between may be the other one.
+    fn doubt_the_start(&mut self, other: PackageId, now: Duration) {
+        if self.has_restarted {
+            self.contested_by = Some(other);
+            return;
+        }
         (self.start, self.evidence) = (Start::Foreign(now + self.patience), Evidence::None);
         self.stop.force();
         self.has_changed = true;

@@ -5,7 +5,7 @@ use super::environment::Environment;
 use crate::answer::has_code;
 use crate::call::{Call, JSON};
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, SaidBy};
 use crate::http::Reply;
 use crate::id::AppId;
 use crate::packages;
@@ -29,13 +29,14 @@ pub(super) fn read(reply: &Reply) -> Option<Vec<Environment>> {
 /// If the name of the environment may be wrong, the error lists the names that exist.
 pub(super) fn with_names(at: At, error: Error) -> Error {
     let At { client, app, environment } = at;
-    if !matches!(error.status(), Some(400 | 404)) || has_code(&error, &NOT_ABOUT_THE_NAME) {
+    let is_refusal = matches!(error.status(), Some(400 | 404)) && !error.is_transient();
+    if !is_refusal || has_code(&error, &NOT_ABOUT_THE_NAME) {
         return error;
     }
     let Ok(list) = call(client, app).once(read) else {
-        // A 404 already has a hint, and a 400 is the API's own.
-        let hint = format!("; or {}", packages::not_found(app));
-        return if error.status() == Some(404) { error.with_note(&hint) } else { error };
+        // A 404 already has a hint unless it is a gateway's, and a 400 is the API's own.
+        let has_hint = error.status() == Some(404) && error.said_by() != SaidBy::Others;
+        return if has_hint { error.with_note(&format!("; or {}", packages::not_found(app))) } else { error };
     };
     if list.iter().any(|listed| listed.name == *environment) {
         return error;

@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
             wait.note_answer();
             let now = self.elapsed();
             let step = match self.course.next(&self.seen, now) {
-                Next::Do(Step::Stop) if self.is_too_late_to_begin(now) => {
+                Next::Do(Step::Stop) if self.is_too_late_to_stop(now) => {
                     return Ok(Polled::ended(Err(self.too_late())));
                 }
                 Next::Do(step) => step,
@@ -254,9 +254,8 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a deployment would stop the app without much time left to start it again.
-    fn is_too_late_to_begin(&self, now: Duration) -> bool {
-        let is_deployment = matches!(self.course.goal, Goal::Deployed { .. });
-        is_deployment && !self.course.has_acted() && self.at.client.poll.is_nearly_over(now)
+    fn is_too_late_to_stop(&self, now: Duration) -> bool {
+        matches!(self.course.goal, Goal::Deployed { .. }) && self.at.client.poll.is_nearly_over(now)
     }
 
     fn too_late(&self) -> Error {

@@ -240,6 +240,16 @@ fn a_restart_that_is_needed_is_not_left_to_the_same_call() {
 }
 
 #[test]
+fn the_app_is_not_stopped_once_more_if_too_little_time_is_left() {
+    let (emulator, caller) = start();
+    // The stop has had its time after a second.
+    emulator.fail_starts(100, Fault::Code("ALREADY_STARTED"));
+    let outcome = run(&caller, plain, &often().with_timeout(Duration::from_millis(1100)));
+    assert!(outcome.error(ErrorKind::StillRunning).to_string().contains("(Deploy::with_restart"), "{outcome:?}");
+    assert!(count(&emulator, "stop") <= 1, "{:?}", emulator.steps());
+}
+
+#[test]
 fn the_app_is_not_stopped_if_too_little_time_is_left_to_start_it_again() {
     let (emulator, caller) = start();
     emulator.complete_after(at_least(2 * S) * 19 / 20);

@@ -64,8 +64,11 @@ pub(super) enum Place {
     #[default]
     NotSeen,
     There,
-    /// Not since then.
-    GoneSince(Duration),
+    /// Since then, another one was.
+    Gone {
+        since: Duration,
+        other: PackageId,
+    },
 }
 
 #[derive(Debug)]
@@ -88,6 +91,8 @@ pub(crate) struct Course<'a> {
     pub(super) has_changed: bool,
     /// A running app that may have been somebody else's was stopped once more. This happens only once.
     pub(super) has_restarted: bool,
+    /// After that, this package was on it once more before ours was back.
+    pub(super) contested_by: Option<PackageId>,
 }
 
 impl<'a> Course<'a> {
@@ -105,6 +110,7 @@ impl<'a> Course<'a> {
             may_run_other: false,
             has_changed: false,
             has_restarted: false,
+            contested_by: None,
         }
     }
 

@@ -359,6 +359,30 @@ fn a_start_that_was_accepted_is_not_forgotten_when_the_app_has_to_be_stopped_aga
 }
 
 #[test]
+fn a_package_that_comes_and_goes_is_restarted_once_and_the_second_time_it_is_another_deployment() {
+    let package: PackageId = "new".parse().unwrap();
+    let (stop, transport, start) = ("Do(Stop)", "Do(Transport)", "Do(Start)");
+    let first = vec![See("Stopped", "old", transport), accepted(), See("Stopped", "new", start), with_job()];
+    // A response without a package is no news.
+    let blip = vec![See("Stopped", "", "Wait"), See("Stopped", "new", "Wait")];
+    let flap = vec![See("Stopped", "old", "Wait"), See("Running", "new", stop), accepted()];
+    let again = vec![See("Stopped", "new", start), with_job(), See("Running", "old", "Wait")];
+    let end = vec![See("Running", "new", r#"GiveWayTo(PackageId("old"))"#)];
+    let script = [first, blip, flap, again, end].into_iter().flatten().collect();
+    play(Goal::Deployed { package: &package, restart: false }, script);
+}
+
+#[test]
+fn the_previous_package_is_remembered_if_a_response_lacks_it() {
+    let package: PackageId = "new".parse().unwrap();
+    let (stop, transport, start) = ("Do(Stop)", "Do(Transport)", "Do(Start)");
+    let before = vec![See("Running", "old", stop), accepted(), See("Running", "", "Wait")];
+    let after =
+        vec![See("Stopped", "", transport), accepted(), See("Stopped", "old", "Wait"), See("Stopped", "new", start)];
+    play(Goal::Deployed { package: &package, restart: false }, before.into_iter().chain(after).collect());
+}
+
+#[test]
 fn an_environment_without_a_package_is_not_there_yet_and_nobody_elses() {
     let package: PackageId = "new".parse().unwrap();
     let script = vec![

@@ -124,6 +124,17 @@ fn status_4_is_an_upload_whose_outcome_is_unknown_or_whose_package_only_another_
 }
 
 #[test]
+fn a_command_that_would_find_an_unusable_package_again_is_not_run_next() {
+    let file = Package::called("x.mda");
+    for code in ["NOT ALLOWED", "PACKAGE_PARSE_FAILED"] {
+        let emulator = Emulator::start().unwrap();
+        emulator.fail_transports(1, Fault::Code(code));
+        let ran = run(&emulator, &deploy_45(&file));
+        assert_eq!((ran.status, ran.next()), (6, vec!["status", "calc"]), "{}", ran.err);
+    }
+}
+
+#[test]
 fn status_5_is_a_refusal_or_a_failure() {
     let file = Package::called("x.mda");
     let path = file.as_ref().to_str().unwrap();

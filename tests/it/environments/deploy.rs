@@ -166,11 +166,11 @@ fn after_every_failure_the_same_call_resumes_and_repeats_only_what_was_not_seen(
     type Fail = fn(&Emulator, u32, Fault);
     let cases: [(Fail, Fault, ErrorKind, &str); 6] = [
         (Emulator::fail_stops, Fault::Code("STOP_FAILED"), ErrorKind::Rejected, ""),
-        (Emulator::fail_stops, Fault::Slow(100), ErrorKind::StillRunning, "stop"),
+        (Emulator::fail_stops, Fault::Slow(80), ErrorKind::StillRunning, "stop"),
         (Emulator::fail_transports, Fault::Code("NO_ACCESS"), ErrorKind::Rejected, ""),
-        (Emulator::fail_transports, Fault::Slow(100), ErrorKind::StillRunning, "transport"),
+        (Emulator::fail_transports, Fault::Slow(80), ErrorKind::StillRunning, "transport"),
         (Emulator::fail_starts, Fault::Code("MISSING_CONSTANT"), ErrorKind::StartFailed, "start"),
-        (Emulator::fail_starts, Fault::Slow(100), ErrorKind::StillRunning, ""),
+        (Emulator::fail_starts, Fault::Slow(80), ErrorKind::StillRunning, ""),
     ];
     side_by_side(cases, |(fail, fault, kind, repeated)| {
         let (emulator, caller) = start();

@@ -1,9 +1,11 @@
 //! The calls that only read.
 
+use std::time::Duration;
+
 use mendix_deploy::emulator::Emulator;
 use mendix_deploy::{Deploy, EnvironmentStatus, ErrorKind};
 
-use super::name;
+use super::{acceptance, environment, name};
 use crate::support::caller::{Caller, KEY, USER, often, start};
 use crate::support::server::{Server, answered, side_by_side};
 
@@ -114,6 +116,14 @@ fn an_unknown_name_is_an_error_that_lists_the_names_that_exist() {
     let outcome = Caller::of(&server).environment(&name("accp"));
     let error = outcome.error(ErrorKind::Rejected);
     assert!(error.to_string().ends_with("; no environment of app calc is listed for this user"), "{error}");
+    // A gateway's page has no hint of the API, and is no refusal once the environment was seen.
+    let page = || answered("404 No", "<html><title>Not Found</title>");
+    let error = Caller::of(&Server::start([page()])).environment(&name("accp")).result.unwrap_err().to_string();
+    assert!(error.ends_with("(not in the API's format: a proxy or gateway?)"), "{error}");
+    let server = Server::start([environment("Running"), answered("200 OK", ""), page()]);
+    let outcome = Caller::of(&server).stop(&acceptance(), &often().with_max_outage(Duration::ZERO));
+    let error = outcome.error(ErrorKind::Rejected).to_string();
+    assert!(error.starts_with("gave up stopping") && !error.contains("check"), "{error}");
     // Another case is another name.
     let (emulator, caller) = start();
     let outcome = caller.environment(&name("acceptance"));
