@@ -112,7 +112,7 @@ fn a_wait_for_a_package_ends_in_an_error_that_names_it() {
 
 #[test]
 fn a_list_that_is_too_long_is_an_error_and_requested_once() {
-    let list = format!("[{}]", vec![r#"{"PackageId":"p-1"}"#; 700_000].join(","));
+    let list = format!(r#"[{{"PackageId":"p-1","Name":"{}"}}]"#, "x".repeat(13 << 20));
     let server = Server::answering("200 OK", &list);
     let outcome = Caller::of(&server).packages();
     let error = outcome.error(ErrorKind::NoAnswer);
