@@ -251,6 +251,26 @@ fn running_that_is_shown_only_once_after_the_start_is_not_a_success() {
 }
 
 #[test]
+fn running_that_is_shown_once_between_two_other_statuses_is_not_a_success() {
+    // Two servers take turns, and one of them lags behind. The API names no start job.
+    let (emulator, caller) = start();
+    let package = uploaded(&caller);
+    emulator.fail_starts(1, Fault::Slow(12));
+    let (mut is_started, mut polls) = (false, 0);
+    let gateway = Gateway::to(&emulator, move |_, line| {
+        is_started |= is_start(line);
+        polls += u32::from(is_started && is_status(line));
+        match line {
+            line if is_start(line) => Then::Change(|answer| *answer = serde_json::json!({})),
+            line if is_status(line) && polls == 2 => Then::Answer("200 OK", RUNNING),
+            _ => Then::Pass,
+        }
+    });
+    gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &often()).ok();
+    assert_eq!(emulator.running(&app(), "Acceptance"), Some(package));
+}
+
+#[test]
 fn pauses_are_short_again_after_a_request() {
     let (emulator, caller) = start();
     let package = uploaded(&caller);

@@ -127,9 +127,11 @@ fn a_request_that_failed_is_in_the_log_by_its_code_and_one_that_got_no_usable_re
         assert_eq!((&polled[..], outcome.events.iter().any(is_lost)), (&[shown][..], is_unanswered), "{status} {body}");
     }
     let (emulator, caller) = stopped();
+    let package = uploaded(&caller);
     emulator.fail_transports(1, Fault::StatusAtOnce(429));
-    let outcome = caller.transport(&acceptance(), &Emulator::DEPLOYED_PACKAGE.parse().unwrap(), &often());
-    assert!(!format!("{:?}", outcome.events).contains("processed"), "{outcome:?}");
+    let outcome = caller.transport(&acceptance(), &package, &often());
+    let first = outcome.events[0].to_string();
+    assert!(first.contains(": TOO MANY REQUESTS after "), "not that it is being processed: {first}");
 }
 
 #[test]

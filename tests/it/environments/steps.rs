@@ -23,9 +23,10 @@ fn each_step_has_its_effect_and_the_second_time_does_nothing() {
         caller.stop(&acceptance(), &often()).ok();
     }
     assert_eq!(caller.environment(&acceptance()).ok().status, EnvironmentStatus::Stopped);
-    for _ in 0..2 {
-        caller.transport(&acceptance(), &package, &often()).ok();
-    }
+    caller.transport(&acceptance(), &package, &often()).ok();
+    let again = caller.transport(&acceptance(), &package, &often());
+    assert_eq!(again.events, [], "nothing was done");
+    again.ok();
     assert_eq!(caller.environment_package(&acceptance()).ok().unwrap().package_id, package);
     for _ in 0..2 {
         caller.start(&acceptance(), &Start::default(), &often()).ok();
