@@ -122,11 +122,10 @@ fn an_unknown_outcome_is_resolved_by_the_package_list() {
         .map(|words| ran.err.find(words).unwrap_or_else(|| panic!("{words}: {}", ran.err)));
     assert!(said.is_sorted(), "{}", ran.err);
 
-    // That one has the same name, and was made just before.
-    emulator.fail_uploads(1, Fault::NoAnswer);
+    emulator.fail_uploads(1, Fault::NoAnswerButTwice);
     let unclear = upload();
     assert!(unclear.out.is_empty() && unclear.err.contains("error: cannot tell which package"), "{}", unclear.err);
-    assert_eq!((unclear.status, unclear.next(), emulator.uploads().len()), (4, vec!["status", "calc"], 2));
+    assert_eq!((unclear.status, unclear.next(), emulator.uploads().len()), (4, vec!["status", "calc"], 3));
 
     // No command only searches.
     emulator.fail_uploads(1, Fault::NoAnswer);
