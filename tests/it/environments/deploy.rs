@@ -166,17 +166,17 @@ fn after_every_failure_the_same_call_resumes_and_repeats_only_what_was_not_seen(
     type Fail = fn(&Emulator, u32, Fault);
     let cases: [(Fail, Fault, ErrorKind, &str); 6] = [
         (Emulator::fail_stops, Fault::Code("STOP_FAILED"), ErrorKind::Rejected, ""),
-        (Emulator::fail_stops, Fault::Slow(80), ErrorKind::StillRunning, "stop"),
+        (Emulator::fail_stops, Fault::Slow(40), ErrorKind::StillRunning, "stop"),
         (Emulator::fail_transports, Fault::Code("NO_ACCESS"), ErrorKind::Rejected, ""),
-        (Emulator::fail_transports, Fault::Slow(80), ErrorKind::StillRunning, "transport"),
+        (Emulator::fail_transports, Fault::Slow(40), ErrorKind::StillRunning, "transport"),
         (Emulator::fail_starts, Fault::Code("MISSING_CONSTANT"), ErrorKind::StartFailed, "start"),
-        (Emulator::fail_starts, Fault::Slow(80), ErrorKind::StillRunning, ""),
+        (Emulator::fail_starts, Fault::Slow(40), ErrorKind::StillRunning, ""),
     ];
     side_by_side(cases, |(fail, fault, kind, repeated)| {
         let (emulator, caller) = start();
         let package = uploaded(&caller);
         fail(&emulator, 1, fault);
-        let poll = often().with_timeout(Duration::from_secs(3));
+        let poll = often().with_timeout(Duration::from_millis(1500));
         let outcome = caller.deploy(&acceptance(), &package, &Deploy::default(), &poll);
         let error = outcome.error(kind);
         let says = ["(deploy_package", "(Deploy::with_restart"];

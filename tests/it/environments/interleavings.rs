@@ -6,7 +6,7 @@ use mendix_deploy::emulator::{Fault, Meanwhile};
 use mendix_deploy::{Deploy, Error, ErrorKind, PackageId};
 
 use super::{acceptance, count, uploaded};
-use crate::support::caller::{app, often, start};
+use crate::support::caller::{app, at_least, often, start};
 use crate::support::gateway::{Gateway, Passed, Then};
 use crate::support::random::{Random, seeds};
 use crate::support::server::side_by_side;
@@ -95,7 +95,7 @@ fn play(seed: u64) -> Option<String> {
         }
     }
     let before = emulator.steps().len();
-    let poll = often().with_timeout(Duration::from_secs(8));
+    let poll = often().with_timeout(at_least(Duration::from_secs(8)));
     let gateway = Gateway::to(&emulator, |_, _| Then::Pass);
     let outcome = gateway.caller(&emulator).deploy(&acceptance(), &package, &Deploy::default(), &poll);
     let (running, steps) = (emulator.running(&app(), "Acceptance"), emulator.steps()[before..].to_vec());
