@@ -109,7 +109,7 @@ impl Course<'_> {
             (Place::There, Some(other)) => Place::Gone { since: now, other: other.clone() },
             (place, _) => place,
         };
-        self.may_run_other = seen.runs() && (self.may_run_other || !self.is_there(seen));
+        self.may_run_other = seen.runs() && (self.may_run_other || !is_there);
         self.evidence.saw(seen.runs(), now);
     }
 

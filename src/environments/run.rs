@@ -120,10 +120,14 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => {
                     let Some(answer) = Answer::of(&error) else { return Err(error) };
-                    // It may have been carried out.
-                    has_requested |= matches!(answer, Answer::Lost(_));
+                    let is_lost = matches!(answer, Answer::Lost(_));
+                    if is_lost {
+                        // It may have been carried out.
+                        (self.is_lost, has_requested) = (true, true);
+                        self.notify(DeployStep::Unanswered { reason: error.reason() });
+                    }
                     // After a lost response, polls may show the effect sooner.
-                    let retry_after = error.retry_after().filter(|_| !matches!(answer, Answer::Lost(_)));
+                    let retry_after = error.retry_after().filter(|_| !is_lost);
                     let can_continue = self.course.answered(step, answer, now);
                     // The response to a start confirms a status, but not the package.
                     let is_confirmed =
@@ -214,10 +218,6 @@ impl<'a> Run<'a> {
             (Ok(job), Step::Start) => {
                 self.job.id.clone_from(job);
                 self.notify(DeployStep::StartRequested { job: job.clone() });
-            }
-            (Err(error), _) if matches!(Answer::of(error), Some(Answer::Lost(_))) => {
-                self.is_lost = true;
-                self.notify(DeployStep::Unanswered { reason: error.reason() });
             }
             _ => {}
         }
